@@ -1,1 +1,1 @@
-""""""
+"""Layer 2: this node answers ARP and NDP for the addresses that it owns."""

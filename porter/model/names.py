@@ -1,0 +1,13 @@
+"""Names of things in a cluster, as types, so that a node's name is never passed where a Service's is meant."""
+
+from typing import NewType
+
+NodeName = NewType("NodeName", str)
+EipName = NewType("EipName", str)
+ServiceKey = NewType("ServiceKey", str)
+"""`namespace/name` of a Service."""
+
+
+def service_key(namespace: str, name: str) -> ServiceKey:
+    """Join a namespace and a name to the key under which a Service is known everywhere."""
+    return ServiceKey(f"{namespace}/{name}")
