@@ -1,0 +1,193 @@
+"""List and watch for the lab's stand-ins: a cache of a kind that stays true through cuts and restarts.
+
+The agent under test has a list-watch of its own; this one is shared by the stand-ins only.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from porter.lab.kube import Access, Object, path_of, read_access
+
+Key = tuple[str, str]
+_WATCH = 20.0  # seconds that one watch lasts; the server ends it, so silence beyond is a dead connection
+_SILENCE = 5.0
+_MERGE = "application/merge-patch+json"
+_log = logging.getLogger(__name__)
+
+
+class Refused(Exception):  # noqa: N818 - the server's word for it
+    """The API server answered with an error status."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class Api:
+    """An asynchronous connection to the API server. Use as `async with`."""
+
+    def __init__(self, access: Access, *, timeout: float = 3.0) -> None:
+        self._access = access
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the connections' pool."""
+        tls: ssl.SSLContext = self._access.context()
+        self._session = aiohttp.ClientSession(
+            self._access.server,
+            headers={"Authorization": f"Bearer {self._access.token}", "Accept": "application/json"},
+            connector=aiohttp.TCPConnector(ssl=tls, limit=0),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pool; only inside `async with`."""
+        assert self._session is not None, "use the Api inside 'async with'"
+        return self._session
+
+    async def request(self, method: str, path: str, body: Object | None = None, *, kind: str = "application/json") -> Any:
+        """One request. Raises Refused, aiohttp.ClientError or TimeoutError."""
+        data = None if body is None else json.dumps(body)
+        limit = aiohttp.ClientTimeout(total=self._timeout)
+        async with self.session.request(
+            method, path, data=data, headers={"Content-Type": kind}, timeout=limit
+        ) as response:
+            text = await response.read()
+            answer = json.loads(text) if text[:1] in {b"{", b"["} else {"message": text.decode(errors="replace")}
+            if response.status >= 400:  # noqa: PLR2004 - HTTP
+                raise Refused(response.status, str(answer.get("message", answer)))
+            return answer
+
+    async def create(self, obj: Object) -> Object:
+        """Create an object."""
+        place = path_of(obj["kind"], namespace=obj["metadata"].get("namespace", "default"))
+        answer: Object = await self.request("POST", place, obj)
+        return answer
+
+    async def patch(self, kind: str, key: Key, change: Object, *, part: str = "") -> Object:
+        """Merge a change into an object or, with `part`, into its subresource."""
+        path = path_of(kind, key[1], namespace=key[0])
+        answer: Object = await self.request("PATCH", path + (f"/{part}" if part else ""), change, kind=_MERGE)
+        return answer
+
+    async def delete(self, kind: str, key: Key, *, grace: int | None = None) -> None:
+        """Delete an object; fine when it is gone already."""
+        options: Object | None = None if grace is None else {"gracePeriodSeconds": grace}
+        try:
+            await self.request("DELETE", path_of(kind, key[1], namespace=key[0]), options)
+        except Refused as refused:
+            if refused.code != 404:  # noqa: PLR2004 - HTTP
+                raise
+
+
+async def connect(kubeconfig: Path) -> Access:
+    """Read a kubeconfig, waiting until it is there: the API server writes it once it answers."""
+    while True:
+        try:
+            return read_access(kubeconfig)
+        except FileNotFoundError:
+            await asyncio.sleep(0.02)
+
+
+class Cache:
+    """All objects of one kind as last heard. `changed` is called after every change, `complete` set by the first list."""
+
+    def __init__(self, api: Api, kind: str, *, namespace: str | None = None, changed: Callable[[], None]) -> None:
+        self.objects: dict[Key, Object] = {}
+        self.complete = asyncio.Event()
+        self._api = api
+        self._kind = kind
+        self._path = path_of(kind, namespace=namespace)
+        self._changed = changed
+
+    def all(self) -> list[Object]:
+        """The objects, by namespace and name."""
+        return [self.objects[key] for key in sorted(self.objects)]
+
+    def learn(self, obj: Object) -> None:
+        """Take an object as the server returned it from a write, before the watch brings it."""
+        self.objects[key_of(obj)] = obj
+
+    def forget(self, key: Key) -> None:
+        """Take an object as gone."""
+        self.objects.pop(key, None)
+
+    async def follow(self) -> None:
+        """List, watch, and begin again for ever."""
+        pause = 0.0
+        while True:
+            try:
+                version = await self._list()
+                while version:
+                    pause = 0.0
+                    version = await self._watch(version)
+            except (aiohttp.ClientError, TimeoutError, OSError, Refused, ValueError) as error:
+                pause = min(2.0, max(0.1, pause * 2))
+                _log.info("%s: %r; again in %.1f s", self._kind, error, pause)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+
+    async def _list(self) -> str:
+        answer = await self._api.request("GET", self._path)
+        kind, version = answer["kind"].removesuffix("List"), answer["apiVersion"]
+        self.objects = {
+            key_of(item): {"kind": kind, "apiVersion": version, **item} for item in answer.get("items") or []
+        }
+        self.complete.set()
+        self._changed()
+        return str(answer["metadata"]["resourceVersion"])
+
+    async def _watch(self, version: str) -> str:
+        """Follow changes until the server ends the watch. Returns where to go on, "" to list anew."""
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=3.0, sock_read=_WATCH + _SILENCE)
+        query = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(int(_WATCH)),
+        }
+        async with self._api.session.get(self._path, params=query, timeout=limit) as response:
+            if response.status >= 400:  # noqa: PLR2004 - HTTP
+                raise Refused(response.status, (await response.text())[:200])
+            buffer = b""
+            async for chunk in response.content.iter_any():
+                *lines, buffer = (buffer + chunk).split(b"\n")
+                for line in filter(None, lines):
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        _log.info("%s: the watch says %s; listing again", self._kind, event["object"].get("message"))
+                        return ""
+                    version = self._take(event)
+        return version
+
+    def _take(self, event: Object) -> str:
+        obj = event["object"]
+        if event["type"] != "BOOKMARK":
+            if event["type"] == "DELETED":
+                self.forget(key_of(obj))
+            else:
+                self.learn(obj)
+            self._changed()
+        return str(obj["metadata"]["resourceVersion"])
+
+
+def key_of(obj: Object) -> Key:
+    """Namespace and name; a cluster-wide object has the namespace ""."""
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]

@@ -1,0 +1,154 @@
+"""A small blocking client of the Kubernetes API for the lab's own commands. Plain JSON, one connection a request.
+
+It imports no Kubernetes library, so commands start at once. Nothing outside the lab uses it.
+"""
+
+import base64
+import http.client
+import json
+import ssl
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from porter.lab.errors import LabError
+
+Object = dict[str, Any]
+
+_PLACES = {  # kind: (path prefix, plural, namespaced)
+    "ConfigMap": ("/api/v1", "configmaps", True),
+    "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets", True),
+    "Deployment": ("/apis/apps/v1", "deployments", True),
+    "Eip": ("/apis/network.kubesphere.io/v1alpha2", "eips", False),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
+    "Namespace": ("/api/v1", "namespaces", False),
+    "Node": ("/api/v1", "nodes", False),
+    "Pod": ("/api/v1", "pods", True),
+    "Service": ("/api/v1", "services", True),
+}
+CONFLICT = 409
+NOT_FOUND = 404
+
+
+class Refused(LabError):
+    """The API server said no. `code` is the HTTP status."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Access(NamedTuple):
+    """What a kubeconfig says: where the server is, whom to trust, who we are."""
+
+    server: str
+    authority: str
+    token: str
+
+    def context(self) -> ssl.SSLContext:
+        """Trust this cluster's authority and no other."""
+        return ssl.create_default_context(cadata=self.authority)
+
+
+def read_access(path: Path) -> Access:
+    """The current context of a kubeconfig. Raises FileNotFoundError, or LabError when it lacks something."""
+    import yaml  # noqa: PLC0415 - 40 ms that most commands do not need
+
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        named = {part: {entry["name"]: entry for entry in config[part]} for part in ("contexts", "clusters", "users")}
+        context = named["contexts"][config["current-context"]]["context"]
+        cluster = named["clusters"][context["cluster"]]["cluster"]
+        user = named["users"][context["user"]]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode("ascii")
+        return Access(server=cluster["server"], authority=authority, token=user["token"])
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise LabError(f"{path} is not a kubeconfig that the lab can read: {error!r}") from None
+
+
+def path_of(kind: str, name: str = "", *, namespace: str | None = "default") -> str:
+    """The path of an object, of all of a kind in a namespace, or (namespace None) of all of a kind."""
+    prefix, plural, namespaced = _PLACES[kind]
+    middle = f"/namespaces/{namespace}" if namespaced and namespace else ""
+    return f"{prefix}{middle}/{plural}" + (f"/{name}" if name else "")
+
+
+class Kube:
+    """The API server of a lab."""
+
+    def __init__(self, access: Access, *, timeout: float = 5.0) -> None:
+        self._access = access
+        self._timeout = timeout
+
+    def request(
+        self, method: str, path: str, body: Object | None = None, *, kind: str = "application/json", **query: str
+    ) -> Any:
+        """One request. Raises Refused, or LabError when the server cannot be reached."""
+        url = urlsplit(self._access.server)
+        connection = http.client.HTTPSConnection(
+            url.hostname or "", url.port, timeout=self._timeout, context=self._access.context()
+        )
+        headers = {"Authorization": f"Bearer {self._access.token}", "Content-Type": kind, "Accept": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            connection.request(method, path + (f"?{urlencode(query)}" if query else ""), data, headers)
+            response = connection.getresponse()
+            text = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise LabError(f"the API server at {self._access.server} does not answer: {error}") from None
+        finally:
+            connection.close()
+        try:
+            answer = json.loads(text) if text else {}
+        except ValueError:
+            answer = text.decode(errors="replace")  # /readyz and its like speak plain text
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
+            said = answer.get("message", answer) if isinstance(answer, dict) else answer
+            raise Refused(response.status, f"{method} {path}: {said}")
+        return answer
+
+    def get(self, kind: str, name: str, *, namespace: str = "default") -> Object:
+        """One object. Raises Refused with code 404 when there is none."""
+        answer: Object = self.request("GET", path_of(kind, name, namespace=namespace))
+        return answer
+
+    def list(self, kind: str, *, namespace: str | None = None, **query: str) -> list[Object]:
+        """All objects of a kind."""
+        answer: Object = self.request("GET", path_of(kind, namespace=namespace), **query)
+        return list(answer.get("items") or [])
+
+    def patch(self, kind: str, name: str, change: Object, *, namespace: str = "default") -> Object:
+        """Change an object with a merge patch (RFC 7386)."""
+        path = path_of(kind, name, namespace=namespace)
+        answer: Object = self.request("PATCH", path, change, kind="application/merge-patch+json")
+        return answer
+
+    def delete(self, kind: str, name: str, *, namespace: str = "default") -> None:
+        """Delete an object. Fine when it is gone already."""
+        try:
+            self.request("DELETE", path_of(kind, name, namespace=namespace))
+        except Refused as refused:
+            if refused.code != NOT_FOUND:
+                raise
+
+    def apply(self, manifest: Object) -> Object:
+        """Create an object, or merge it into the one that is there."""
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        namespace = manifest["metadata"].get("namespace", "default")
+        try:
+            answer: Object = self.request("POST", path_of(kind, namespace=namespace), manifest)
+        except Refused as refused:
+            if refused.code != CONFLICT:
+                raise
+            return self.patch(kind, name, manifest, namespace=namespace)
+        return answer
+
+    def ready(self) -> bool:
+        """Does the server answer and call itself ready?"""
+        try:
+            self.request("GET", "/readyz")
+        except LabError:
+            return False
+        return True

@@ -1,0 +1,176 @@
+"""The wires of a lab: namespaces, virtual Ethernet pairs and bridges, made with `ip`.
+
+Everything lives in namespaces of the lab's own: nothing appears in the host's, so labs with the same addresses stand
+side by side. The bridges and the gateway's address are in the namespace `switch`.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from porter.lab import namespaces
+from porter.lab.errors import LabError
+from porter.lab.topology import FIRST_SEGMENT, Host, Nic, Topology
+
+SWITCH = "switch"
+SERVICE_LINK = "kube-ipvs0"  # where kube-proxy in IPVS mode keeps the addresses of Services
+POD_LINK = "cni0"
+_LONGEST_LINK = 15
+
+_ALL = {"net.ipv6.conf.all.disable_ipv6": 1, "net.ipv6.conf.default.disable_ipv6": 1, "net.ipv4.conf.all.arp_ignore": 1}
+_NODE = {
+    **_ALL,
+    "net.ipv4.conf.all.arp_announce": 2,  # with arp_ignore=1: what strictARP makes kube-proxy set
+    "net.ipv4.ip_forward": 1,
+    "net.ipv4.conf.all.rp_filter": 2,
+    "net.ipv4.conf.default.rp_filter": 2,
+}
+
+
+class Port(NamedTuple):
+    """A switch port: the other end of a host's NIC, and the bridge it belongs to."""
+
+    link: str
+    segment: str
+    plugged: bool
+
+
+class Network:
+    """The network of one lab. Its methods run `ip` and return when the kernel has done it."""
+
+    def __init__(self, topology: Topology, *, lab: str, env: Mapping[str, str]) -> None:
+        self.topology = topology
+        self._lab = lab
+        self._env = env
+
+    def namespace(self, host: str) -> str:
+        """The namespace of a node, the client or the switch. The default lab's nodes have their plain names."""
+        return f"{self._lab}-{host}" if self._lab != "lab" or host == SWITCH else host
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All namespaces of the lab, the switch first."""
+        return tuple(self.namespace(name) for name in (SWITCH, *(host.name for host in self.topology.hosts)))
+
+    def add(self, netns: str) -> None:
+        """Make one namespace; fails when the name is taken."""
+        namespaces.ip("netns", "add", netns, env=self._env)
+
+    def delete(self, netns: str) -> None:
+        """Remove one namespace with all that is in it. Safe when it is gone."""
+        if namespaces.exists(netns):
+            namespaces.ip("netns", "del", netns, env=self._env)
+
+    def build(self) -> None:
+        """Fill the namespaces, which exist, with links, addresses and routes."""
+        switch = self.namespace(SWITCH)
+        self._sysctl(switch, {**_ALL, "net.ipv4.ip_forward": 1})
+        lines = ["link set lo up"]
+        for segment in self.topology.segments:
+            # A MAC of its own: a bridge else takes a port's, and would answer to it.
+            own = f"52:54:00:ff:ff:{self.topology.segments.index(segment):02x}"
+            lines += [
+                f"link add {segment} address {own} type bridge forward_delay 0 mcast_snooping 0",
+                f"link set {segment} up",
+            ]
+        lines.append(f"addr add {self.topology.gateway} brd + dev {FIRST_SEGMENT}")
+        namespaces.ip(netns=switch, batch=lines, env=self._env)
+        for host in self.topology.hosts:
+            self._build_host(host)
+        ports = [port for host in self.topology.hosts for port in self.ports(host.name)]
+        lines = [f"link set {port.link} master {port.segment}" for port in ports]
+        lines += [f"link set {port.link} up" for port in ports if port.plugged]
+        namespaces.ip(netns=switch, batch=lines, env=self._env)
+
+    def ports(self, host: str) -> tuple[Port, ...]:
+        """The switch ports of a host, in the order of its NICs."""
+        return tuple(
+            Port(link=self._port_name(host, number, nic), segment=nic.segment, plugged=nic.carrier)
+            for number, nic in enumerate(self.topology.host(host).nics)
+        )
+
+    def detach(self, host: str) -> None:
+        """Take the host's ports off their bridges. It keeps its carrier: it cannot know that nobody hears it."""
+        self._on_ports(host, [f"link set {port.link} nomaster" for port in self.ports(host)])
+        if joined := [port.link for port in self.ports(host) if self._port(port)["master"] is not None]:
+            raise LabError(f"{host} is still on the switch by {', '.join(joined)}")
+
+    def unplug(self, host: str) -> None:
+        """Switch the host's ports off: its NICs lose their carrier."""
+        self._on_ports(host, [f"link set {port.link} down" for port in self.ports(host)])
+
+    def attach(self, host: str) -> None:
+        """Undo `detach` and `unplug`. Safe to call twice."""
+        lines = []
+        for port in self.ports(host):
+            lines.append(f"link set {port.link} master {port.segment}")
+            lines += [f"link set {port.link} up"] if port.plugged else []
+        self._on_ports(host, lines)
+
+    def mac(self, host: str, nic: str | None = None) -> str:
+        """The MAC of a host's NIC, as the kernel says it."""
+        name = self.topology.host(host).nic(nic).name
+        answer = namespaces.ip("-json", "link", "show", name, netns=self.namespace(host), env=self._env)
+        return str(json.loads(answer)[0]["address"])
+
+    def _port_name(self, host: str, number: int, nic: Nic) -> str:
+        name = f"{host}.{nic.name}"
+        if len(name) <= _LONGEST_LINK:
+            return name
+        return f"port{[h.name for h in self.topology.hosts].index(host)}.{number}"
+
+    def _port(self, port: Port) -> dict[str, str | None]:
+        answer = namespaces.ip("-json", "link", "show", port.link, netns=self.namespace(SWITCH), env=self._env)
+        return {"master": json.loads(answer)[0].get("master")}
+
+    def _on_ports(self, host: str, lines: list[str]) -> None:
+        self.topology.host(host)
+        namespaces.ip(netns=self.namespace(SWITCH), batch=lines, env=self._env)
+
+    def _build_host(self, host: Host) -> None:
+        netns = self.namespace(host.name)
+        node = host is not self.topology.client
+        self._sysctl(netns, _NODE if node else _ALL)
+        lines = ["link set lo up"]
+        for nic, port in zip(host.nics, self.ports(host.name), strict=True):
+            mac = f"address {nic.mac} " if nic.mac else ""
+            lines.append(
+                f"link add {nic.name} {mac}type veth peer name {port.link} netns {self.namespace(SWITCH)}"
+            )
+            if nic.address is not None:
+                lines.append(f"addr add {nic.address} brd + dev {nic.name}")
+            if nic.up:
+                lines.append(f"link set {nic.name} up")
+        lines.append(f"route add default via {self.topology.gateway.ip}")
+        if node:
+            pods = self.topology.pods_of(host.name)
+            lines += [f"link add {POD_LINK} type bridge", f"addr add {pods[1]}/24 dev {POD_LINK}", f"link set {POD_LINK} up"]
+            lines += [
+                f"route add {self.topology.pods_of(other.name)} via {other.address.ip}"
+                for other in self.topology.nodes
+                if other is not host
+            ]
+        namespaces.ip(netns=netns, batch=lines, env=self._env)
+        if node:
+            self._service_link(netns)
+
+    def _service_link(self, netns: str) -> None:
+        """kube-proxy's kube-ipvs0: a dummy that is down and NOARP. Where the kernel has no dummy, a bridge is as mute."""
+        try:
+            namespaces.ip("link", "add", SERVICE_LINK, "type", "dummy", netns=netns, env=self._env)
+        except LabError:
+            namespaces.ip("link", "add", SERVICE_LINK, "type", "bridge", netns=netns, env=self._env)
+        namespaces.ip("link", "set", SERVICE_LINK, "arp", "off", netns=netns, env=self._env)
+
+    def _sysctl(self, netns: str, values: Mapping[str, int]) -> None:
+        """Write kernel settings; those that this kernel lacks (no IPv6, say) are passed over."""
+        script = "; ".join(
+            f"[ ! -e /proc/sys/{key.replace('.', '/')} ] || echo {value} > /proc/sys/{key.replace('.', '/')}"
+            for key, value in values.items()
+        )
+        done = subprocess.run(
+            ["ip", "netns", "exec", netns, "sh", "-ec", script], capture_output=True, text=True, check=False, env=self._env
+        )
+        if done.returncode:
+            raise LabError(f"cannot set {', '.join(values)} in {netns}: {' '.join(done.stderr.split())}")

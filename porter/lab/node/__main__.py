@@ -1,0 +1,62 @@
+"""Run a node's stand-ins: `python -m porter.lab.node --name node1 --address 192.168.0.2 …`."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from porter.lab.following import Api, Cache, connect
+from porter.lab.node.kubelet import Kubelet
+from porter.lab.node.pods import Pods
+from porter.lab.node.proxy import Proxy
+from porter.lab.trigger import Trigger
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    """Register the node, run its pods, relay its connections, until cancelled."""
+    name, address = arguments.name, arguments.address
+    async with Api(await connect(arguments.kubeconfig)) as api, asyncio.TaskGroup() as tasks:
+        for_kubelet, for_pods, for_proxy = Trigger(), Trigger(), Trigger()
+        nodes = Cache(api, "Node", changed=for_kubelet.changed)
+        pods = Cache(api, "Pod", changed=for_pods.changed)
+        services = Cache(api, "Service", changed=for_proxy.changed)
+        slices = Cache(api, "EndpointSlice", changed=for_proxy.changed)
+        kubelet = Kubelet(
+            api, nodes, name=name, address=address, pods=arguments.pods, control_plane=arguments.control_plane
+        )
+        containers = Pods(api, pods, node=name, address=address, pods_range=arguments.pods)
+        proxy = Proxy(services, slices, node=name, address=address)
+        for cache in (nodes, pods, services, slices):
+            tasks.create_task(cache.follow())
+        tasks.create_task(kubelet.beat())
+        tasks.create_task(for_kubelet.run(kubelet.reconcile))
+        tasks.create_task(for_pods.run(containers.reconcile))
+        tasks.create_task(for_proxy.run(proxy.reconcile))
+
+
+def main() -> None:
+    """Parse the arguments and run until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="porter.lab.node", description=__doc__)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--address", type=IPv4Address, required=True, help="the node's InternalIP")
+    parser.add_argument("--pods", type=IPv4Network, required=True, help="the range of this node's pods")
+    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--control-plane", action="store_true")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+
+    async def until_told() -> None:
+        task = asyncio.ensure_future(run(arguments))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(until_told())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The kubelet's part about the node itself: it registers the Node, says that it is ready, and renews its Lease."""
+
+import asyncio
+import contextlib
+import logging
+import platform
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
+
+import aiohttp
+
+from porter.lab.following import Api, Cache, Refused
+from porter.lab.kube import CONFLICT, NOT_FOUND, Object
+
+LEASES = "kube-node-lease"
+BEAT = 1.0  # seconds; a real kubelet renews every 10 s and is given 40
+_log = logging.getLogger(__name__)
+
+
+class Kubelet:
+    """One node's presence in the API."""
+
+    def __init__(
+        self,
+        api: Api,
+        nodes: Cache,
+        *,
+        name: str,
+        address: IPv4Address,
+        pods: IPv4Network,
+        control_plane: bool,
+    ) -> None:
+        self._api = api
+        self._nodes = nodes
+        self._name = name
+        self._address = address
+        self._pods = pods
+        self._control_plane = control_plane
+        self._version = ""
+
+    async def reconcile(self) -> None:
+        """Create the Node when there is none, and say that it is ready when somebody said otherwise."""
+        if not self._nodes.complete.is_set():
+            return
+        node = self._nodes.objects.get(("", self._name))
+        if node is None:
+            try:
+                node = await self._api.create(self._node())
+            except Refused as refused:
+                if refused.code != CONFLICT:
+                    raise
+                return  # the watch brings it
+        if not _is_ready(node):
+            self._version = self._version or (await self._api.request("GET", "/version"))["gitVersion"]
+            self._nodes.learn(await self._api.patch("Node", ("", self._name), {"status": self._status()}, part="status"))
+
+    async def beat(self) -> None:
+        """Renew the node's Lease for ever. A failure is tried again at the next beat."""
+        while True:
+            with contextlib.suppress(Refused, aiohttp.ClientError, TimeoutError, OSError):
+                await self._renew()
+            await asyncio.sleep(BEAT)
+
+    async def _renew(self) -> None:
+        spec = {"holderIdentity": self._name, "leaseDurationSeconds": 40, "renewTime": _now(micro=True)}
+        try:
+            await self._api.patch("Lease", (LEASES, self._name), {"spec": spec})
+        except Refused as refused:
+            if refused.code != NOT_FOUND:
+                raise
+            metadata = {"name": self._name, "namespace": LEASES}
+            await self._api.create(
+                {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+            )
+
+    def _node(self) -> Object:
+        labels = {
+            "kubernetes.io/hostname": self._name,
+            "kubernetes.io/os": "linux",
+            "kubernetes.io/arch": _architecture(),
+        }
+        if self._control_plane:
+            labels["node-role.kubernetes.io/control-plane"] = ""
+        return {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": self._name, "labels": labels},
+            "spec": {"podCIDR": str(self._pods), "podCIDRs": [str(self._pods)]},
+        }
+
+    def _status(self) -> Object:
+        return {
+            "addresses": [
+                {"type": "InternalIP", "address": str(self._address)},
+                {"type": "Hostname", "address": self._name},
+            ],
+            "conditions": [
+                _condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
+                _condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
+                _condition("PIDPressure", "False", "KubeletHasSufficientPID"),
+                _condition("Ready", "True", "KubeletReady"),
+            ],
+            "capacity": {"cpu": "2", "memory": "4Gi", "pods": "110"},
+            "allocatable": {"cpu": "2", "memory": "4Gi", "pods": "110"},
+            "nodeInfo": {
+                "machineID": "",
+                "systemUUID": "",
+                "bootID": "",
+                "kernelVersion": platform.release(),
+                "osImage": "a network namespace of porter lab",
+                "containerRuntimeVersion": "porter-lab://1",
+                "kubeletVersion": self._version,
+                "kubeProxyVersion": "",
+                "operatingSystem": "linux",
+                "architecture": _architecture(),
+            },
+        }
+
+
+def _is_ready(node: Object) -> bool:
+    conditions = node.get("status", {}).get("conditions") or []
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _condition(kind: str, status: str, reason: str) -> Object:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": "said by the stand-in of porter lab",
+        "lastHeartbeatTime": _now(),
+        "lastTransitionTime": _now(),
+    }
+
+
+def _architecture() -> str:
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+def _now(*, micro: bool = False) -> str:
+    shape = "%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ"
+    return datetime.now(UTC).strftime(shape)

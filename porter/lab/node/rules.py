@@ -1,0 +1,104 @@
+"""What kube-proxy makes of Services and EndpointSlices: which address and port leads where. Pure, no sockets.
+
+A rule without targets still says what becomes of a connection: refused, or dropped without a word when the policy is
+Local and no endpoint is on this node (so that a wrong owner is seen as lost traffic).
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+from typing import Any, NamedTuple
+
+from porter.lab.kube import Object
+
+SERVICE_NAME = "kubernetes.io/service-name"
+
+
+class Place(NamedTuple):
+    """An address and a TCP port."""
+
+    address: IPv4Address
+    port: int
+
+
+class Rule(NamedTuple):
+    """Where connections to a place go, in turn. Without targets they are dropped or refused."""
+
+    targets: tuple[Place, ...]
+    drops: bool
+
+
+class Endpoint(NamedTuple):
+    """A ready endpoint of one Service port."""
+
+    place: Place
+    node: str | None
+
+
+def rules(
+    services: Iterable[Object], slices: Iterable[Object], *, node: str, address: IPv4Address
+) -> dict[Place, Rule]:
+    """Every place that this node's kube-proxy serves. Where two Services name one place, the first by name has it."""
+    by_service: dict[tuple[str, str], list[Object]] = {}
+    for piece in slices:
+        owner = piece["metadata"].get("labels", {}).get(SERVICE_NAME, "")
+        by_service.setdefault((piece["metadata"].get("namespace", ""), owner), []).append(piece)
+    table: dict[Place, Rule] = {}
+    for service in sorted(services, key=lambda s: (s["metadata"]["namespace"], s["metadata"]["name"])):
+        mine = by_service.get((service["metadata"]["namespace"], service["metadata"]["name"]), [])
+        for place, rule in _of_service(service, mine, node=node, address=address):
+            table.setdefault(place, rule)
+    return table
+
+
+def service_addresses(table: Iterable[Place], *, address: IPv4Address) -> frozenset[IPv4Address]:
+    """The addresses that must be local to every node for these rules: all but the node's own."""
+    return frozenset(place.address for place in table) - {address}
+
+
+def _of_service(
+    service: Object, slices: list[Object], *, node: str, address: IPv4Address
+) -> Iterator[tuple[Place, Rule]]:
+    spec = service["spec"]
+    local = spec.get("externalTrafficPolicy") == "Local"
+    inside = spec.get("internalTrafficPolicy") == "Local"
+    for port in spec.get("ports") or []:
+        if port.get("protocol", "TCP") != "TCP":
+            continue  # user space relays connections only
+        ready = _endpoints(slices, port.get("name", ""))
+        here = [endpoint for endpoint in ready if endpoint.node == node]
+        within = _rule(here if inside else ready, drops=inside)
+        without = _rule(here if local else ready, drops=local)
+        for text in spec.get("clusterIPs") or []:
+            if own := _ipv4(text):
+                yield Place(own, port["port"]), within
+        if port.get("nodePort"):
+            yield Place(address, port["nodePort"]), without
+        for ingress in service.get("status", {}).get("loadBalancer", {}).get("ingress") or []:
+            own = _ipv4(ingress.get("ip"))
+            if own and ingress.get("ipMode", "VIP") == "VIP":
+                yield Place(own, port["port"]), without
+
+
+def _rule(endpoints: list[Endpoint], *, drops: bool) -> Rule:
+    return Rule(targets=tuple(sorted({endpoint.place for endpoint in endpoints})), drops=drops)
+
+
+def _endpoints(slices: list[Object], port_name: str) -> list[Endpoint]:
+    """The ready endpoints of a Service port; a missing `ready` means yes (EndpointConditions of the API)."""
+    found = []
+    for piece in slices:
+        ports = [port["port"] for port in piece.get("ports") or [] if port.get("name", "") == port_name]
+        for endpoint in piece.get("endpoints") or []:
+            if endpoint.get("conditions", {}).get("ready") is False:
+                continue
+            for text in endpoint["addresses"][:1]:  # the API: consumers use the first
+                if own := _ipv4(text):
+                    found += [Endpoint(Place(own, port), endpoint.get("nodeName")) for port in ports]
+    return found
+
+
+def _ipv4(text: Any) -> IPv4Address | None:
+    try:
+        return IPv4Address(text)
+    except ValueError:  # "None" of a headless Service, IPv6
+        return None

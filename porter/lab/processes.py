@@ -1,0 +1,164 @@
+"""The processes of a lab: started so that they can always be found again, and ended so that none is missed.
+
+A process is known by its number and its start time, never by its name; what was not written down is found by the
+lab's mark in its environment, or by the namespace that it lives in. No other process is ever touched.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from porter.lab import state
+from porter.lab.errors import LabError
+from porter.lab.state import Process, State
+
+_STARTED = 21  # proc(5): field 22 of /proc/PID/stat, counted from zero
+_PARENT = 3
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """The environment of everything that a lab starts."""
+    return {**os.environ, state.MARK: str(directory)}
+
+
+def started_at(pid: int) -> int | None:
+    """When a process began, in clock ticks since boot; None when there is none (a zombie is none)."""
+    fields = _stat(pid)
+    return None if fields is None or fields[2] in {"Z", "X"} else int(fields[_STARTED])
+
+
+def this(role: str) -> Process:
+    """The process that asks."""
+    return Process(role=role, node=None, pid=os.getpid(), started=started_at(os.getpid()) or 0)
+
+
+def alive(process: Process) -> bool:
+    """Does this very process still run?"""
+    return started_at(process.pid) == process.started
+
+
+def start(
+    directory: Path, role: str, command: Sequence[str], *, node: str | None = None, netns: str | None = None
+) -> Process:
+    """Start a process of the lab in a session of its own, its output in `log_file`. Returns at once."""
+    log = log_file(directory, role, node)
+    log.parent.mkdir(exist_ok=True, parents=True)
+    inside = ["ip", "netns", "exec", netns] if netns else []  # ip replaces itself by the command: the number stays
+    with log.open("ab") as output:
+        child = subprocess.Popen(  # noqa: SIM115 - it outlives this command by design
+            [*inside, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**environment(directory), "PYTHONUNBUFFERED": "1"},
+        )
+    child.returncode = 0  # nobody waits for it here; without this its destructor would complain
+    began = started_at(child.pid)
+    if began is None:
+        raise LabError(f"{role} ended as soon as it was started; its log: {log}")
+    return Process(role=role, node=node, pid=child.pid, started=began)
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of Porter with the interpreter that runs this."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def porter(*arguments: str) -> list[str]:
+    """The command `porter …` of this very installation."""
+    script = Path(sys.executable).with_name("porter")
+    if script.exists():
+        return [str(script), *arguments]
+    return [sys.executable, "-c", "from porter.cli import main; main()", *arguments]
+
+
+def log_file(directory: Path, role: str, node: str | None = None) -> Path:
+    """Where a process of the lab writes what it prints."""
+    return directory / (node or ".") / f"{role}.log"
+
+
+def last_words(directory: Path, role: str, node: str | None = None) -> str:
+    """The last line that a process wrote, for an error message."""
+    with contextlib.suppress(OSError):
+        lines = log_file(directory, role, node).read_text(errors="replace").strip().splitlines()
+        if lines:
+            return lines[-1]
+    return "nothing"
+
+
+def end(process: Process, *, how: signal.Signals = signal.SIGKILL) -> bool:
+    """End one process if it is still that one. Returns whether a signal was sent."""
+    if not alive(process):
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, how)
+        return True
+    return False
+
+
+def end_all(directory: Path, known: State, *, patience: float = 10.0) -> int:
+    """End every process of the lab and wait until none is left. Returns how many there were."""
+    ended: set[int] = set()
+    limit = time.monotonic() + patience
+    while found := set(belonging(directory, known)):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        ended |= found
+        if time.monotonic() > limit:
+            raise LabError(f"processes of lab '{known.name}' do not end: {', '.join(map(str, sorted(found)))}")
+        time.sleep(0.01)
+    for pid in ended:
+        collect(pid)
+    return len(ended)
+
+
+def collect(pid: int) -> None:
+    """Take the exit status of a child that has ended: a program that keeps labs else gathers zombies."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def belonging(directory: Path, known: State) -> Iterator[int]:
+    """The processes of a lab: those written down, those with its mark, those in its namespaces. Never our own line."""
+    spared = _our_line()
+    written = {process.pid: process for process in known.processes}
+    inodes = {netns.inode for netns in known.namespaces if netns.inode}
+    mark = f"{state.MARK}={directory}".encode()
+    for entry in sorted(Path("/proc").iterdir()):
+        if not entry.name.isdigit() or (pid := int(entry.name)) in spared or started_at(pid) is None:
+            continue
+        with contextlib.suppress(OSError):
+            if (
+                (pid in written and alive(written[pid]))
+                or (entry / "ns/net").stat().st_ino in inodes
+                or mark in (entry / "environ").read_bytes().split(b"\0")
+            ):
+                yield pid
+
+
+def _our_line() -> set[int]:
+    """This process and those that it came from: `down` may be typed in a shell that lives in the lab."""
+    line = set()
+    pid = os.getpid()
+    while pid and (fields := _stat(pid)) is not None:
+        line.add(pid)
+        pid = int(fields[_PARENT])
+    return line
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the first on; the name in brackets may itself hold brackets and spaces."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    head, _, tail = text.rpartition(")")
+    number, _, name = head.partition(" (")
+    return [number, name, *tail.split()]

@@ -1,0 +1,148 @@
+"""What a lab leaves on the machine, written down before it is there, so that `down` finds it after any crash.
+
+One directory a lab, under /var/lib/porter-lab or $PORTER_LAB_DIR; `state.json` in it is replaced as a whole.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from porter.lab.errors import LabError, LabExists, NotALab
+
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
+_FILE = "state.json"
+MARK = "PORTER_LAB_STATE"  # every process of a lab has this in its environment, set to the lab's directory
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that cannot be mistaken for a later one with its number: `started` is in clock ticks since boot."""
+
+    role: str
+    node: str | None
+    pid: int
+    started: int
+
+
+class Namespace(msgspec.Struct, frozen=True, kw_only=True):
+    """A namespace that is ours. `inode` is 0 while it is only intended."""
+
+    name: str
+    inode: int = 0
+
+
+class State(msgspec.Struct, kw_only=True):
+    """All that is known of a lab between two commands."""
+
+    name: str
+    phase: Literal["starting", "up"]
+    boot: str
+    starter: Process
+    topology: dict[str, Any]
+    agents: bool
+    lease_duration: float
+    namespaces: list[Namespace] = []
+    processes: list[Process] = []
+    faults: dict[str, str] = {}
+
+
+def root() -> Path:
+    """Where the labs of this machine are kept."""
+    return Path(os.environ.get("PORTER_LAB_DIR") or "/var/lib/porter-lab").absolute()
+
+
+def boot() -> str:
+    """This boot of the machine: namespaces and processes do not outlive it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def directory(name: str) -> Path:
+    """The directory of a lab, whether it exists or not. Raises LabError for a name that cannot be one."""
+    if not _NAME.fullmatch(name):
+        raise LabError(f"'{name}' cannot be a lab's name; use small letters, digits and '-', beginning with a letter")
+    return root() / name
+
+
+def names() -> list[str]:
+    """The labs that left a directory, sorted."""
+    try:
+        return sorted(path.name for path in root().iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LabError(f"cannot read {root()}: {error.strerror}; set PORTER_LAB_DIR to another directory") from None
+
+
+def load(path: Path) -> State:
+    """The state of a lab. Raises NotALab when there is none, LabError when it cannot be read."""
+    try:
+        return msgspec.json.decode((path / _FILE).read_bytes(), type=State)
+    except FileNotFoundError:
+        others = [name for name in names() if name != path.name]
+        hint = f"there are: {', '.join(others)}" if others else "begin with: porter lab up"
+        raise NotALab(f"there is no lab '{path.name}'; {hint}") from None
+    except OSError as error:
+        raise LabError(f"cannot read {path / _FILE}: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise LabError(f"{path / _FILE} cannot be understood ({error}); look at it, then remove {path}") from None
+
+
+def save(path: Path, state: State) -> None:
+    """Replace the state, whole or not at all."""
+    temporary = path / f".{_FILE}.new"
+    temporary.write_bytes(msgspec.json.encode(state))
+    temporary.replace(path / _FILE)
+
+
+def create(name: str) -> Path:
+    """Make a lab's directory. Raises LabExists when it is there."""
+    path = directory(name)
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        raise LabExists(f"lab '{name}' exists already; porter lab down --name {name} takes it down") from None
+    except OSError as error:
+        raise LabError(f"cannot make {path}: {error.strerror}; set PORTER_LAB_DIR to another directory") from None
+    return path
+
+
+def remove(path: Path) -> None:
+    """Remove a lab's directory, and the one above it when that was the last lab. Safe to call twice."""
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        raise LabError(f"cannot remove {path}; look who writes into it")
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()  # refuses while another lab is in it
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: float = 5.0) -> Iterator[None]:
+    """Hold a lab's directory: no two commands change one lab at a time. The lock goes with the process that has it."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        load(path)  # says that there is no such lab
+        raise
+    try:
+        limit = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > limit:
+                    raise LabError(
+                        f"lab '{path.name}' is busy: another porter lab command works on it; end that one or wait"
+                    ) from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(handle)

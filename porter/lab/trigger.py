@@ -1,0 +1,37 @@
+"""The rhythm of the stand-ins: something changed, so look at everything and do what is missing; on an error, again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from porter.lab.following import Refused
+
+_log = logging.getLogger(__name__)
+_GATHER = 0.01  # seconds: changes come in bursts, one look serves them all
+_AGAIN = 0.5
+
+
+class Trigger:
+    """Call `changed` as often as you like; `run` calls the action at least once after the last call."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def changed(self) -> None:
+        """Note that there is something to look at."""
+        self._event.set()
+
+    async def run(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Act after changes, for ever. What the server or the network refuses is tried again."""
+        while True:
+            await self._event.wait()
+            await asyncio.sleep(_GATHER)
+            self._event.clear()
+            try:
+                await act()
+            except (Refused, aiohttp.ClientError, TimeoutError, OSError) as error:
+                _log.info("%r; again in %.1f s", error, _AGAIN)
+                await asyncio.sleep(_AGAIN)
+                self._event.set()
