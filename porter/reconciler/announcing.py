@@ -1,0 +1,50 @@
+"""What a node announces: exactly what it owns and what is published, computed as a whole, never patched."""
+
+from porter.model.addresses import parse_address
+from porter.model.assignment import Announcement, Assignment
+from porter.model.names import NodeName
+from porter.reconciler.decide import Decisions, Rules
+from porter.reconciler.nics import choose_nic
+from porter.reconciler.wishes import held_addresses
+from porter.reconciler.world import World
+
+
+def is_published(world: World, assignment: Assignment) -> bool:
+    """Tell whether the Service in the API carries the address: only then may it be announced."""
+    service = world.services.get(assignment.service)
+    if service is None or assignment.address is None:
+        return False
+    held = held_addresses(service).get(assignment.family)
+    return held is not None and str(held) == assignment.address
+
+
+def announcements_for(
+    node: NodeName,
+    world: World,
+    decisions: Decisions,
+    rules: Rules,
+) -> dict[str, tuple[Announcement, ...]]:
+    """Return a node's announcements by protocol, by address; an address once, with all Services that share it."""
+    agent = world.agents.get(node)
+    if agent is None:
+        return {}
+    wanted: dict[tuple[str, str], list[Assignment]] = {}
+    for _, assignment in sorted(decisions.assignments.items()):
+        if node in assignment.nodes and is_published(world, assignment):
+            assert assignment.address is not None
+            protocol = assignment.protocol or rules.fallback_protocol
+            wanted.setdefault((protocol, assignment.address), []).append(assignment)
+    found: dict[str, list[Announcement]] = {}
+    for (protocol, text), assignments in sorted(wanted.items()):
+        address = parse_address(text)
+        assert address is not None
+        first = assignments[0]
+        eip = world.eips.get(first.eip) if first.eip is not None else None
+        choice = choose_nic(agent, world.nodes.get(node), eip, address)
+        if choice.nic is None:
+            continue
+        services = tuple(assignment.service for assignment in assignments)
+        found.setdefault(protocol, []).append(
+            Announcement(address=text, nic=choice.nic.name, services=services, eip=first.eip),
+        )
+    return {protocol: tuple(announcements) for protocol, announcements in found.items()}

@@ -1,0 +1,97 @@
+"""Which nodes announce an address: the one written on the Service while it may, else as the protocol places it.
+
+Nothing is remembered between decisions: the node written on the Service is the only memory, and every agent reads the
+same. So agents that saw the same world by different ways agree without talking.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from porter.model.addresses import Address
+from porter.model.assignment import Candidate
+from porter.model.names import NodeName
+from porter.model.objects import Eip, Service
+from porter.model.protocol import PlacementRequest, ProtocolRules
+from porter.model.reasons import Reason, Verdict
+from porter.reconciler.eligibility import judge_nodes, serving_of
+from porter.reconciler.nics import shortened
+from porter.reconciler.world import World
+
+
+class Ownership(msgspec.Struct, frozen=True, kw_only=True):
+    """The nodes that announce an address, why, and every node that may not with its reason."""
+
+    nodes: tuple[NodeName, ...]
+    verdict: Verdict
+    refused: tuple[Candidate, ...] = ()
+
+
+def elect(
+    world: World,
+    services: Sequence[Service],
+    eip: Eip | None,
+    address: Address,
+    protocol: ProtocolRules | None,
+    *,
+    honour_exclude_label: bool,
+) -> Ownership:
+    """Elect the nodes for an address that these Services have, the oldest first."""
+    if protocol is None:
+        return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail="no plugin for its protocol"))
+    if not any(serving_of(world, service).anywhere for service in services):
+        return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ENDPOINT))
+    judged = judge_nodes(world, services, eip, address, honour_exclude_label=honour_exclude_label)
+    eligible = tuple(c.node for c in judged if c.verdict.reason is Reason.NODE_ELIGIBLE)
+    refused = tuple(c for c in judged if c.verdict.reason is not Reason.NODE_ELIGIBLE)
+    if not eligible:
+        verdict = Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=_why_nobody(refused))
+        return Ownership(nodes=(), verdict=verdict, refused=refused)
+    written = next((service.written_node for service in services if service.written_node is not None), None)
+    current = written if written in eligible else None
+    request = PlacementRequest(address=str(address), eligible=eligible, current=current)
+    nodes = place(protocol, request)
+    if isinstance(nodes, Verdict):
+        return Ownership(nodes=(), verdict=nodes, refused=refused)
+    verdict = _why(nodes, written, eligible, {c.node: c.verdict for c in refused}, protocol)
+    return Ownership(nodes=nodes, verdict=verdict, refused=refused)
+
+
+def place(protocol: ProtocolRules, request: PlacementRequest) -> tuple[NodeName, ...] | Verdict:
+    """Ask the protocol for its nodes. What it may not choose, or a fault of its own, leaves the address unannounced."""
+    try:
+        nodes = tuple(protocol.place(request))
+    except Exception as error:  # noqa: BLE001 - a third party's code: its fault must stay on this address
+        detail = f"protocol {protocol.name} failed to place it: {type(error).__name__}: {error}"
+        return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
+    if not nodes or not set(nodes) <= set(request.eligible):
+        chosen = ", ".join(map(str, nodes)) or "none"
+        detail = f"protocol {protocol.name} placed it on {chosen}, not on an eligible node"
+        return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
+    return tuple(sorted(set(nodes)))
+
+
+def _why(
+    nodes: tuple[NodeName, ...],
+    written: NodeName | None,
+    eligible: Sequence[NodeName],
+    refused: Mapping[NodeName, Verdict],
+    protocol: ProtocolRules,
+) -> Verdict:
+    if len(nodes) > 1:
+        return Verdict(reason=Reason.PLACED, detail=f"{protocol.name} on {len(nodes)} nodes")
+    if written in nodes:
+        return Verdict(reason=Reason.STICKY)
+    if written is not None:
+        why = refused.get(written, Verdict(reason=Reason.NODE_UNKNOWN)).sentence
+        return Verdict(reason=Reason.MOVED, detail=f"{written}: {why}")
+    return Verdict(reason=Reason.ELECTED, detail=shortened(list(eligible)))
+
+
+def _why_nobody(refused: Sequence[Candidate]) -> str:
+    sentences = {candidate.verdict.sentence for candidate in refused}
+    if not refused:
+        return "the cluster has no nodes"
+    if len(sentences) == 1 and len(refused) > 1:
+        return f"of all {len(refused)} nodes: {sentences.pop()}"
+    return shortened([f"{candidate.node}: {candidate.verdict.sentence}" for candidate in refused])

@@ -1,0 +1,106 @@
+"""Which NIC of a node announces an address: the same answer in the fold, in the announcer and in an explanation."""
+
+from collections.abc import Sequence
+from ipaddress import ip_interface
+
+import msgspec
+
+from porter.model.addresses import Address, AddressRange, parse_address, parse_network
+from porter.model.objects import Agent, Eip, Nic, Node
+from porter.model.reasons import Reason, Verdict
+from porter.reconciler.world import World
+
+CAN_REACH = "can_reach:"
+
+
+class NicChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """The NIC to announce on, or the reason why there is none."""
+
+    nic: Nic | None = None
+    verdict: Verdict = Verdict(reason=Reason.NODE_ELIGIBLE)
+
+
+def choose_nic(agent: Agent, node: Node | None, eip: Eip | None, address: Address) -> NicChoice:
+    """Choose a node's NIC for an address.
+
+    In this order: the NIC that carries the address written on the Node; the one that the Eip names; the one behind
+    which the Eip's `can_reach:` address lies; the one whose subnet holds the address; the node's only NIC.
+    """
+    written = node.layer2_address if node is not None else None
+    if written is not None:
+        return _checked(_carrying(agent.nics, written), f"no NIC carries {written}, which the Node's annotation names")
+    interface = eip.interface if eip is not None else None
+    if interface is not None and interface.startswith(CAN_REACH):
+        target = parse_address(interface.removeprefix(CAN_REACH))
+        found = None if target is None else _towards(agent.nics, target)
+        return _checked(found, f"no NIC reaches {interface.removeprefix(CAN_REACH)}")
+    if interface is not None:
+        named = next((nic for nic in agent.nics if nic.name == interface), None)
+        return _checked(named, f"no interface '{interface}' on this node. Available: {_names(agent.nics)}")
+    found = _beside(agent.nics, address)
+    if found is None and len(agent.nics) == 1:
+        found = agent.nics[0]
+    return _checked(found, f"no NIC's subnet holds {address}; name one in spec.interface of the Eip")
+
+
+def can_any_node_announce(eip: Eip, addresses: AddressRange, world: World) -> Verdict:
+    """Return that the pool is ready when some node's agent has a NIC for it, else why no node has."""
+    if not world.agents:
+        return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail="no Porter agent has reported yet")
+    refused: list[str] = []
+    for agent in sorted(world.agents.values(), key=lambda agent: agent.node):
+        choice = choose_nic(agent, world.nodes.get(agent.node), eip, addresses.first_address)
+        if choice.nic is not None or choice.verdict.reason is not Reason.NIC_MISSING:
+            return Verdict(reason=Reason.POOL_READY)
+        refused.append(f"{agent.node}: {choice.verdict.sentence}")
+    return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail=shortened(refused))
+
+
+def shortened(parts: Sequence[str], most: int = 4) -> str:
+    """Join sentences, and only count those past the first few: a message must stay readable with 500 nodes."""
+    rest = len(parts) - most
+    return "; ".join(parts[:most]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def _checked(nic: Nic | None, missing: str) -> NicChoice:
+    if nic is None:
+        return NicChoice(verdict=Verdict(reason=Reason.NIC_MISSING, detail=missing))
+    if not nic.up:
+        return NicChoice(verdict=Verdict(reason=Reason.NIC_DOWN, detail=nic.name))
+    if not nic.carrier:
+        return NicChoice(verdict=Verdict(reason=Reason.NIC_NO_CARRIER, detail=nic.name))
+    return NicChoice(nic=nic)
+
+
+def _carrying(nics: Sequence[Nic], text: str) -> Nic | None:
+    wanted = parse_address(text)
+    return next((nic for nic in nics if any(ip_interface(net).ip == wanted for net in nic.networks)), None)
+
+
+def _beside(nics: Sequence[Nic], address: Address) -> Nic | None:
+    """Return the NIC with the longest prefix that holds the address; of equals the first by name."""
+    best: tuple[int, Nic] | None = None
+    for nic in nics:
+        for text in nic.networks:
+            network = parse_network(text)
+            if network is None or address not in network or network.prefixlen == network.max_prefixlen:
+                continue
+            if best is None or network.prefixlen > best[0]:
+                best = (network.prefixlen, nic)
+    return best[1] if best is not None else None
+
+
+def _towards(nics: Sequence[Nic], target: Address) -> Nic | None:
+    """Return the NIC towards an address: the one on its subnet, else the one with a default gateway of its family."""
+    beside = _beside(nics, target)
+    if beside is not None:
+        return beside
+    for nic in nics:
+        gateways = (parse_address(text) for text in nic.gateways)
+        if any(gateway is not None and gateway.version == target.version for gateway in gateways):
+            return nic
+    return None
+
+
+def _names(nics: Sequence[Nic]) -> str:
+    return ", ".join(nic.name for nic in nics) or "none"

@@ -1,0 +1,56 @@
+"""What a Service asks for, read once: the families, and for each the address, if it names one."""
+
+from collections.abc import Sequence
+from typing import get_args
+
+import msgspec
+
+from porter.model.addresses import Address, Family, family_of, parse_address
+from porter.model.objects import Service
+
+_MOST = 8  # addresses that a Service may name; two are sensible
+_SHOWN = 80  # characters of a wrong address that a sentence repeats
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """The addresses that a Service names. `invalid` is the first text that is no address, empty when all are."""
+
+    addresses: tuple[Address, ...] = ()
+    invalid: str = ""
+
+    def of(self, family: Family) -> Address | None:
+        """Return the address wished for in this family."""
+        return next((address for address in self.addresses if family_of(address) == family), None)
+
+
+def wish_of(service: Service) -> Wish:
+    """Read the wanted address: the annotation, one or a comma list, else `spec.loadBalancerIP`."""
+    text = service.wanted_address if service.wanted_address is not None else service.load_balancer_ip
+    if text is None or not text.strip():
+        return Wish()
+    addresses = []
+    for part in text.split(",", _MOST)[:_MOST]:
+        address = parse_address(part)
+        if address is None:
+            shown = part.strip()
+            return Wish(invalid=repr(shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"))
+        addresses.append(address)
+    return Wish(addresses=tuple(addresses))
+
+
+def families_of(service: Service) -> Sequence[Family]:
+    """Return the families in which the Service wants an address, in its own order; the first is the primary one."""
+    known = get_args(Family)
+    families: list[Family] = [family for family in known if family in service.ip_families]
+    families.sort(key=lambda family: service.ip_families.index(family))
+    return families or ["IPv4"]
+
+
+def held_addresses(service: Service) -> dict[Family, Address]:
+    """Return what the API says that the Service has, the first of each family."""
+    held: dict[Family, Address] = {}
+    for text in service.addresses:
+        address = parse_address(text)
+        if address is not None:
+            held.setdefault(family_of(address), address)
+    return held
