@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from porter.model.addresses import Address
+from porter.model.addresses import Address, family_of
 from porter.model.assignment import Assignment, PoolState
 from porter.model.keys import LOAD_BALANCER_CLASS
 from porter.model.names import EipName
@@ -58,8 +58,7 @@ def _owner(
     address: Address,
 ) -> Ownership:
     holders = [world.services[key] for key in allocation.holders[address]]
-    family = "IPv4" if address.version == 4 else "IPv6"  # noqa: PLR2004 - IP's own version number
-    claim = allocation.claims[holders[0].key, family]
+    claim = allocation.claims[holders[0].key, family_of(address)]
     eip: Eip | None = world.eips.get(claim.eip) if claim.eip is not None else None
     why = reserved.why(address, None)
     if why is not None:

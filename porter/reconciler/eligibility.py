@@ -7,7 +7,7 @@ import msgspec
 from porter.model.addresses import Address
 from porter.model.assignment import Candidate
 from porter.model.names import NodeName
-from porter.model.objects import Eip, Service
+from porter.model.objects import Eip, Node, Service
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.nics import choose_nic
 from porter.reconciler.world import World
@@ -48,19 +48,18 @@ def judge_nodes(
     local = [serving_of(world, service).nodes for service in services if service.policy == "Local"]
     names = sorted(world.nodes.keys() | world.agents.keys())
     return [
-        Candidate(node=name, verdict=_judge(world, name, local, eip, address, honour_exclude_label)) for name in names
+        Candidate(
+            node=name,
+            verdict=_of_node(world.nodes.get(name), honour_exclude_label=honour_exclude_label)
+            or _of_agent(world, name)
+            or _of_nic(world, name, eip, address)
+            or _of_endpoints(name, local),
+        )
+        for name in names
     ]
 
 
-def _judge(
-    world: World,
-    name: NodeName,
-    local: Sequence[frozenset[NodeName]],
-    eip: Eip | None,
-    address: Address,
-    honour_exclude_label: bool,  # noqa: FBT001 - private, one caller
-) -> Verdict:
-    node = world.nodes.get(name)
+def _of_node(node: Node | None, *, honour_exclude_label: bool) -> Verdict | None:
     if node is None:
         return Verdict(reason=Reason.NODE_UNKNOWN)
     if node.deleting:
@@ -71,6 +70,10 @@ def _judge(
         return Verdict(reason=Reason.NODE_NETWORK_UNAVAILABLE)
     if node.excluded and honour_exclude_label:
         return Verdict(reason=Reason.NODE_EXCLUDED)
+    return None
+
+
+def _of_agent(world: World, name: NodeName) -> Verdict | None:
     agent = world.agents.get(name)
     if agent is None:
         return Verdict(reason=Reason.AGENT_MISSING)
@@ -78,9 +81,15 @@ def _judge(
         return Verdict(reason=Reason.AGENT_LEAVING)
     if name in world.silent:
         return Verdict(reason=Reason.AGENT_SILENT)
-    choice = choose_nic(agent, node, eip, address)
-    if choice.nic is None:
-        return choice.verdict
-    if any(name not in nodes for nodes in local):
-        return Verdict(reason=Reason.NO_LOCAL_ENDPOINT)
-    return Verdict(reason=Reason.NODE_ELIGIBLE)
+    return None
+
+
+def _of_nic(world: World, name: NodeName, eip: Eip | None, address: Address) -> Verdict | None:
+    choice = choose_nic(world.agents[name], world.nodes.get(name), eip, address)
+    return choice.verdict if choice.nic is None else None
+
+
+def _of_endpoints(name: NodeName, local: Sequence[frozenset[NodeName]]) -> Verdict:
+    """Judge by the nodes that serve, for each Service whose policy is `Local`."""
+    everywhere = all(name in nodes for nodes in local)
+    return Verdict(reason=Reason.NODE_ELIGIBLE if everywhere else Reason.NO_LOCAL_ENDPOINT)

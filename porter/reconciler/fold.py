@@ -46,7 +46,7 @@ class Reconciler:
         return list(self._differences(before, seq))
 
     def fold_all(self, recorded: Iterable[Recorded]) -> None:
-        """Take in a log, from its beginning or from where this reconciler stands; what is not observed is passed over."""
+        """Take in a log, from its beginning or from where this reconciler stands; only what is observed counts."""
         for record in recorded:
             entry: Entry = record.entry
             if is_observed(entry):

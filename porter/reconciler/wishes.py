@@ -42,7 +42,7 @@ def families_of(service: Service) -> Sequence[Family]:
     """Return the families in which the Service wants an address, in its own order; the first is the primary one."""
     known = get_args(Family)
     families: list[Family] = [family for family in known if family in service.ip_families]
-    families.sort(key=lambda family: service.ip_families.index(family))
+    families.sort(key=service.ip_families.index)
     return families or ["IPv4"]
 
 

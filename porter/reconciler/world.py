@@ -65,7 +65,7 @@ class World(msgspec.Struct, kw_only=True):
         """Return the EndpointSlices of a Service, sorted by name."""
         return (self.slices[key] for key in sorted(self._slices_of.get(service, ())))
 
-    def apply(self, entry: Observed) -> bool:
+    def apply(self, entry: Observed) -> bool:  # noqa: C901, PLR0912 - one branch for each kind of entry
         """Take in one entry. Return whether anything that decisions rest on has changed."""
         match entry:
             case AgentStarted():
