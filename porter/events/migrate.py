@@ -1,0 +1,65 @@
+"""Bring a log's tables to the version of this Porter. Forward only; a newer database is refused, never changed.
+
+Alembic is imported when a migration is needed, so that reading a log starts fast.
+"""
+
+from pathlib import Path
+
+import sqlalchemy
+
+from porter.events.engines import lock_schema, make_engine, writing
+from porter.events.errors import LogError
+from porter.events.refusals import explained
+from porter.events.schema import SCHEMA_VERSION, ForeignDatabaseError, schema_version
+from porter.events.urls import LogUrl, parse_url
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade(url: str) -> tuple[str | None, str]:
+    """Upgrade the tables of the log at `url`, creating them where there are none. Safe to call twice.
+
+    Returns the version before (None where there was no log) and the version now. Raises LogError.
+    """
+    where = parse_url(url)
+    engine = make_engine(where, read_only=False, create=True)
+    try:
+        return upgrade_engine(engine, where)
+    finally:
+        engine.dispose()
+
+
+def upgrade_engine(engine: sqlalchemy.Engine, where: LogUrl) -> tuple[str | None, str]:
+    """Do what `upgrade` does, on connections that are open. All in one transaction."""
+    with explained(where), writing(engine) as connection:
+        lock_schema(connection)
+        before = found_version(connection, where)
+        if before != SCHEMA_VERSION:
+            _run_migrations(connection)
+        return before, SCHEMA_VERSION
+
+
+def found_version(connection: sqlalchemy.Connection, where: LogUrl) -> str | None:
+    """Return the version of the tables, None where there are none. Raises LogError for a newer or a foreign one."""
+    try:
+        version = schema_version(connection)
+    except ForeignDatabaseError:
+        raise LogError(f"{where} holds another program's tables; give Porter a database of its own") from None
+    if version is not None and not version.isdecimal():
+        raise LogError(f"{where} says that its schema is {version!r}, which is no version of Porter's")
+    if version is not None and int(version) > int(SCHEMA_VERSION):
+        raise LogError(
+            f"{where} was written by a newer Porter (schema {version}, this one knows {SCHEMA_VERSION}); "
+            "use that version or a newer one",
+        )
+    return version
+
+
+def _run_migrations(connection: sqlalchemy.Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - 0.1 s that only a migration shall cost
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

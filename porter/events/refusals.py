@@ -1,0 +1,58 @@
+"""What a database refuses, in words: the one place that turns a driver's error into a sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from porter.events.errors import LogError
+from porter.events.urls import LogUrl
+
+_SQLITE: tuple[tuple[str, str], ...] = (  # what SQLite says, and what it means here
+    ("file is not a database", "{} is not an SQLite database, so it is no event log of Porter's"),
+    ("malformed", "{} is damaged: {said}. Restore it from a copy, or move it away and let the agent begin a new one"),
+    ("disk image", "{} is damaged: {said}. Restore it from a copy, or move it away and let the agent begin a new one"),
+    ("database is locked", "{} is locked by another program; end that program, or try again"),
+    ("readonly database", "{} cannot be written; check who owns it and its directory"),
+    ("disk is full", "the disk that holds {} is full; the entry was not recorded"),
+    ("unable to open", "{} cannot be opened; check that the file and its directory can be read and written"),
+    ("disk i/o error", "the disk that holds {} fails: {said}"),
+)
+
+
+@contextmanager
+def explained(where: LogUrl) -> Iterator[None]:
+    """Raise a LogError that names the log for whatever its database refuses. Other errors pass."""
+    try:
+        yield
+    except exc.IntegrityError:
+        raise LogError(
+            f"another agent writes to the same stream of {where}; give each agent its own --node-name or its own log",
+        ) from None
+    except exc.DBAPIError as error:
+        raise LogError(_sentence(where, str(error.orig))) from None
+    except exc.TimeoutError:
+        raise LogError(f"{where} has no connection free; end what else reads it, or try again") from None
+    except exc.NoSuchModuleError:
+        raise LogError(
+            f"Porter cannot use {where}: write sqlite:////path or postgresql+psycopg://user@host/database",
+        ) from None
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("porter"):
+            raise
+        remedy = (
+            "pip install 'porter-lb[postgresql]'" if error.name == "psycopg" else "use postgresql+psycopg:// instead"
+        )
+        raise LogError(f"{where} needs the Python module {error.name!r}: {remedy}") from None
+
+
+def _sentence(where: LogUrl, said: str) -> str:
+    first_line = said.strip().partition("\n")[0]
+    if where.path is not None:
+        for pattern, sentence in _SQLITE:
+            if pattern in said.lower():
+                return sentence.format(where, said=first_line)
+        return f"{where} cannot be used: {first_line}"
+    if "connection" in first_line or "connect" in first_line:
+        return f"{where} cannot be reached: {first_line}"
+    return f"{where} refuses: {first_line}"
