@@ -10,7 +10,7 @@ import msgspec
 
 from porter.model.assignment import Assignment, PoolState
 from porter.model.names import EipName, NodeName, ServiceKey
-from porter.model.objects import Agent, Cluster, Eip, Endpoints, Namespace, Node, Service, Value
+from porter.model.objects import Agent, Cluster, Eip, Endpoints, Namespace, Node, Options, Service, Value
 from porter.model.reasons import Verdict
 
 Resource = Literal["services", "eips", "nodes", "endpointslices", "namespaces", "leases"]
@@ -37,6 +37,7 @@ class AgentStarted(Value, frozen=True, kw_only=True):
     porter: str
     schema: str
     plugins: tuple[PluginInfo, ...] = ()
+    options: Options = Options()
 
 
 class Relisted(Value, frozen=True, kw_only=True):

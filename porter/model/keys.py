@@ -6,7 +6,6 @@ from porter.model.objects import KeyFamily
 
 CLAIM: Final = "lb.kubesphere.io/v1alpha1"
 CLAIM_VALUES: Final[frozenset[str]] = frozenset({"porter", "openelb"})
-LOAD_BALANCER_CLASS: Final = "porter.kubesphere.io/porter"
 
 OLD_FINALIZERS: Final[frozenset[str]] = frozenset(
     {"finalizer.lb.kubesphere.io/v1alpha1", "finalizer.ipam.kubesphere.io/v1alpha1"},

@@ -4,11 +4,13 @@ Values stay as the user wrote them where a wrong one must be reported on its obj
 Timestamps are RFC 3339 strings in UTC as the API server writes them, which sort as time does.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from porter.model.names import EipName, NodeName, ServiceKey, service_key
+
+LOAD_BALANCER_CLASS: Final = "porter.kubesphere.io/porter"
 
 KeyFamily = Literal["porter", "openelb"]
 """Whose annotation keys an object uses: `….porter.kubesphere.io` or `….openelb.kubesphere.io`."""
@@ -148,6 +150,15 @@ class Agent(Value, frozen=True, kw_only=True):
     """Addresses under which this agent reaches the API server."""
     leaving: bool = False
     """It has released its Lease: it withdrew everything and stops."""
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """The options of an installation that decisions rest on: equal on every agent, and part of the log."""
+
+    load_balancer_class: str = LOAD_BALANCER_CLASS
+    """The `spec.loadBalancerClass` that is ours."""
+    honour_exclude_label: bool = True
+    """Whether a Node labelled `exclude-from-external-load-balancers` announces nothing."""
 
 
 class Cluster(Value, frozen=True, kw_only=True):

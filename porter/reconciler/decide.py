@@ -6,7 +6,6 @@ import msgspec
 
 from porter.model.addresses import Address, family_of
 from porter.model.assignment import Assignment, PoolState
-from porter.model.keys import LOAD_BALANCER_CLASS
 from porter.model.names import EipName
 from porter.model.objects import Eip
 from porter.model.protocol import ProtocolRules
@@ -20,11 +19,9 @@ from porter.reconciler.world import World
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What decisions rest on besides the world: the protocols, and the options of this installation."""
+    """What decisions rest on besides the world."""
 
     protocols: Mapping[str, ProtocolRules]
-    load_balancer_class: str = LOAD_BALANCER_CLASS
-    honour_exclude_label: bool = True
     fallback_protocol: str = "layer2"
     """Who announces an address that is kept though its Eip is gone, when the Service names no protocol."""
 
@@ -40,7 +37,7 @@ def decide(world: World, rules: Rules) -> Decisions:
     """Decide everything. The same world and rules give the same decisions, always."""
     pools = Pools(world, rules.protocols)
     reserved = Reserved(world)
-    ours = [s for s in world.services.values() if why_not_ours(s, rules.load_balancer_class) is None]
+    ours = [s for s in world.services.values() if why_not_ours(s, world.options.load_balancer_class) is None]
     allocation = Allocation(ours, pools, reserved)
     owners = {
         address: _owner(world, rules, allocation, reserved, address)
@@ -64,7 +61,7 @@ def _owner(
     if why is not None:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.ADDRESS_RESERVED, detail=why))
     protocol = rules.protocols.get(claim.protocol or rules.fallback_protocol)
-    return elect(world, holders, eip, address, protocol, honour_exclude_label=rules.honour_exclude_label)
+    return elect(world, holders, eip, address, protocol, honour_exclude_label=world.options.honour_exclude_label)
 
 
 def _assignment(slot: Slot, claim: Claim, owners: Mapping[Address, Ownership]) -> Assignment:

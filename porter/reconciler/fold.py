@@ -84,7 +84,7 @@ class Reconciler:
         if service is None:
             reason = Verdict(reason=Reason.NOT_OURS, detail="it is gone")
         else:
-            found = why_not_ours(service, self.rules.load_balancer_class)
+            found = why_not_ours(service, self.world.options.load_balancer_class)
             reason = found or Verdict(reason=Reason.NOT_OURS, detail=f"it no longer uses {old.family}")
         return AssignmentEnded(
             cause=cause,

@@ -33,7 +33,7 @@ from porter.events.entries import (
     ServiceObserved,
 )
 from porter.model.names import EipName, NodeName, ServiceKey, service_key
-from porter.model.objects import Agent, Cluster, Eip, Endpoints, Namespace, Node, Service
+from porter.model.objects import Agent, Cluster, Eip, Endpoints, Namespace, Node, Options, Service
 
 Key = TypeVar("Key")
 Thing = TypeVar("Thing")
@@ -52,6 +52,7 @@ class World(msgspec.Struct, kw_only=True):
     """Agents whose Lease ran out."""
     cluster: Cluster = Cluster()
     leader: NodeName | None = None
+    options: Options = Options()
     listed: set[Resource] = set()
     """The kinds that were listed completely since the agent last started."""
     _slices_of: dict[ServiceKey, set[str]] = {}
@@ -68,8 +69,9 @@ class World(msgspec.Struct, kw_only=True):
     def apply(self, entry: Observed) -> bool:  # noqa: C901, PLR0912 - one branch for each kind of entry
         """Take in one entry. Return whether anything that decisions rest on has changed."""
         match entry:
-            case AgentStarted():
+            case AgentStarted(options=options):
                 self.listed.clear()
+                self.options = options
                 return False
             case Relisted():
                 return self._relist(entry)
