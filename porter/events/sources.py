@@ -1,0 +1,63 @@
+"""Where entries come from when they are only read: a log's database, or a file that was exported from one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from porter.events.entries import Recorded
+from porter.events.errors import LogError
+from porter.events.export import ExportedLog
+from porter.events.log import EventLog
+
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+class Source(Protocol):
+    """Entries of one log, in order. Reading changes nothing and may be repeated."""
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest entry, 0 for none."""
+
+    def read(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
+        """Yield the entries with `after < seq <= until`, in order, in bounded memory. Raises LogError."""
+
+    def describe(self) -> str:
+        """Name the source in words, without a password."""
+
+    def close(self) -> None:
+        """Let go of it. Safe to call twice."""
+
+    def __enter__(self) -> Self:
+        """Return the source."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+
+
+def open_source(url_or_path: str, *, stream: str = "") -> Source:
+    """Open a database URL, an SQLite file, or an exported file (plain or .gz) for reading.
+
+    Raises LogError in one sentence when it is none of them.
+    """
+    if "://" in url_or_path or not Path(url_or_path).is_file():
+        return EventLog.open(url_or_path, stream=stream, read_only=True)
+    path = Path(url_or_path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE_MAGIC))
+    except OSError as error:
+        raise LogError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not start:
+        raise LogError(f"{path} is empty: there is no log in it")
+    if start == _SQLITE_MAGIC:
+        return EventLog.open(url_or_path, stream=stream, read_only=True)
+    if start[:1] == b"{" or start[:2] == b"\x1f\x8b":
+        return ExportedLog(path)
+    raise LogError(f"{path} is neither an SQLite log nor a file from 'porter log export'")
