@@ -7,9 +7,9 @@ class LabError(click.ClickException):
     """A lab cannot do what was asked. The message says what is wrong and what to do."""
 
 
-class NotALab(LabError):
+class NoSuchLabError(LabError):
     """There is no lab of that name."""
 
 
-class LabExists(LabError):
+class LabExistsError(LabError):
     """A lab of that name is there already."""

@@ -24,7 +24,7 @@ _MERGE = "application/merge-patch+json"
 _log = logging.getLogger(__name__)
 
 
-class Refused(Exception):  # noqa: N818 - the server's word for it
+class RefusedError(Exception):
     """The API server answered with an error status."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -63,8 +63,10 @@ class Api:
         assert self._session is not None, "use the Api inside 'async with'"
         return self._session
 
-    async def request(self, method: str, path: str, body: Object | None = None, *, kind: str = "application/json") -> Any:
-        """One request. Raises Refused, aiohttp.ClientError or TimeoutError."""
+    async def request(
+        self, method: str, path: str, body: Object | None = None, *, kind: str = "application/json"
+    ) -> Any:
+        """One request. Raises RefusedError, aiohttp.ClientError or TimeoutError."""
         data = None if body is None else json.dumps(body)
         limit = aiohttp.ClientTimeout(total=self._timeout)
         async with self.session.request(
@@ -73,7 +75,7 @@ class Api:
             text = await response.read()
             answer = json.loads(text) if text[:1] in {b"{", b"["} else {"message": text.decode(errors="replace")}
             if response.status >= 400:  # noqa: PLR2004 - HTTP
-                raise Refused(response.status, str(answer.get("message", answer)))
+                raise RefusedError(response.status, str(answer.get("message", answer)))
             return answer
 
     async def create(self, obj: Object) -> Object:
@@ -93,7 +95,7 @@ class Api:
         options: Object | None = None if grace is None else {"gracePeriodSeconds": grace}
         try:
             await self.request("DELETE", path_of(kind, key[1], namespace=key[0]), options)
-        except Refused as refused:
+        except RefusedError as refused:
             if refused.code != 404:  # noqa: PLR2004 - HTTP
                 raise
 
@@ -108,7 +110,7 @@ async def connect(kubeconfig: Path) -> Access:
 
 
 class Cache:
-    """All objects of one kind as last heard. `changed` is called after every change, `complete` set by the first list."""
+    """All objects of a kind as last heard. `changed` is called after each change, `complete` set by the first list."""
 
     def __init__(self, api: Api, kind: str, *, namespace: str | None = None, changed: Callable[[], None]) -> None:
         self.objects: dict[Key, Object] = {}
@@ -139,7 +141,7 @@ class Cache:
                 while version:
                     pause = 0.0
                     version = await self._watch(version)
-            except (aiohttp.ClientError, TimeoutError, OSError, Refused, ValueError) as error:
+            except (aiohttp.ClientError, TimeoutError, OSError, RefusedError, ValueError) as error:
                 pause = min(2.0, max(0.1, pause * 2))
                 _log.info("%s: %r; again in %.1f s", self._kind, error, pause)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
@@ -165,7 +167,7 @@ class Cache:
         }
         async with self._api.session.get(self._path, params=query, timeout=limit) as response:
             if response.status >= 400:  # noqa: PLR2004 - HTTP
-                raise Refused(response.status, (await response.text())[:200])
+                raise RefusedError(response.status, (await response.text())[:200])
             buffer = b""
             async for chunk in response.content.iter_any():
                 *lines, buffer = (buffer + chunk).split(b"\n")

@@ -32,7 +32,7 @@ CONFLICT = 409
 NOT_FOUND = 404
 
 
-class Refused(LabError):
+class RefusedError(LabError):
     """The API server said no. `code` is the HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -85,7 +85,7 @@ class Kube:
     def request(
         self, method: str, path: str, body: Object | None = None, *, kind: str = "application/json", **query: str
     ) -> Any:
-        """One request. Raises Refused, or LabError when the server cannot be reached."""
+        """One request. Raises RefusedError, or LabError when the server cannot be reached."""
         url = urlsplit(self._access.server)
         connection = http.client.HTTPSConnection(
             url.hostname or "", url.port, timeout=self._timeout, context=self._access.context()
@@ -106,17 +106,17 @@ class Kube:
             answer = text.decode(errors="replace")  # /readyz and its like speak plain text
         if response.status >= http.HTTPStatus.BAD_REQUEST:
             said = answer.get("message", answer) if isinstance(answer, dict) else answer
-            raise Refused(response.status, f"{method} {path}: {said}")
+            raise RefusedError(response.status, f"{method} {path}: {said}")
         return answer
 
     def get(self, kind: str, name: str, *, namespace: str = "default") -> Object:
-        """One object. Raises Refused with code 404 when there is none."""
+        """One object. Raises RefusedError with code 404 when there is none."""
         answer: Object = self.request("GET", path_of(kind, name, namespace=namespace))
         return answer
 
     def list(self, kind: str, *, namespace: str | None = None, **query: str) -> list[Object]:
         """All objects of a kind."""
-        answer: Object = self.request("GET", path_of(kind, namespace=namespace), **query)
+        answer: Object = self.request("GET", path_of(kind, namespace=namespace), None, kind="application/json", **query)
         return list(answer.get("items") or [])
 
     def patch(self, kind: str, name: str, change: Object, *, namespace: str = "default") -> Object:
@@ -129,7 +129,7 @@ class Kube:
         """Delete an object. Fine when it is gone already."""
         try:
             self.request("DELETE", path_of(kind, name, namespace=namespace))
-        except Refused as refused:
+        except RefusedError as refused:
             if refused.code != NOT_FOUND:
                 raise
 
@@ -139,14 +139,14 @@ class Kube:
         namespace = manifest["metadata"].get("namespace", "default")
         try:
             answer: Object = self.request("POST", path_of(kind, namespace=namespace), manifest)
-        except Refused as refused:
+        except RefusedError as refused:
             if refused.code != CONFLICT:
                 raise
             return self.patch(kind, name, manifest, namespace=namespace)
         return answer
 
     def ready(self) -> bool:
-        """Does the server answer and call itself ready?"""
+        """Tell whether the server answers and calls itself ready."""
         try:
             self.request("GET", "/readyz")
         except LabError:

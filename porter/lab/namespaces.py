@@ -42,7 +42,7 @@ def ip(*arguments: str, netns: str | None = None, batch: list[str] | None = None
 
 
 def exists(netns: str) -> bool:
-    """Is there a namespace of this name?"""
+    """Tell whether there is a namespace of this name."""
     return (RUN / netns).exists()
 
 
@@ -66,7 +66,7 @@ def inside(netns: str, function: Callable[[], _T]) -> _T:
                 libc = ctypes.CDLL(None, use_errno=True)
                 if libc.setns(handle, _CLONE_NEWNET):
                     number = ctypes.get_errno()
-                    raise OSError(number, os.strerror(number), netns)  # noqa: TRY301
+                    raise OSError(number, os.strerror(number), netns)
             finally:
                 os.close(handle)
             outcome.append(function())

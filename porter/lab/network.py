@@ -135,9 +135,7 @@ class Network:
         lines = ["link set lo up"]
         for nic, port in zip(host.nics, self.ports(host.name), strict=True):
             mac = f"address {nic.mac} " if nic.mac else ""
-            lines.append(
-                f"link add {nic.name} {mac}type veth peer name {port.link} netns {self.namespace(SWITCH)}"
-            )
+            lines.append(f"link add {nic.name} {mac}type veth peer name {port.link} netns {self.namespace(SWITCH)}")
             if nic.address is not None:
                 lines.append(f"addr add {nic.address} brd + dev {nic.name}")
             if nic.up:
@@ -145,7 +143,11 @@ class Network:
         lines.append(f"route add default via {self.topology.gateway.ip}")
         if node:
             pods = self.topology.pods_of(host.name)
-            lines += [f"link add {POD_LINK} type bridge", f"addr add {pods[1]}/24 dev {POD_LINK}", f"link set {POD_LINK} up"]
+            lines += [
+                f"link add {POD_LINK} type bridge",
+                f"addr add {pods[1]}/24 dev {POD_LINK}",
+                f"link set {POD_LINK} up",
+            ]
             lines += [
                 f"route add {self.topology.pods_of(other.name)} via {other.address.ip}"
                 for other in self.topology.nodes
@@ -156,7 +158,7 @@ class Network:
             self._service_link(netns)
 
     def _service_link(self, netns: str) -> None:
-        """kube-proxy's kube-ipvs0: a dummy that is down and NOARP. Where the kernel has no dummy, a bridge is as mute."""
+        """kube-proxy's kube-ipvs0: a dummy, down and NOARP. Where the kernel has no dummy, a bridge is as mute."""
         try:
             namespaces.ip("link", "add", SERVICE_LINK, "type", "dummy", netns=netns, env=self._env)
         except LabError:
@@ -170,7 +172,11 @@ class Network:
             for key, value in values.items()
         )
         done = subprocess.run(
-            ["ip", "netns", "exec", netns, "sh", "-ec", script], capture_output=True, text=True, check=False, env=self._env
+            ["ip", "netns", "exec", netns, "sh", "-ec", script],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self._env,
         )
         if done.returncode:
             raise LabError(f"cannot set {', '.join(values)} in {netns}: {' '.join(done.stderr.split())}")

@@ -38,7 +38,7 @@ def this(role: str) -> Process:
 
 
 def alive(process: Process) -> bool:
-    """Does this very process still run?"""
+    """Tell whether this very process still runs."""
     return started_at(process.pid) == process.started
 
 
@@ -50,7 +50,7 @@ def start(
     log.parent.mkdir(exist_ok=True, parents=True)
     inside = ["ip", "netns", "exec", netns] if netns else []  # ip replaces itself by the command: the number stays
     with log.open("ab") as output:
-        child = subprocess.Popen(  # noqa: SIM115 - it outlives this command by design
+        child = subprocess.Popen(
             [*inside, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from porter.lab.errors import LabError, LabExists, NotALab
+from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 _FILE = "state.json"
@@ -81,13 +81,13 @@ def names() -> list[str]:
 
 
 def load(path: Path) -> State:
-    """The state of a lab. Raises NotALab when there is none, LabError when it cannot be read."""
+    """The state of a lab. Raises NoSuchLabError when there is none, LabError when it cannot be read."""
     try:
         return msgspec.json.decode((path / _FILE).read_bytes(), type=State)
     except FileNotFoundError:
         others = [name for name in names() if name != path.name]
         hint = f"there are: {', '.join(others)}" if others else "begin with: porter lab up"
-        raise NotALab(f"there is no lab '{path.name}'; {hint}") from None
+        raise NoSuchLabError(f"there is no lab '{path.name}'; {hint}") from None
     except OSError as error:
         raise LabError(f"cannot read {path / _FILE}: {error.strerror}") from None
     except msgspec.DecodeError as error:
@@ -102,13 +102,13 @@ def save(path: Path, state: State) -> None:
 
 
 def create(name: str) -> Path:
-    """Make a lab's directory. Raises LabExists when it is there."""
+    """Make a lab's directory. Raises LabExistsError when it is there."""
     path = directory(name)
     try:
         root().mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700)
     except FileExistsError:
-        raise LabExists(f"lab '{name}' exists already; porter lab down --name {name} takes it down") from None
+        raise LabExistsError(f"lab '{name}' exists already; porter lab down --name {name} takes it down") from None
     except OSError as error:
         raise LabError(f"cannot make {path}: {error.strerror}; set PORTER_LAB_DIR to another directory") from None
     return path

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from porter.lab.following import Refused
+from porter.lab.following import RefusedError
 
 _log = logging.getLogger(__name__)
 _GATHER = 0.01  # seconds: changes come in bursts, one look serves them all
@@ -31,7 +31,7 @@ class Trigger:
             self._event.clear()
             try:
                 await act()
-            except (Refused, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (RefusedError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 _log.info("%r; again in %.1f s", error, _AGAIN)
                 await asyncio.sleep(_AGAIN)
                 self._event.set()

@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import signal
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from porter.lab.node.kubelet import Kubelet
 from porter.lab.node.pods import Pods
 from porter.lab.node.proxy import Proxy
 from porter.lab.trigger import Trigger
+from porter.lab.until import until_told
 
 
 async def run(arguments: argparse.Namespace) -> None:
@@ -47,15 +46,7 @@ def main() -> None:
     parser.add_argument("--control-plane", action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-
-    async def until_told() -> None:
-        task = asyncio.ensure_future(run(arguments))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    asyncio.run(until_told())
+    asyncio.run(until_told(run(arguments)))
 
 
 if __name__ == "__main__":

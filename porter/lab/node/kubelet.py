@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import aiohttp
 
-from porter.lab.following import Api, Cache, Refused
+from porter.lab.following import Api, Cache, RefusedError
 from porter.lab.kube import CONFLICT, NOT_FOUND, Object
 
 LEASES = "kube-node-lease"
@@ -46,18 +46,20 @@ class Kubelet:
         if node is None:
             try:
                 node = await self._api.create(self._node())
-            except Refused as refused:
+            except RefusedError as refused:
                 if refused.code != CONFLICT:
                     raise
                 return  # the watch brings it
         if not _is_ready(node):
             self._version = self._version or (await self._api.request("GET", "/version"))["gitVersion"]
-            self._nodes.learn(await self._api.patch("Node", ("", self._name), {"status": self._status()}, part="status"))
+            self._nodes.learn(
+                await self._api.patch("Node", ("", self._name), {"status": self._status()}, part="status")
+            )
 
     async def beat(self) -> None:
         """Renew the node's Lease for ever. A failure is tried again at the next beat."""
         while True:
-            with contextlib.suppress(Refused, aiohttp.ClientError, TimeoutError, OSError):
+            with contextlib.suppress(RefusedError, aiohttp.ClientError, TimeoutError, OSError):
                 await self._renew()
             await asyncio.sleep(BEAT)
 
@@ -65,7 +67,7 @@ class Kubelet:
         spec = {"holderIdentity": self._name, "leaseDurationSeconds": 40, "renewTime": _now(micro=True)}
         try:
             await self._api.patch("Lease", (LEASES, self._name), {"spec": spec})
-        except Refused as refused:
+        except RefusedError as refused:
             if refused.code != NOT_FOUND:
                 raise
             metadata = {"name": self._name, "namespace": LEASES}

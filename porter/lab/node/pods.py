@@ -120,7 +120,7 @@ class Pods:
 
 
 def is_ready(pod: Object) -> bool:
-    """Does the pod's status say that it is ready?"""
+    """Tell whether the pod's status says that it is ready."""
     conditions = pod.get("status", {}).get("conditions") or []
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 

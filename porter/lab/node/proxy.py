@@ -50,13 +50,21 @@ class Proxy:
             self._silent.pop(place).close()
         await addresses.change(SERVICE_LINK, remove=self._addresses - own)
         self._addresses = own
-        for place, rule in sorted(wanted.items()):
+        failed = [error for place in sorted(wanted) if (error := await self._serve(place, wanted[place]))]
+        for error in failed[:1]:
+            raise error  # the others are served; this one is tried again
+
+    async def _serve(self, place: Place, rule: Rule) -> OSError | None:
+        try:
             if rule.targets:
                 if place not in self._relays:
                     self._relays[place] = await Relay.open(place)
                 self._relays[place].targets = rule.targets
             elif rule.drops and place not in self._silent:
                 self._silent[place] = swallow(place)
+        except OSError as error:
+            return error
+        return None
 
 
 def _is_silent(rule: Rule) -> bool:

@@ -1,0 +1,175 @@
+"""Deployments and DaemonSets to pods: what to create, what to delete, what to report. Pure; the caller writes.
+
+A Deployment owns its pods directly: there are no ReplicaSets in between. Pods are born with their node's name, so
+there is no scheduler either; they are spread over the ready nodes.
+"""
+
+import copy
+import random
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from porter.lab.controllers.names import controller_of, digest, owned_by, tail
+from porter.lab.kube import Object
+from porter.lab.node.pods import is_ready
+
+HASH = {"Deployment": "pod-template-hash", "DaemonSet": "controller-revision-hash"}
+
+
+class Plan(NamedTuple):
+    """What is missing: pods to create, pods to delete, and the status to be reported."""
+
+    create: list[Object]
+    delete: list[Object]
+    status: Object
+
+
+def plan(workload: Object, pods: Iterable[Object], nodes: Iterable[Object], *, chance: random.Random) -> Plan:
+    """The plan for a Deployment or DaemonSet, given all pods and nodes."""
+    uid = workload["metadata"]["uid"]
+    mine = [pod for pod in pods if (owner := controller_of(pod)) and owner["uid"] == uid]
+    living = [pod for pod in mine if "deletionTimestamp" not in pod["metadata"]]
+    if "deletionTimestamp" in workload["metadata"]:
+        return Plan([], living, {})
+    if workload["kind"] == "Deployment":
+        return _deployment(workload, living, list(nodes), chance=chance)
+    return _daemon_set(workload, living, list(nodes), chance=chance)
+
+
+def orphans(pods: Iterable[Object], workloads: Iterable[Object]) -> list[Object]:
+    """Pods whose Deployment or DaemonSet is gone: the garbage collector's part."""
+    uids = {workload["metadata"]["uid"] for workload in workloads}
+    return [
+        pod
+        for pod in pods
+        if (owner := controller_of(pod))
+        and owner["kind"] in HASH
+        and owner["uid"] not in uids
+        and "deletionTimestamp" not in pod["metadata"]
+    ]
+
+
+def node_is_ready(node: Object) -> bool:
+    """Ready, and open for new pods."""
+    conditions = node.get("status", {}).get("conditions") or []
+    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return ready and not node["spec"].get("unschedulable")
+
+
+def _deployment(workload: Object, living: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:
+    wanted = workload["spec"].get("replicas", 1)
+    mark = digest(workload["spec"]["template"])
+    new = [pod for pod in living if pod["metadata"]["labels"].get(HASH["Deployment"]) == mark]
+    old = [pod for pod in living if pod not in new]
+    ready = [pod for pod in living if is_ready(pod)]
+    surge = -(-wanted // 4) if old else 0  # maxSurge 25 %, rounded up: the API's default
+    spare = wanted // 4  # maxUnavailable 25 %, rounded down
+
+    missing = max(0, min(wanted - len(new), wanted + surge - len(living)))
+    usable = sorted(node["metadata"]["name"] for node in nodes if node_is_ready(node))
+    load = Counter(pod["spec"].get("nodeName", "") for pod in new)
+    create = []
+    for _ in range(missing if usable else 0):
+        node = min(usable, key=lambda name: (load[name], name))
+        load[node] += 1
+        name = f"{workload['metadata']['name']}-{mark}-{tail(chance)}"
+        create.append(_pod(workload, name=name, node=node, mark=mark))
+
+    # Old pods go when enough ready ones stay; those that are not ready go first. Surplus new ones: the youngest.
+    may_go = len(ready) - (wanted - spare)
+    delete = []
+    for pod in sorted(old, key=lambda pod: (is_ready(pod), pod["metadata"]["name"])):
+        if not is_ready(pod):
+            delete.append(pod)
+        elif may_go > 0:
+            delete.append(pod)
+            may_go -= 1
+    by_age = sorted(new, key=lambda pod: (is_ready(pod), pod["metadata"].get("creationTimestamp", "")), reverse=True)
+    delete += by_age[wanted:]
+    return Plan(create, delete, _deployment_status(workload, living, new, ready))
+
+
+def _deployment_status(workload: Object, living: list[Object], new: list[Object], ready: list[Object]) -> Object:
+    wanted = workload["spec"].get("replicas", 1)
+    counts = {
+        "replicas": len(living),
+        "updatedReplicas": len(new),
+        "readyReplicas": len(ready),
+        "availableReplicas": len(ready),
+        "unavailableReplicas": max(0, wanted - len(ready)),
+    }
+    available = len(ready) >= wanted - wanted // 4
+    done = len(new) == len(living) == wanted == len(ready)
+    return {
+        "observedGeneration": workload["metadata"].get("generation", 1),
+        **{key: value or None for key, value in counts.items()},  # zero is left out, as the API's omitempty does
+        "conditions": [
+            _condition(
+                workload, "Available", ok=available, reasons=("MinimumReplicasAvailable", "MinimumReplicasUnavailable")
+            ),
+            _condition(
+                workload,
+                "Progressing",
+                ok=True,
+                reasons=("NewReplicaSetAvailable" if done else "ReplicaSetUpdated",) * 2,
+            ),
+        ],
+    }
+
+
+def _daemon_set(workload: Object, living: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:
+    mark = digest(workload["spec"]["template"])
+    names = sorted(node["metadata"]["name"] for node in nodes)
+    on: dict[str, list[Object]] = {}
+    for pod in living:
+        on.setdefault(pod["spec"].get("nodeName", ""), []).append(pod)
+    new = [pod for pod in living if pod["metadata"]["labels"].get(HASH["DaemonSet"]) == mark]
+    old = [pod for pod in living if pod not in new]
+    ready = [pod for pod in living if is_ready(pod)]
+    create = [
+        _pod(workload, name=f"{workload['metadata']['name']}-{tail(chance)}", node=name, mark=mark)
+        for name in names
+        if name not in on
+    ]
+    delete = [pod for name in on if name not in names for pod in on[name]]
+    if old and len(ready) >= len(names) and not create:  # one after the other: maxUnavailable 1, the API's default
+        delete.append(min(old, key=lambda pod: pod["metadata"]["name"]))
+    status = {
+        "observedGeneration": workload["metadata"].get("generation", 1),
+        "desiredNumberScheduled": len(names),
+        "currentNumberScheduled": len(on),
+        "numberMisscheduled": 0,
+        "numberReady": len(ready),
+        "numberAvailable": len(ready) or None,
+        "updatedNumberScheduled": len(new) or None,
+        "numberUnavailable": max(0, len(names) - len(ready)) or None,
+    }
+    return Plan(create, delete, status)
+
+
+def _pod(workload: Object, *, name: str, node: str, mark: str) -> Object:
+    template = copy.deepcopy(workload["spec"]["template"])
+    metadata = template.get("metadata") or {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": workload["metadata"]["namespace"],
+            "labels": {**(metadata.get("labels") or {}), HASH[workload["kind"]]: mark},
+            **({"annotations": metadata["annotations"]} if metadata.get("annotations") else {}),
+            "ownerReferences": [owned_by(workload)],
+        },
+        "spec": {**template["spec"], "nodeName": node},
+    }
+
+
+def _condition(workload: Object, kind: str, *, ok: bool, reasons: tuple[str, str]) -> Object:
+    """A condition that keeps its times while it says the same."""
+    status, reason = ("True", reasons[0]) if ok else ("False", reasons[1])
+    for known in workload.get("status", {}).get("conditions") or []:
+        if (known["type"], known["status"], known["reason"]) == (kind, status, reason):
+            kept: Object = known
+            return kept
+    return {"type": kind, "status": status, "reason": reason, "message": f"{kind}: {reason}"}

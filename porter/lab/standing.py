@@ -1,0 +1,251 @@
+"""Bring a lab up and take it down. What is made is written down first, so `down` finds it whatever happened to `up`."""
+
+import contextlib
+import functools
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from porter.lab import furniture, namespaces, processes, state
+from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
+from porter.lab.kube import Kube, read_access
+from porter.lab.network import SWITCH, Network
+from porter.lab.state import Namespace, Process, State
+from porter.lab.topology import Host, Topology, parse, plain
+
+Say = Callable[[str], None]
+AGENT_PORT = 7472
+_PATIENCE = 20.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
+
+
+class Stage:
+    """A lab's directory, state and network together, as the functions here and the faults need them."""
+
+    def __init__(self, directory: Path, known: State) -> None:
+        self.directory = directory
+        self.known = known
+        self.topology: Topology = parse(known.topology)
+        self.network = Network(self.topology, lab=known.name, env=processes.environment(directory))
+
+    @classmethod
+    def of(cls, directory: Path) -> "Stage":
+        """What is on the disk."""
+        return cls(directory, state.load(directory))
+
+    def save(self) -> None:
+        """Write the state down."""
+        state.save(self.directory, self.known)
+
+    def process(self, role: str, node: str | None = None) -> Process | None:
+        """The newest process in a role, alive or not."""
+        found = [process for process in self.known.processes if (process.role, process.node) == (role, node)]
+        return found[-1] if found else None
+
+    def start(self, role: str, command: list[str], *, node: str | None = None, netns: str | None = None) -> None:
+        """Start a process and write it down, in place of the one that had its role."""
+        started = processes.start(self.directory, role, command, node=node, netns=netns)
+        others = [process for process in self.known.processes if (process.role, process.node) != (role, node)]
+        self.known.processes = [*others, started]
+        self.save()
+
+    def kubeconfig(self) -> Path:
+        """For the host's shell."""
+        return self.directory / "kubeconfig"
+
+    def node_kubeconfig(self) -> Path:
+        """For everything that lives in the lab's network."""
+        return self.directory / f"kubeconfig-{self.topology.gateway.ip}"
+
+    def event_log(self, node: str) -> Path:
+        """The agent's log of events."""
+        return self.directory / node / "porter.db"
+
+    def start_node(self, node: Host) -> None:
+        """Start the stand-ins of a node."""
+        command = processes.python("porter.lab.node", "--name", node.name, "--address", str(node.address.ip))
+        command += ["--pods", str(self.topology.pods_of(node.name)), "--kubeconfig", str(self.node_kubeconfig())]
+        command += ["--control-plane"] if node is self.topology.nodes[0] else []
+        self.start("node", command, node=node.name, netns=self.network.namespace(node.name))
+
+    def start_agent(self, node: Host) -> None:
+        """Start Porter on a node: the ordinary command."""
+        options = ["--kubeconfig", str(self.node_kubeconfig()), "--node-name", node.name]
+        options += ["--event-log", f"sqlite:///{self.event_log(node.name)}", "--http", f"127.0.0.1:{AGENT_PORT}"]
+        options += ["--lease-duration", f"{self.known.lease_duration:g}"] if self.known.lease_duration else []
+        command = processes.porter("run", *options)
+        self.start("agent", command, node=node.name, netns=self.network.namespace(node.name))
+
+    def wait(self, what: str, ready: Callable[[], Any], *, on: list[tuple[str, str | None]]) -> None:
+        """Wait until something is ready. Raises LabError at once when one of the processes it depends on has ended."""
+        limit = time.monotonic() + _PATIENCE
+        while not ready():
+            for role, node in on:
+                process = self.process(role, node)
+                if process is None or not processes.alive(process):
+                    words = processes.last_words(self.directory, role, node)
+                    raise LabError(f"the {role} {f'of {node} ' if node else ''}ended; its last words: {words}")
+            if time.monotonic() > limit:
+                role, node = on[0]
+                words = processes.last_words(self.directory, role, node)
+                raise LabError(f"{what} did not come within {_PATIENCE:g} s; the {role}'s last words: {words}")
+            time.sleep(0.02)
+
+
+def bring_up(name: str, topology: Topology, *, agents: bool, lease_duration: float, grace: float, say: Say) -> Path:
+    """Bring up a lab and return its directory. On any failure, Ctrl-C too, nothing of it is left."""
+    namespaces.check_possible()
+    _clear_leftovers(name, say)
+    directory = state.create(name)
+    known = State(
+        name=name,
+        phase="starting",
+        boot=state.boot(),
+        starter=processes.this("up"),
+        topology=plain(topology),
+        agents=agents,
+        lease_duration=lease_duration,
+    )
+    try:
+        with state.locked(directory):
+            stage = Stage(directory, known)
+            stage.save()
+            _build(stage, say)
+            _furnish(stage, say, grace=grace)
+            known.phase = "up"
+            stage.save()
+    except BaseException:
+        with undisturbed():
+            say("taking down what was begun")
+            _take_down(directory, known)
+        raise
+    return directory
+
+
+def take_down(name: str) -> int:
+    """Take down a lab, however broken, and leave nothing. Returns how many processes were ended."""
+    directory = state.directory(name)
+    with state.locked(directory), undisturbed():
+        try:
+            known = state.load(directory)
+        except NoSuchLabError:  # `up` was killed between making the directory and writing the first state
+            state.remove(directory)
+            return 0
+        return _take_down(directory, known)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """No Ctrl-C while things are put away. In a thread that is not the main one there is none anyway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _take_down(directory: Path, known: State) -> int:
+    network = Network(parse(known.topology), lab=known.name, env=processes.environment(directory))
+    if known.boot != state.boot():
+        known.namespaces, known.processes = [], []  # they went with the boot that they lived in
+    ended = processes.end_all(directory, known)
+    for netns in known.namespaces:
+        if netns.inode in {0, namespaces.inode(netns.name)}:
+            network.delete(netns.name)
+    ended += processes.end_all(directory, known)
+    state.remove(directory)
+    return ended
+
+
+def _clear_leftovers(name: str, say: Say) -> None:
+    """Clear away a lab whose `up` was killed, or that a reboot ended. One that stands is left alone."""
+    directory = state.directory(name)
+    if not directory.exists():
+        return
+    with state.locked(directory, wait=0.5):
+        try:
+            known = state.load(directory)
+        except NoSuchLabError:
+            state.remove(directory)
+            return
+        abandoned = known.phase == "starting" and not processes.alive(known.starter)
+        if not abandoned and known.boot == state.boot():
+            raise LabExistsError(f"lab '{name}' exists already; porter lab down --name {name} takes it down")
+        say(f"clearing away what an earlier '{name}' left")
+        with undisturbed():
+            _take_down(directory, known)
+
+
+def _build(stage: Stage, say: Say) -> None:
+    network, known = stage.network, stage.known
+    say(f"network: {', '.join(network.names)}")
+    with state.locked(state.root(), wait=30.0):  # two labs that begin at once must not both find a name free
+        if taken := [netns for netns in network.names if namespaces.exists(netns)]:
+            raise LabError(
+                f"network namespace '{taken[0]}' exists already and is not this lab's; choose another name with --name"
+            )
+        known.namespaces = [Namespace(name=netns) for netns in network.names]
+        stage.save()
+        for netns in network.names:
+            network.add(netns)
+        known.namespaces = [Namespace(name=netns, inode=namespaces.inode(netns) or 0) for netns in network.names]
+        stage.save()
+    network.build()
+
+
+def _furnish(stage: Stage, say: Say, *, grace: float) -> None:
+    topology, switch = stage.topology, stage.network.namespace(SWITCH)
+    say("starting the API server, the controllers and the nodes")
+    inside = f"{topology.gateway.ip}:{topology.api_port}@{switch}"
+    command = processes.python("porter.lab.apiserver", "--listen", "127.0.0.1:0", "--listen", inside)
+    command += ["--dir", str(stage.directory), "--service-cidr", str(topology.services)]
+    stage.start("apiserver", [*command, "--kubeconfig-name", f"porter-{stage.known.name}"])
+    for node in topology.nodes:
+        stage.start_node(node)
+    command = processes.python("porter.lab.controllers", "--kubeconfig", str(stage.node_kubeconfig()))
+    stage.start("controllers", [*command, "--grace", f"{grace:g}"], netns=switch)
+    manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
+
+    on: list[tuple[str, str | None]] = [("apiserver", None)]
+    stage.wait("the API server", stage.kubeconfig().exists, on=on)
+    stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
+    kube = Kube(read_access(stage.kubeconfig()))
+    stage.wait("the API server", kube.ready, on=on)
+    furniture.put(kube)
+    if stage.known.agents:
+        say("installing Porter and starting its agents")
+        furniture.install(kube, manifests)
+        for node in topology.nodes:
+            stage.start_agent(node)
+
+    names = {node.name for node in topology.nodes}
+    stand_ins: list[tuple[str, str | None]] = [("node", name) for name in sorted(names)]
+    stage.wait("ready nodes", lambda: names <= furniture.ready_nodes(kube), on=[*stand_ins, ("controllers", None)])
+    if stage.known.agents:
+        for name in sorted(names):
+            netns = stage.network.namespace(name)
+            stage.wait(
+                f"the agent of {name}", functools.partial(furniture.listens, netns, AGENT_PORT), on=[("agent", name)]
+            )
+
+
+def _manifests(stage: Stage) -> str:
+    """What must be installed before an agent runs."""
+    done = subprocess.run(
+        processes.porter("manifests", "--only", "crd"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=processes.environment(stage.directory),
+    )
+    if done.returncode:
+        raise LabError(f"porter manifests failed: {' '.join(done.stderr.split()) or done.returncode}")
+    return done.stdout
