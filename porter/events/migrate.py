@@ -17,12 +17,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
-    """Upgrade the tables of the log at `url`, creating them where there are none. Safe to call twice.
+    """Upgrade the tables of the log at `url`, which must be there. Safe to call twice.
 
-    Returns the version before (None where there was no log) and the version now. Raises LogError.
+    Returns the version before (None where the database was empty) and the version now. Raises LogError.
     """
     where = parse_url(url)
-    engine = make_engine(where, read_only=False, create=True)
+    engine = make_engine(where, read_only=False, create=False)
     try:
         return upgrade_engine(engine, where)
     finally:
