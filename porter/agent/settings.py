@@ -1,0 +1,26 @@
+"""How an agent is to run."""
+
+from pathlib import Path
+
+import msgspec
+
+from porter.model.names import NodeName
+from porter.model.objects import Options
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `porter run` can be told."""
+
+    node: NodeName
+    event_log: str
+    kubeconfig: Path | None = None
+    """None for the credentials of the pod that the agent runs in."""
+    context: str | None = None
+    namespace: str = "porter-system"
+    http: str | None = "127.0.0.1:7472"
+    """Where metrics, health and status are served, `host:port`; None for nowhere."""
+    lease_duration: float = 5.0
+    """Seconds without a renewal after which an agent counts as silent."""
+    options: Options = Options()
+    dry_run: bool = False
+    """Observe, decide and log; announce and publish nothing, and write nothing to the API."""

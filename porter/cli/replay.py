@@ -1,0 +1,69 @@
+"""`porter replay`: fold a recorded log again and tell who had which address when, and why."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from porter.cli.options import DEFAULT_EVENT_LOG, format_option, stream_option
+from porter.events.sources import open_source
+from porter.replay.moments import parse_moment
+from porter.replay.reading import installed_rules, records_until, shown_progress
+from porter.replay.refold import Refold
+from porter.replay.story import tell
+from porter.replay.text import difference_lines, story_lines
+
+
+@click.command()
+@click.argument("log", envvar="PORTER_EVENT_LOG", default=DEFAULT_EVENT_LOG, metavar="[LOG]")
+@click.option("--until", "--at", "until", metavar="MOMENT", help="Stop at an entry's number, a time, or -15m ago.")
+@click.option("--service", metavar="NS/NAME", help="Only this Service.")
+@click.option("--node", metavar="NODE", help="Only what this node has or had.")
+@click.option("--eip", metavar="NAME", help="Only addresses of this Eip.")
+@click.option("--verify", is_flag=True, help="Compare with the decisions recorded; exit 1 where this version differs.")
+@stream_option()
+@format_option()
+def replay(
+    *,
+    log: str,
+    until: str | None,
+    service: str | None,
+    node: str | None,
+    eip: str | None,
+    verify: bool,
+    stream: str,
+    output_format: str,
+) -> int:
+    """Fold a recorded event log again, up to its end or any moment.
+
+    LOG is a database URL, an SQLite file, or a file from 'porter log export'; without it the log of this node's agent.
+    It is only read, and may be in use. The same fold that the agent runs is run over the entries that it observed, so
+    what is printed is what this version of Porter decides from them.
+
+    \b
+      porter replay --service default/web            its story
+      porter replay --at 2026-11-21T10:00            who had what at that time
+      porter replay --verify node1.jsonl.gz          would this version decide the same?
+
+    With --format json it prints one object: seq, at, assignments (service, address, eip, protocol, node, reason, …),
+    timeline (seq, at, service, from, to, cause, reason, …) and differences.
+    """  # noqa: D301 - the backslash is click's mark for text to leave as it is
+    moment = parse_moment(until, datetime.now(UTC)) if until is not None else None
+    refold = Refold(installed_rules())
+    with open_source(log, stream=stream) as source:
+        total = source.last_seq
+        with shown_progress(records_until(source, moment), total) as records:
+            story = tell(records, refold, service=service, node=node, eip=eip)
+    if output_format == "json":
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(story), indent=2).decode() + "\n")
+    elif verify:
+        for line in difference_lines(refold.differences):
+            click.echo(line)
+        found = len(refold.differences)
+        said = "decides the same" if not found else f"decides differently {found} times"
+        click.echo(f"{story.seq} entries replayed: this version {said}.")
+    else:
+        for line in story_lines(story):
+            click.echo(line)
+    return 1 if verify and refold.differences else 0
