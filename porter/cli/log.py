@@ -1,5 +1,6 @@
 """`porter log`: look into an event log, take it elsewhere, bring its schema up to date. Never changes an entry."""
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -101,13 +102,13 @@ def export(*, event_log: str, stream: str, after: int, until: int | None, file: 
     """Write entries as JSON lines to FILE (compressed when it ends in .gz), or to standard output for '-'."""
     with open_source(event_log, stream=stream) as source:
         if file == "-":
-            exports.write(source.read(after, until), click.get_binary_stream("stdout"))
+            exports.write(source.read(after, until), sys.stdout.buffer)
             return
         count = exports.write_file(source.read(after, until), Path(file))
     click.echo(f"{count} entries written to {file}")
 
 
-@log.command(name="import")
+@log.command("import")
 @event_log_option()
 @stream_option()
 @click.argument("file", type=click.Path(path_type=Path))
