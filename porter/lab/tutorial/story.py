@@ -1,0 +1,51 @@
+"""The end of a walk: every node's log tells the same story. Runs the ordinary commands, no shortcut into the log."""
+
+import json
+import subprocess
+from typing import Any
+
+from porter.lab.lab import Lab
+from porter.lab.processes import porter
+from porter.lab.tutorial.page import Page, StepFailedError, until
+
+
+def command(*arguments: str) -> str:
+    """Run `porter …` and return what it printed."""
+    done = subprocess.run(porter(*arguments), capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode:
+        raise StepFailedError(f"'porter {arguments[0]}' to succeed", done.stderr.strip() or done.stdout.strip()[-400:])
+    return done.stdout
+
+
+def owner_by_log(lab: Lab, node: str, service: str) -> str:
+    """Who owns a Service's address at the end of a node's log."""
+    told: Any = json.loads(command("replay", lab.event_log(node), "--service", service, "--format", "json"))
+    owners = [entry.get("node") or "nobody" for entry in told["assignments"] if entry["service"] == service]
+    return ", ".join(owners) or "nobody"
+
+
+def agree(lab: Lab, page: Page, service: str, *, owner: str) -> None:
+    """Show that all logs name the same owner, and that replaying each gives the decisions recorded in it."""
+    names = [node.name for node in lab.topology.nodes]
+
+    def look() -> tuple[bool, dict[str, str]]:
+        told = {name: owner_by_log(lab, name, service) for name in names}
+        return set(told.values()) == {owner}, told
+
+    until(f"the logs of {', '.join(names)} to name {owner}", look, within=15.0, every=0.5)
+    page.holds(f"the logs of {', '.join(names)} agree: {owner} has the address")
+    if "--verify" in command("replay", "--help"):
+        for name in names:
+            command("replay", lab.event_log(name), "--verify")
+        page.holds("replaying each log gives the decisions that are recorded in it")
+
+
+def tell(lab: Lab, page: Page, service: str, *, node: str) -> None:
+    """Print the Service's story as a node's log has it."""
+    page.say(f"As recorded on {node}:")
+    log = lab.event_log(node)
+    page.ran(f"porter replay $LOG --service {service}", command("replay", log, "--service", service))
+    page.ran(
+        f"porter explain service {service} --event-log $LOG",
+        command("explain", "service", service, "--event-log", log),
+    )
