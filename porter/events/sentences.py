@@ -38,7 +38,7 @@ def _observed(entry: e.Observed) -> str:  # noqa: C901, PLR0912 - one flat case 
         case e.Relisted():
             return _relisted(entry)
         case e.ServiceObserved():
-            return f"Service {entry.service.key} is {_service(entry.service)}"
+            return f"Service {entry.service.key}: {_service(entry.service)}"
         case e.ServiceGone():
             return f"Service {entry.service} is gone"
         case e.EipObserved():
@@ -139,7 +139,7 @@ def _relisted(entry: e.Relisted) -> str:
 
 
 def _service(service: Service) -> str:
-    words = [f"of type {service.type}"]
+    words = [f"type {service.type}"]
     if service.addresses:
         words.append(f"has {', '.join(service.addresses)}")
     if service.written_node:
@@ -150,7 +150,7 @@ def _service(service: Service) -> str:
     if service.policy == "Local":
         words.append("policy Local")
     if service.deleting:
-        words.append("is being deleted")
+        words.append("being deleted")
     return ", ".join(words)
 
 

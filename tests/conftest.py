@@ -1,0 +1,66 @@
+"""What holds for all tests: which need root, and that a run which promised to skip nothing did so."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+NO_SKIPS = "PORTER_NO_SKIPS"
+"""Set in the environment where everything must be there: then a skipped test fails the run."""
+
+_skipped: list[str] = []
+
+
+@pytest.hookimpl
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = _why_no_namespaces()
+    if reason is None:
+        return
+    for item in items:
+        if item.get_closest_marker("root") is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _skipped.append(f"{report.nodeid}: {why}")
+
+
+@pytest.hookimpl
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        _skipped.append(f"{report.nodeid}: {report.longrepr}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    if os.environ.get(NO_SKIPS) and _skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    yield
+
+
+@pytest.hookimpl
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get(NO_SKIPS) and _skipped:
+        terminalreporter.section(f"{NO_SKIPS} is set and {len(_skipped)} tests were skipped", red=True)
+        for line in _skipped:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(autouse=True)
+def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options of the commands under test come from the test alone."""
+    for name in tuple(os.environ):
+        if name.startswith("PORTER_") and name != NO_SKIPS:
+            monkeypatch.delenv(name)
+
+
+def _why_no_namespaces() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root, for network namespaces"
+    if shutil.which("ip") is None:
+        return "needs the command ip (Debian: iproute2)"
+    return None

@@ -1,0 +1,55 @@
+"""The places in which a log can be: every test of the log's contract runs in each of them."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from porter.events.log import EventLog
+from tests.events.postgresql import Server, find_binaries, running_server
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Place:
+    """A place for one log, empty at first."""
+
+    url: str
+    server: Server | None = None
+
+    def writer(self, stream: str = "node1") -> EventLog:
+        return EventLog.open(self.url, stream=stream, migrate=True)
+
+    def reader(self, stream: str = "") -> EventLog:
+        return EventLog.open(self.url, stream=stream, read_only=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
+    with running_server(binaries) as server:
+        yield server
+
+
+def _place(kind: str, request: pytest.FixtureRequest, folder: Path) -> Place:
+    match kind:
+        case "memory":
+            return Place(url="sqlite://")
+        case "disk":
+            return Place(url=f"sqlite:///{folder}/porter.db")
+        case _:
+            server: Server = request.getfixturevalue("postgresql")
+            return Place(url=server.new_database(), server=server)
+
+
+@pytest.fixture(params=["memory", "disk", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return _place(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=["disk", "postgresql"])
+def lasting_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place that outlives the process that wrote to it."""
+    return _place(request.param, request, tmp_path)
