@@ -80,7 +80,7 @@ class ProtocolPlugin(Protocol):
         """Return which of `request.eligible` announce the address: one, some or all. Pure and deterministic."""
 
     def start(self, host: Host) -> None:
-        """Begin. Called once, before the first `apply`."""
+        """Begin. Called before the first `apply`; again, after a pause, when it raised."""
 
     def apply(self, announcements: Sequence[Announcement]) -> None:
         """Announce exactly these addresses on this node and no others.

@@ -1,0 +1,93 @@
+"""The life of one address on one NIC: probed, then held and announced; or waiting, because another host has it.
+
+    probing ──silence──▶ held ──▶ announced three times, 1.1 s apart
+       ▲ └───a rival───▶ waiting
+       └────later───────────┘
+
+Pure: a step is given the time and returns frames to send, what happened, and when to step again.
+"""
+
+from typing import NamedTuple
+
+from . import arp
+from .responder import Responder
+
+PROBES = 3  # RFC 5227, 1.1: PROBE_NUM
+PROBE_GAP = 0.1
+"""Seconds between probes and from the last to the first answer. RFC 5227 waits seconds, for hosts that boot behind a
+switch that is still learning; an address that moves between nodes of a cluster must not be away for that long."""
+ANNOUNCEMENTS = 3
+ANNOUNCEMENT_GAP = 1.1
+"""Linux ignores a change of a neighbour within a second of the last (net.ipv4.neigh.*.locktime): RFC 5227, 2.3 says
+two announcements two seconds apart; three at 1.1 s reach every cache at the latest after 2.2 s."""
+FIRST_RETRY, LAST_RETRY = 1.0, 32.0
+
+
+class Step(NamedTuple):
+    """What to do after a step of a claim."""
+
+    frames: tuple[bytes, ...] = ()
+    again: float | None = None
+    """Seconds until the next step; None when nothing is left to do."""
+    taken: bool = False
+    """From now on the address is answered for."""
+    rival: bytes | None = None
+    """The MAC of the host that has the address; it is asked again later."""
+
+
+class Claim:
+    """One wanted address on one NIC that is there and usable."""
+
+    def __init__(self, address: bytes) -> None:
+        self.address = address
+        self.turn = 0
+        """Steps that were planned before this number changed are void."""
+        self._said = 0
+        self._retry = FIRST_RETRY
+
+    def begin(self, responder: Responder) -> None:
+        """Ask first whether the address is free: when it is new, and whenever the NIC was away."""
+        self.turn += 1
+        self._said = 0
+        responder.forget(self.address)
+        responder.probed.add(self.address)
+
+    def announce_again(self) -> None:
+        """Tell everybody anew, without asking: the MAC changed."""
+        self.turn += 1
+        self._said = 0
+
+    def step(self, responder: Responder, *, repeat: float, jitter: float) -> Step:
+        """Do what is next. `jitter`, from 0 to 1, keeps two hosts that wait for each other apart."""
+        if self.address in responder.held:
+            return self._announce(responder.mac, repeat)
+        if self.address not in responder.probed:
+            self.begin(responder)
+        rival = responder.rivals.pop(self.address, None)
+        if rival is not None:
+            return self._wait(responder, rival, jitter)
+        if self._said < PROBES:
+            self._said += 1
+            return Step(frames=(arp.probe(self.address, mac=responder.mac).pack(),), again=PROBE_GAP)
+        responder.probed.discard(self.address)
+        responder.held.add(self.address)
+        self._said = 0
+        self._retry = FIRST_RETRY
+        return self._announce(responder.mac, repeat)._replace(taken=True)
+
+    def _announce(self, mac: bytes, repeat: float) -> Step:
+        self._said += 1
+        frames = (
+            arp.gratuitous_request(self.address, mac=mac).pack(),
+            arp.gratuitous_reply(self.address, mac=mac).pack(),
+        )
+        if self._said < ANNOUNCEMENTS:
+            return Step(frames=frames, again=ANNOUNCEMENT_GAP)
+        return Step(frames=frames, again=max(repeat, ANNOUNCEMENT_GAP) if repeat > 0 else None)
+
+    def _wait(self, responder: Responder, rival: bytes, jitter: float) -> Step:
+        responder.forget(self.address)
+        self._said = 0
+        pause = self._retry * (1 + jitter)
+        self._retry = min(self._retry * 2, LAST_RETRY)
+        return Step(again=pause, rival=rival)

@@ -1,0 +1,82 @@
+"""What the agent and its announcer say to each other: JSON, a line each, over one socket. Both sides use this module.
+
+The agent sends `Wanted`, always the whole of it, or `Ask`; the announcer sends `Event` and `Counters`. Says nothing
+about how lines travel.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+EventKind = Literal["announced", "withdrawn", "failed"]
+ANNOUNCED: Final = "announced"
+WITHDRAWN: Final = "withdrawn"
+FAILED: Final = "failed"
+
+# Why an address cannot be announced. Words between two processes of one version; people read sentences instead.
+NO_INTERFACE: Final = "no-interface"
+DOWN: Final = "down"
+NO_CARRIER: Final = "no-carrier"
+TAKEN: Final = "taken"
+FORBIDDEN: Final = "forbidden"
+OWN: Final = "own"
+NOT_IPV4: Final = "not-ipv4"
+SOCKET: Final = "socket"
+
+
+class Wanted(NamedTuple):
+    """Everything that this node shall answer for: pairs of address and NIC."""
+
+    announce: tuple[tuple[str, str], ...] = ()
+    forbidden: tuple[str, ...] = ()
+    """Addresses to refuse, whatever `announce` says."""
+    repeat: float = 0.0
+    """Seconds after which gratuitous announcements are repeated; 0 for never."""
+
+
+class Ask(NamedTuple):
+    """Please send the counters."""
+
+
+class Event(NamedTuple):
+    """Something happened to one address on one NIC."""
+
+    kind: EventKind
+    address: str
+    nic: str
+    mac: str = ""
+    """Of the NIC when announced; of the other host when the address is taken."""
+    why: str = ""
+    detail: str = ""
+
+
+class Counters(NamedTuple):
+    """What became of the frames so far."""
+
+    answered: int
+    sent: int
+    dropped: Mapping[str, int]
+    """By reason: every frame that reached user space and was not answered; `kernel` counts the socket buffer's."""
+
+
+def encode(message: Wanted | Ask | Event | Counters) -> bytes:
+    """Return the message as one line."""
+    name = type(message).__name__
+    return json.dumps([name, message._asdict()], separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Wanted | Ask | Event | Counters:
+    """Read one line. Raises ValueError, KeyError or TypeError for one that the other side cannot have sent."""
+    name, body = json.loads(line)
+    match name:
+        case "Wanted":
+            pairs = tuple((str(address), str(nic)) for address, nic in body["announce"])
+            return Wanted(pairs, tuple(map(str, body["forbidden"])), float(body["repeat"]))
+        case "Ask":
+            return Ask()
+        case "Event":
+            return Event(**body)
+        case "Counters":
+            return Counters(**body)
+        case _:
+            raise ValueError(f"unknown message {name!r}")

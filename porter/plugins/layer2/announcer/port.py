@@ -1,0 +1,55 @@
+"""One AF_PACKET socket on one NIC, with its filter: ARP frames in and out. Knows nothing of what they mean."""
+
+import array
+import socket
+import struct
+
+from . import arp, filter  # noqa: A004 - the module says what it is
+
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_BUFFER_BYTES = 4 << 20  # the kernel gives at most net.core.rmem_max
+_FRAME_BYTES = 128
+
+
+class Port:
+    """An open socket. Frames are exact bytes, with their Ethernet header."""
+
+    def __init__(self, nic: str, program: filter.Program) -> None:
+        # Protocol 0 hears nothing: no frame can be queued before the filter is there and the NIC is chosen.
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._program: filter.Program = ()
+        self._lost = 0
+        try:
+            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+            self.let_through(program)
+            self._socket.bind((nic, arp.ETHERTYPE))
+        except OSError:
+            self._socket.close()
+            raise
+        self.receive = self._socket.recv
+        self.send = self._socket.send
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._socket.fileno()
+
+    def let_through(self, program: filter.Program) -> None:
+        """Replace the filter; the kernel does so at once and whole."""
+        if program == self._program:
+            return
+        packed = array.array("B", filter.pack(program))
+        address, _ = packed.buffer_info()
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), address))
+        self._program = program
+
+    def lost(self) -> int:
+        """Return how many frames the kernel had no room for since the socket was opened."""
+        # struct tpacket_stats: packets, drops; reading sets both to zero
+        self._lost += struct.unpack("=II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))[1]
+        return self._lost
+
+    def close(self) -> None:
+        """Hear and say nothing more. Safe to call twice."""
+        self._socket.close()

@@ -1,0 +1,96 @@
+"""The agent's side of the announcer: what it shall announce, and what it reports back, in the plugin host's words.
+
+Follows one announcer after another: what one held is withdrawn when it dies, and the next is told the same whole set.
+"""
+
+import threading
+from collections.abc import Sequence
+
+from porter.model.addresses import Family, parse_network
+from porter.model.assignment import Announcement
+from porter.plugins.api import Host
+from porter.plugins.layer2 import failures
+from porter.plugins.layer2.announcer import messages
+from porter.plugins.layer2.announcer.messages import Counters, Event, Wanted
+from porter.plugins.layer2.process import AnnouncerProcess
+
+_Place = tuple[str, str]
+_IPV4: Family = "IPv4"
+
+
+class Announcing:
+    """What this node announces by ARP."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._lock = threading.RLock()
+        self._wanted: dict[_Place, Announcement] = {}
+        self._held: dict[_Place, str] = {}
+        """What the announcer answers for, with the MAC."""
+        self._process = AnnouncerProcess(on_event=self._hear, on_end=self._ended)
+        self._process.start()
+
+    def want(self, announcements: Sequence[Announcement]) -> None:
+        """Announce exactly these from now on."""
+        wanted = {(each.address, each.nic): each for each in announcements if each.family == _IPV4}
+        with self._lock:
+            changed = [place for place in wanted if wanted[place] != self._wanted.get(place)]
+            self._wanted = wanted
+            self._process.tell(Wanted(tuple(sorted(wanted)), self._forbidden(), self._host.gratuitous_interval))
+            for place in changed:  # held already, and now for another Service too
+                if place in self._held:
+                    self._host.announced(wanted[place], mac=self._held[place])
+        for each in announcements:
+            if each.family != _IPV4:
+                self._host.failed(each.address, failures.ipv6(each))
+
+    def counters(self, timeout: float) -> Counters | None:
+        """Return what became of the frames, or None when the announcer does not answer in time."""
+        return self._process.counters(timeout)
+
+    @property
+    def pid(self) -> int | None:
+        """The announcer's process, None while there is none."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End the announcer, then report everything as withdrawn. Safe to call twice."""
+        self._process.stop()
+        self._ended(None)
+
+    def _forbidden(self) -> tuple[str, ...]:
+        """Return this node's own addresses and its gateways: the last line of defence knows them too."""
+        addresses: set[str] = set()
+        for nic in self._host.nics:
+            addresses.update(nic.gateways)
+            addresses.update(text.partition("/")[0] for text in nic.networks if parse_network(text) is not None)
+        return tuple(sorted(addresses))
+
+    def _hear(self, event: Event) -> None:
+        place = (event.address, event.nic)
+        with self._lock:
+            announcement = self._wanted.get(place)
+            match event.kind:
+                case messages.ANNOUNCED:
+                    self._held[place] = event.mac
+                    if announcement is not None:
+                        self._host.announced(announcement, mac=event.mac)
+                case messages.WITHDRAWN:
+                    self._withdraw(place)
+                case messages.FAILED:
+                    self._withdraw(place)
+                    if announcement is not None:
+                        available = [nic.name for nic in self._host.nics]
+                        self._host.failed(event.address, failures.sentence(event, announcement, available))
+
+    def _ended(self, why: str | None) -> None:
+        with self._lock:
+            for place in sorted(self._held):
+                self._withdraw(place)
+            if why is not None:
+                for address, _ in sorted(self._wanted):
+                    self._host.failed(address, why)
+
+    def _withdraw(self, place: _Place) -> None:
+        if self._held.pop(place, None) is not None:
+            self._host.withdrawn(place[0], nic=place[1])
