@@ -34,11 +34,17 @@ def elect(
     address: Address,
     protocol: ProtocolRules | None,
     *,
+    beside: NodeName | None = None,
     honour_exclude_label: bool,
 ) -> Ownership:
-    """Elect the nodes for an address that these Services have, the oldest first."""
+    """Elect the nodes for an address that these Services have, the oldest first.
+
+    `beside` is the node of their other address, if they have one: while no node is written, this one goes there too.
+    """
     if protocol is None:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail="no plugin for its protocol"))
+    if protocol.stub is not None:
+        return Ownership(nodes=(), verdict=Verdict(reason=Reason.PROTOCOL_STUB, detail=protocol.name))
     if not any(serving_of(world, service).anywhere for service in services):
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ENDPOINT))
     judged = judge_nodes(world, services, eip, address, honour_exclude_label=honour_exclude_label)
@@ -48,33 +54,33 @@ def elect(
         verdict = Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=_why_nobody(refused))
         return Ownership(nodes=(), verdict=verdict, refused=refused)
     written = next((service.written_node for service in services if service.written_node is not None), None)
-    current = written if written in eligible else None
+    current = next((node for node in (written, beside) if node in eligible), None)
     request = PlacementRequest(address=str(address), eligible=eligible, current=current)
     nodes = place(protocol, request)
     if isinstance(nodes, Verdict):
         return Ownership(nodes=(), verdict=nodes, refused=refused)
-    verdict = _why(nodes, written, eligible, {c.node: c.verdict for c in refused}, protocol)
+    verdict = _why(nodes, written, request, {c.node: c.verdict for c in refused}, protocol)
     return Ownership(nodes=nodes, verdict=verdict, refused=refused)
 
 
 def place(protocol: ProtocolRules, request: PlacementRequest) -> tuple[NodeName, ...] | Verdict:
     """Ask the protocol for its nodes. What it may not choose, or a fault of its own, leaves the address unannounced."""
     try:
-        nodes = tuple(protocol.place(request))
-    except Exception as error:  # noqa: BLE001 - a third party's code: its fault must stay on this address
+        nodes = tuple(sorted(set(protocol.place(request))))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's code: its fault must stay on this address
         detail = f"protocol {protocol.name} failed to place it: {type(error).__name__}: {error}"
         return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
     if not nodes or not set(nodes) <= set(request.eligible):
         chosen = ", ".join(map(str, nodes)) or "none"
         detail = f"protocol {protocol.name} placed it on {chosen}, not on an eligible node"
         return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
-    return tuple(sorted(set(nodes)))
+    return nodes
 
 
 def _why(
     nodes: tuple[NodeName, ...],
     written: NodeName | None,
-    eligible: Sequence[NodeName],
+    request: PlacementRequest,
     refused: Mapping[NodeName, Verdict],
     protocol: ProtocolRules,
 ) -> Verdict:
@@ -82,10 +88,14 @@ def _why(
         return Verdict(reason=Reason.PLACED, detail=f"{protocol.name} on {len(nodes)} nodes")
     if written in nodes:
         return Verdict(reason=Reason.STICKY)
+    if written in request.eligible:
+        return Verdict(reason=Reason.PLACED, detail=f"{protocol.name}, although {written} may still announce it")
     if written is not None:
         why = refused.get(written, Verdict(reason=Reason.NODE_UNKNOWN)).sentence
         return Verdict(reason=Reason.MOVED, detail=f"{written}: {why}")
-    return Verdict(reason=Reason.ELECTED, detail=shortened(list(eligible)))
+    if request.current in nodes:
+        return Verdict(reason=Reason.PLACED, detail=f"{protocol.name} beside the Service's other address")
+    return Verdict(reason=Reason.ELECTED, detail=shortened(list(request.eligible)))
 
 
 def _why_nobody(refused: Sequence[Candidate]) -> str:

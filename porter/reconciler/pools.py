@@ -71,18 +71,26 @@ class Pools:
         Those bound to its namespace, by priority; if there are none, the default pool; if there is none, every
         unbound pool, by name.
         """
-        fitting = [
+        fitting = self._fitting(service, family)
+        bound = [pool for pool in fitting if self.is_bound_to(pool, service.namespace)]
+        if bound:
+            return sorted(bound, key=lambda pool: (pool.eip.priority, pool.eip.name))
+        unbound = [pool for pool in fitting if not pool.bound]
+        return [pool for pool in unbound if pool.eip.default] or unbound
+
+    def bound_elsewhere(self, service: Service, family: Family) -> Sequence[Pool]:
+        """Return the pools that would do, were they not bound to other namespaces, by name."""
+        fitting = self._fitting(service, family)
+        return [pool for pool in fitting if pool.bound and not self.is_bound_to(pool, service.namespace)]
+
+    def _fitting(self, service: Service, family: Family) -> Sequence[Pool]:
+        return [
             pool
             for pool in self
             if not pool.eip.foreign
             and (pool.range is None or pool.range.family == family)
             and service.wanted_protocol in (None, pool.eip.protocol)
         ]
-        bound = [pool for pool in fitting if self.is_bound_to(pool, service.namespace)]
-        if bound:
-            return sorted(bound, key=lambda pool: (pool.eip.priority, pool.eip.name))
-        unbound = [pool for pool in fitting if not pool.bound]
-        return [pool for pool in unbound if pool.eip.default] or unbound
 
     def is_bound_to(self, pool: Pool, namespace: str) -> bool:
         """Tell whether the pool is bound to this namespace, by name or by its labels."""
@@ -132,5 +140,5 @@ def validate(protocol: ProtocolRules, eip: Eip) -> Sequence[str]:
     """Ask the protocol what is wrong with the Eip. A plugin that raises is itself what is wrong."""
     try:
         return [str(problem) for problem in protocol.validate(eip)]
-    except Exception as error:  # noqa: BLE001 - a third party's code: its fault must stay on this Eip
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's code: its fault must stay on this Eip
         return [f"protocol {protocol.name} failed to judge it: {type(error).__name__}: {error}"]
