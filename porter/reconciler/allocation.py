@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from porter.model.addresses import Address, AddressRange, Family
+from porter.model.addresses import Address, AddressRange, Family, family_of
 from porter.model.names import EipName, ServiceKey
 from porter.model.objects import Service
 from porter.model.reasons import Reason, Verdict
+from porter.reconciler.nics import shortened
 from porter.reconciler.pools import Pool, Pools
 from porter.reconciler.reserved import Reserved
 from porter.reconciler.wishes import Wish, families_of, held_addresses, wish_of
@@ -70,27 +71,31 @@ class Allocation:
         return True
 
     def _pool_of_held(self, service: Service, held: Address) -> Pool | None:
-        """Return the pool that the Service's label names (its range may have changed since), else the one around it."""
+        """Return the pool that the Service names, or its label (the range may have changed), else the one around it."""
+        around = self._pools.holding(held)
+        if around is not None and around.eip.name == service.wanted_eip:
+            return around
         written = self._pools.get(service.written_eip) if service.written_eip is not None else None
-        return written if written is not None else self._pools.holding(held)
+        if written is None or (written.range is not None and written.range.family != family_of(held)):
+            return around  # one label for two families: it names the pool of the other one
+        return written
 
     def _still_asked_for(self, service: Service, held: Address, pool: Pool | None) -> bool:
         """Tell whether the Service still asks for what it has: its pool's fate alone never takes an address away."""
         wish = wish_of(service)
-        if wish.addresses and held not in wish.addresses:
+        if held not in wish.addresses and wish.concerns(family_of(held), families_of(service)):
             return False
         if service.wanted_protocol is not None and pool is not None and pool.eip.protocol != service.wanted_protocol:
             return False
         if service.wanted_eip is None or service.wanted_eip == service.written_eip:
             return True
-        around = self._pools.holding(held)
-        return service.written_eip is None and around is not None and around.eip.name == service.wanted_eip
+        return pool is not None and pool.eip.name == service.wanted_eip
 
     def _serve(self, service: Service, family: Family) -> None:
         wish = wish_of(service)
         if wish.invalid:
             claim = Claim(reason=Verdict(reason=Reason.ADDRESS_INVALID, detail=wish.invalid))
-        elif wish.addresses:
+        elif wish.concerns(family, families_of(service)):
             claim = self._serve_wish(service, family, wish)
         elif service.wanted_eip is not None:
             claim = self._serve_from(service, family, self._named(service), named=service.wanted_eip)
@@ -139,6 +144,10 @@ class Allocation:
             refusals.append((pool, refusal))
         if named is not None and not refusals:
             return Claim(reason=Verdict(reason=Reason.POOL_UNKNOWN, detail=named))
+        elsewhere = self._pools.bound_elsewhere(service, family)
+        if elsewhere and not refusals:
+            detail = shortened([pool.eip.name for pool in elsewhere])
+            return Claim(reason=Verdict(reason=Reason.NAMESPACE_NOT_BOUND, detail=detail))
         return Claim(reason=_summary(service, family, refusals))
 
     def _refusal(self, service: Service, family: Family, pool: Pool) -> Verdict | None:

@@ -6,8 +6,8 @@ import msgspec
 
 from porter.model.addresses import Address, family_of
 from porter.model.assignment import Assignment, PoolState
-from porter.model.names import EipName
-from porter.model.objects import Eip
+from porter.model.names import EipName, NodeName
+from porter.model.objects import Eip, Service
 from porter.model.protocol import ProtocolRules
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.allocation import Allocation, Claim, Slot
@@ -15,6 +15,7 @@ from porter.reconciler.election import Ownership, elect
 from porter.reconciler.ownership import why_not_ours
 from porter.reconciler.pools import Pools
 from porter.reconciler.reserved import Reserved
+from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
 
 
@@ -39,10 +40,11 @@ def decide(world: World, rules: Rules) -> Decisions:
     reserved = Reserved(world)
     ours = [s for s in world.services.values() if why_not_ours(s, world.options.load_balancer_class) is None]
     allocation = Allocation(ours, pools, reserved)
-    owners = {
-        address: _owner(world, rules, allocation, reserved, address)
-        for address in sorted(allocation.holders, key=lambda address: (address.version, int(address)))
-    }
+    owners: dict[Address, Ownership] = {}
+    for address in sorted(
+        allocation.holders, key=lambda address: (_is_second(world, allocation, address), address.version, int(address))
+    ):
+        owners[address] = _owner(world, rules, allocation, reserved, address, owners=owners)
     assignments = {slot: _assignment(slot, claim, owners) for slot, claim in allocation.claims.items()}
     return Decisions(assignments=assignments, pools={pool.eip.name: pool.state for pool in pools})
 
@@ -53,6 +55,8 @@ def _owner(
     allocation: Allocation,
     reserved: Reserved,
     address: Address,
+    *,
+    owners: Mapping[Address, Ownership],
 ) -> Ownership:
     holders = [world.services[key] for key in allocation.holders[address]]
     claim = allocation.claims[holders[0].key, family_of(address)]
@@ -61,7 +65,29 @@ def _owner(
     if why is not None:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.ADDRESS_RESERVED, detail=why))
     protocol = rules.protocols.get(claim.protocol or rules.fallback_protocol)
-    return elect(world, holders, eip, address, protocol, honour_exclude_label=world.options.honour_exclude_label)
+    return elect(
+        world,
+        holders,
+        eip,
+        address,
+        protocol,
+        beside=_beside(holders[0], allocation, owners),
+        honour_exclude_label=world.options.honour_exclude_label,
+    )
+
+
+def _is_second(world: World, allocation: Allocation, address: Address) -> bool:
+    """Tell whether the oldest holder of the address has another one, in the family that it names first."""
+    holder = world.services[allocation.holders[address][0]]
+    primary = families_of(holder)[0]
+    return primary != family_of(address) and allocation.claims[holder.key, primary].address is not None
+
+
+def _beside(holder: Service, allocation: Allocation, owners: Mapping[Address, Ownership]) -> NodeName | None:
+    """Return the node of the holder's first address: one node is written on a Service, so its second one goes there."""
+    first = allocation.claims[holder.key, families_of(holder)[0]].address
+    owner = owners.get(first) if first is not None else None
+    return owner.nodes[0] if owner is not None and len(owner.nodes) == 1 else None
 
 
 def _assignment(slot: Slot, claim: Claim, owners: Mapping[Address, Ownership]) -> Assignment:

@@ -5,6 +5,7 @@ entries it is in the same state and has given the same decisions. Not safe to sh
 """
 
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 from porter.events.codec import is_observed
 from porter.events.entries import (
@@ -16,13 +17,15 @@ from porter.events.entries import (
     PoolDecided,
     Recorded,
 )
+from porter.model.addresses import Family
 from porter.model.assignment import Announcement, Assignment
-from porter.model.names import NodeName
+from porter.model.names import NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.allocation import Slot
 from porter.reconciler.announcing import announcements_for
 from porter.reconciler.decide import Decisions, Rules, decide
 from porter.reconciler.ownership import why_not_ours
+from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
 
 
@@ -58,8 +61,11 @@ class Reconciler:
 
     def assignments_of(self, service: str) -> list[Assignment]:
         """Return a Service's assignments, the primary family first; none for a Service that is not Porter's."""
-        found = [a for slot, a in self.decisions.assignments.items() if slot[0] == service]
-        return sorted(found, key=lambda a: a.family)
+        known = self.world.services.get(ServiceKey(service))
+        primary = families_of(known)[0] if known is not None else None
+        families: list[Family] = sorted(get_args(Family), key=lambda family: (family != primary, family))
+        slots: list[Slot] = [(ServiceKey(service), family) for family in families]
+        return [self.decisions.assignments[slot] for slot in slots if slot in self.decisions.assignments]
 
     def _differences(self, before: Decisions, cause: int) -> Iterator[Decided]:
         for name, pool in sorted(self.decisions.pools.items()):

@@ -22,6 +22,15 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         """Return the address wished for in this family."""
         return next((address for address in self.addresses if family_of(address) == family), None)
 
+    def concerns(self, family: Family, families: Sequence[Family]) -> bool:
+        """Tell whether the wish decides what a Service of these families gets in this one.
+
+        It does not where it names an address of another of them only: then any address of this family will do.
+        """
+        if self.of(family) is not None:
+            return True
+        return bool(self.addresses) and all(self.of(other) is None for other in families)
+
 
 def wish_of(service: Service) -> Wish:
     """Read the wanted address: the annotation, one or a comma list, else `spec.loadBalancerIP`."""
