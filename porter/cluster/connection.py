@@ -1,0 +1,258 @@
+"""One connection to the API server: requests in, bytes out, errors as sentences.
+
+It decodes nothing, retries nothing but a 401 (once, with credentials loaded again), and never uses the client's models.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+
+from porter.cluster.errors import (
+    CertificateError,
+    ClusterError,
+    ServerError,
+    UnreachableError,
+    error_of,
+)
+from porter.cluster.kubeconfig import SERVICE_ACCOUNT, open_client
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_CONNECT_SECONDS = 5.0
+_LONGEST_LINE = 16 * 1024 * 1024  # etcd refuses objects above 1.5 MB; anything near this is no watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    method: str
+    path: str
+    query: Mapping[str, str]
+    limit: aiohttp.ClientTimeout
+    body: Any = None
+    content_type: str = JSON
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Connection:
+    """An authenticated connection. One event loop; safe for any number of tasks at once."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        *,
+        kubeconfig: Path | None,
+        context: str | None,
+        environ: Mapping[str, str],
+        service_account: Path,
+    ) -> None:
+        self._client = client
+        self._source = (kubeconfig, context)
+        self._environ = environ
+        self._service_account = service_account
+        self._generation = 0
+        self._loading = asyncio.Lock()
+        self.requests = 0
+        """How many requests have been sent."""
+
+    @classmethod
+    async def open(
+        cls,
+        kubeconfig: Path | None,
+        context: str | None = None,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        service_account: Path = SERVICE_ACCOUNT,
+    ) -> Self:
+        """Load the credentials. Nothing is sent yet. Raises KubeconfigError or CertificateError."""
+        client = await open_client(kubeconfig, context, environ=environ, service_account=service_account)
+        return cls(client, kubeconfig=kubeconfig, context=context, environ=environ, service_account=service_account)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection. Safe to call twice."""
+        await self._client.close()
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return str(self._client.configuration.host)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        timeout: float = 15.0,  # noqa: ASYNC109 - it becomes the HTTP client's own limit
+    ) -> bytes:
+        """Send one request and return the answer's body. Raises a ClusterError.
+
+        `body` is plain JSON data. A request that may have reached the server is never sent again here.
+        """
+        request = _Request(
+            method=method,
+            path=path,
+            query=query or {},
+            limit=aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS),
+            body=body,
+            content_type=content_type,
+        )
+        async with self._answer(request) as response:
+            return await response.read()
+
+    async def stream_lines(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        read_timeout: float = 90.0,
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the whole lines of a streaming answer; a last line that was cut off is dropped.
+
+        The first item is empty: it says that the server took the request.
+        Ends when the server ends it. Raises UnreachableError when nothing arrives for `read_timeout` seconds.
+        """
+        request = _Request(
+            method="GET",
+            path=path,
+            query=query or {},
+            limit=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=read_timeout),
+        )
+        async with self._answer(request) as response:
+            yield b""
+            pending = bytearray()
+            async for chunk in response.content.iter_any():
+                start = len(pending)
+                pending += chunk
+                if pending.find(b"\n", start) < 0:
+                    if len(pending) > _LONGEST_LINE:
+                        raise ServerError(f"a line of the watch {path} is longer than {_LONGEST_LINE} bytes")
+                    continue
+                *lines, rest = bytes(pending).split(b"\n")
+                pending = bytearray(rest)
+                for line in lines:
+                    yield line
+
+    async def server_addresses(self) -> tuple[str, ...]:
+        """Return the IP addresses of the API server's name, sorted; nothing while its name does not resolve."""
+        host = urlsplit(self.server).hostname or ""
+        try:
+            return (str(ip_address(host)),)
+        except ValueError:
+            pass
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return ()
+        return tuple(sorted({str(address[4][0]).split("%")[0] for address in found}))
+
+    @asynccontextmanager
+    async def _answer(self, request: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        generation = self._generation
+        try:
+            response = await self._send(request)
+            if response.status == 401:  # noqa: PLR2004 - HTTP: tokens rotate
+                response.release()
+                await self._load_again(generation)
+                response = await self._send(request)
+            try:
+                if response.status >= 400:  # noqa: PLR2004 - HTTP
+                    raise error_of(
+                        code=response.status,
+                        body=await response.read(),
+                        method=request.method,
+                        path=request.path,
+                        retry_after=response.headers.get("Retry-After"),
+                    )
+                yield response
+            finally:
+                response.release()  # closes the connection when the answer was not read to its end
+        except ClusterError:
+            raise
+        except (aiohttp.ClientError, ssl.SSLError, OSError) as error:  # TimeoutError is an OSError
+            raise self._sentence(error, request) from error
+        except RuntimeError as error:
+            if not self._closed_under(error):
+                raise
+            raise UnreachableError(f"the connection was closed during {request}") from error
+
+    async def _send(self, request: _Request) -> aiohttp.ClientResponse:
+        client = self._client
+        self.requests += 1
+        method, url, headers, body, _ = await client.param_serialize(
+            request.method,
+            request.path,
+            query_params=list(request.query.items()),
+            header_params={"Accept": JSON, "Content-Type": request.content_type},
+            body=request.body,
+            auth_settings=["BearerToken"],
+        )
+        answer = await client.rest_client.request(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            _request_timeout=request.limit,
+        )
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+    @staticmethod
+    def _closed_under(error: RuntimeError) -> bool:
+        """Tell whether the client was replaced, after new credentials, while this request was on its way."""
+        return "closed" in str(error).lower()
+
+    async def _load_again(self, generation: int) -> None:
+        """Read the credentials anew, once for all requests that met the same 401."""
+        async with self._loading:
+            if generation != self._generation:
+                return
+            fresh = await open_client(*self._source, environ=self._environ, service_account=self._service_account)
+            old, self._client = self._client, fresh
+            self._generation += 1
+            await old.close()  # its watches end and are opened again with the new credentials
+
+    def _sentence(self, error: Exception, request: _Request) -> ClusterError:
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
+            return CertificateError(
+                f"TLS with the API server {self.server} failed: {_words(error)}; check certificate-authority and "
+                "the client certificate of the kubeconfig",
+            )
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return UnreachableError(f"the API server {self.server} cannot be reached: {_words(error)}")
+        if isinstance(error, aiohttp.InvalidURL):
+            return CertificateError(f"the kubeconfig names the server {self.server!r}, which is no URL")
+        if isinstance(error, TimeoutError):
+            return UnreachableError(f"the API server {self.server} did not answer {request} in time")
+        return UnreachableError(f"the answer of the API server to {request} was cut off: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return " ".join(str(inner).split()) or type(error).__name__

@@ -1,0 +1,304 @@
+"""From the API server's JSON to the values of porter.model: only what the fold reads, so that noise is never an entry.
+
+Pure. Nothing that a user can write raises: what makes no sense stays as text, and the fold says so on its object.
+Sets are sorted, so that equal content is equal.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from porter.cluster import wire
+from porter.cluster.views import ConditionView, EipView, IngressView, LeaseView, ServiceView
+from porter.model import keys
+from porter.model.names import EipName, NodeName
+from porter.model.objects import Agent, Eip, Endpoints, KeyFamily, Namespace, Nic, Node, Port, Service
+
+FAMILIES: tuple[KeyFamily, ...] = ("porter", "openelb")
+LEASE_PREFIX = "porter-node-"
+_LONGEST_NAME = 200  # of a node in a Lease's name, which may have 253 characters
+WRITTEN_LABELS = frozenset(keys.written_eip(family) for family in FAMILIES)
+WRITTEN_ANNOTATIONS = frozenset(keys.layer2_node(family) for family in FAMILIES)
+WRITTEN_CONDITIONS = frozenset({keys.CONDITION_ASSIGNED, keys.CONDITION_ANNOUNCED})
+_TRUE = "true"
+
+
+# ---------------------------------------------------------------------------------------------- Services
+
+
+def service_view(raw: wire.RawService) -> ServiceView:
+    """Take the fields of a Service that Porter writes."""
+    meta, status = raw.metadata, raw.status
+    balancer = status.load_balancer or wire.RawLoadBalancer()
+    return ServiceView(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        version=meta.resource_version,
+        ingress=tuple(
+            IngressView(ip=one.ip, hostname=one.hostname, ip_mode=one.ip_mode) for one in balancer.ingress or ()
+        ),
+        labels=_only(meta.labels, WRITTEN_LABELS),
+        annotations=_only(meta.annotations, WRITTEN_ANNOTATIONS),
+        finalizers=tuple(sorted(keys.OLD_FINALIZERS.intersection(meta.finalizers or ()))),
+        conditions=tuple(
+            ConditionView(
+                type=one.type,
+                status=one.status,
+                reason=one.reason or "",
+                message=one.message or "",
+                since=one.last_transition_time,
+            )
+            for one in status.conditions or ()
+            if one.type in WRITTEN_CONDITIONS
+        ),
+    )
+
+
+def service_of(raw: wire.RawService, view: ServiceView) -> Service | None:
+    """Return the Service, or None when it is no load balancer and carries nothing of Porter's."""
+    meta, spec = raw.metadata, raw.spec
+    traces = view.labels or view.annotations or view.finalizers or view.conditions
+    if spec.type != "LoadBalancer" and not traces:
+        return None
+    labels, annotations = meta.labels or {}, meta.annotations or {}
+    family = _family(labels, annotations)
+    order: tuple[KeyFamily, ...] = (family, "openelb" if family == "porter" else "porter")
+    node = _first(annotations, (keys.layer2_node(one) for one in order))
+    eip = _first(labels, (keys.written_eip(one) for one in order))
+    return Service(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        created=meta.creation_timestamp or "",
+        type=spec.type,
+        load_balancer_class=spec.load_balancer_class,
+        deleting=meta.deletion_timestamp is not None,
+        claimed_by=annotations.get(keys.CLAIM),
+        keys=family,
+        wanted_protocol=_first(annotations, (keys.wanted_protocol(one) for one in order)),
+        wanted_eip=_first(annotations, (keys.wanted_eip(one) for one in order)),
+        wanted_address=_first(annotations, (keys.wanted_address(one) for one in order)),
+        load_balancer_ip=spec.load_balancer_ip or None,
+        policy="Local" if spec.policy == "Local" else "Cluster",
+        ports=tuple(
+            sorted(
+                (Port(protocol=one.protocol or "TCP", port=one.port) for one in spec.ports or ()),
+                key=lambda port: (port.protocol, port.port),
+            ),
+        ),
+        selector=_pairs(spec.selector),
+        ip_families=spec.ip_families or ("IPv4",),
+        ip_family_policy=spec.ip_family_policy or "SingleStack",
+        written_node=NodeName(node) if node else None,
+        written_eip=EipName(eip) if eip else None,
+        addresses=view.ips,
+        leftover_finalizers=view.finalizers,
+    )
+
+
+def _family(labels: wire.Strings, annotations: wire.Strings) -> KeyFamily:
+    """Whose keys the Service uses: by what it asks for, else by its claim, else by what was written on it."""
+    for family in FAMILIES:
+        asked = (keys.wanted_protocol(family), keys.wanted_eip(family), keys.wanted_address(family))
+        if any(key in annotations for key in asked):
+            return family
+    if annotations.get(keys.CLAIM) == "openelb":
+        return "openelb"
+    if keys.CLAIM in annotations:
+        return "porter"
+    for family in FAMILIES:
+        if keys.written_eip(family) in labels or keys.layer2_node(family) in annotations:
+            return family
+    return "porter"
+
+
+# ---------------------------------------------------------------------------------------------- Eips
+
+
+def eip_of(raw: wire.RawEip) -> Eip:
+    """Return the Eip; a field of the wrong type becomes its text, or what it is when it is missing."""
+    meta = raw.metadata
+    spec: Mapping[str, Any] = raw.spec if isinstance(raw.spec, dict) else {}
+    labels, annotations = meta.labels or {}, meta.annotations or {}
+    namespaces = spec.get("namespaces")
+    selector = spec.get("namespaceSelector")
+    return Eip(
+        name=EipName(meta.name),
+        uid=meta.uid,
+        created=meta.creation_timestamp or "",
+        address=_text(spec.get("address")),
+        protocol=_text(spec.get("protocol")).strip() or "bgp",
+        interface=_text(spec.get("interface")).strip() or None,
+        disable=spec.get("disable") is True,
+        using_known_ips=spec.get("usingKnownIPs") is True,
+        priority=_small_number(spec.get("priority")),
+        namespaces=tuple(sorted({_text(one) for one in namespaces})) if isinstance(namespaces, list) else (),
+        namespace_selector=_pairs({key: _text(value) for key, value in selector.items()})
+        if isinstance(selector, dict)
+        else (),
+        default=any(annotations.get(keys.default_eip(one), "").strip().lower() == _TRUE for one in FAMILIES),
+        foreign=any(keys.cni(one) in labels for one in FAMILIES),
+        deleting=meta.deletion_timestamp is not None,
+    )
+
+
+def eip_view(raw: wire.RawEip) -> EipView:
+    """Take the status of an Eip."""
+    meta = raw.metadata
+    status = raw.status if isinstance(raw.status, dict) else {}
+    return EipView(name=meta.name, uid=meta.uid, version=meta.resource_version, status=status)
+
+
+# ---------------------------------------------------------------------------------------------- Nodes, endpoints
+
+
+def node_of(raw: wire.RawNode) -> Node:
+    """Return the Node. Without a condition Ready it counts as ready."""
+    meta = raw.metadata
+    conditions = {one.type: one.status for one in raw.status.conditions or ()}
+    ranges = raw.spec.pod_cidrs or ((raw.spec.pod_cidr,) if raw.spec.pod_cidr else ())
+    return Node(
+        name=NodeName(meta.name),
+        addresses=tuple(
+            sorted({one.address for one in raw.status.addresses or () if one.type in {"InternalIP", "ExternalIP"}}),
+        ),
+        ready=conditions.get("Ready", "True") == "True",
+        network_unavailable=conditions.get("NetworkUnavailable") == "True",
+        excluded=keys.EXCLUDE_NODE in (meta.labels or {}),
+        layer2_address=_first(meta.annotations or {}, (keys.layer2_node(one) for one in FAMILIES)),
+        pod_ranges=tuple(sorted(set(ranges))),
+        deleting=meta.deletion_timestamp is not None,
+    )
+
+
+def endpoints_of(raw: wire.RawEndpointSlice) -> Endpoints | None:
+    """Return the nodes of a slice, or None when it belongs to no Service."""
+    meta = raw.metadata
+    service = (meta.labels or {}).get(keys.SERVICE_OF_SLICE)
+    if not service:
+        return None
+    ready: set[NodeName] = set()
+    serving: set[NodeName] = set()
+    unplaced = False
+    for endpoint in raw.endpoints or ():
+        state = _endpoint_state(endpoint.conditions or wire.RawEndpointConditions())
+        if state == "ready" and not endpoint.node_name:
+            unplaced = True
+        elif endpoint.node_name and state != "down":
+            (ready if state == "ready" else serving).add(NodeName(endpoint.node_name))
+    return Endpoints(
+        namespace=meta.namespace,
+        name=meta.name,
+        service=service,
+        ready=tuple(sorted(ready)),
+        serving=tuple(sorted(serving - ready)),
+        unplaced=unplaced,
+    )
+
+
+def _endpoint_state(conditions: wire.RawEndpointConditions) -> Literal["ready", "serving", "down"]:
+    if conditions.ready is not False:  # discovery/v1: an absent condition is to be read as true
+        return "ready"
+    if conditions.terminating and conditions.serving:
+        return "serving"
+    return "down"
+
+
+def namespace_of(raw: wire.RawNamespace) -> Namespace:
+    """Return the namespace and its labels."""
+    return Namespace(name=raw.metadata.name, labels=_pairs(raw.metadata.labels))
+
+
+# ---------------------------------------------------------------------------------------------- Leases
+
+
+class AgentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an agent tells of itself on its Lease, in an annotation."""
+
+    node: NodeName
+    nics: tuple[Nic, ...] = ()
+    api_servers: tuple[str, ...] = ()
+
+
+_REPORT = msgspec.json.Decoder(AgentReport)
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+def lease_name(node: NodeName) -> str:
+    """Return the name of a node's Lease: valid whatever the node is called, and never that of two nodes."""
+    plain = _NAME.fullmatch(node) and len(node) <= _LONGEST_NAME and ".." not in node
+    if plain and not node.startswith("x-"):
+        return LEASE_PREFIX + node
+    return f"{LEASE_PREFIX}x-{hashlib.sha256(node.encode()).hexdigest()[:40]}"
+
+
+def report_text(agent: Agent) -> str:
+    """Write an agent's report as the annotation's text; equal reports give equal texts."""
+    report = AgentReport(node=agent.node, nics=agent.nics, api_servers=agent.api_servers)
+    return msgspec.json.encode(report).decode()
+
+
+def agent_of(raw: wire.RawLease) -> Agent | None:
+    """Return the agent that a Lease tells of, or None when it is no agent's Lease."""
+    meta, holder = raw.metadata, raw.spec.holder_identity or ""
+    if not meta.name.startswith(LEASE_PREFIX):
+        return None
+    text = (meta.annotations or {}).get(keys.AGENT_REPORT, "")
+    try:
+        report = _REPORT.decode(text)
+    except msgspec.DecodeError:  # somebody edited it: the Lease still says that the agent lives
+        report = AgentReport(node=NodeName(holder))
+    if lease_name(report.node) != meta.name:
+        return None
+    return Agent(node=report.node, nics=report.nics, api_servers=report.api_servers, leaving=not holder)
+
+
+def lease_view(raw: wire.RawLease) -> LeaseView:
+    """Take what is needed to judge and to renew a Lease."""
+    meta, spec = raw.metadata, raw.spec
+    return LeaseView(
+        name=meta.name,
+        uid=meta.uid,
+        version=meta.resource_version,
+        holder=spec.holder_identity or "",
+        renewed=spec.renew_time or "",
+        duration=float(spec.lease_duration_seconds or 15),
+        transitions=spec.lease_transitions or 0,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- small parts
+
+
+def _first(values: wire.Strings, names: Iterable[str]) -> str | None:
+    """The first of these keys that is there and not blank."""
+    return next((values[name] for name in names if values.get(name, "").strip()), None)
+
+
+def _only(values: wire.Strings | None, names: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, value) for key, value in (values or {}).items() if key in names))
+
+
+def _pairs(values: wire.Strings | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((values or {}).items()))
+
+
+def _small_number(value: object) -> int:
+    """A number that every encoding can carry; 0 for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return max(-(2**31), min(2**31 - 1, value))
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case _:
+            return msgspec.json.encode(value).decode()

@@ -1,0 +1,250 @@
+"""List and watch one kind, for ever: entries out whenever what the fold reads has changed, and only then.
+
+It never acts on a part of a list, never takes silence for health, and never forgets what is known because the server
+cannot be asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from porter.cluster import wire
+from porter.cluster.backoff import Backoff, between
+from porter.cluster.connection import Connection
+from porter.cluster.errors import ClusterError, GoneError, NotFoundError, ServerError, ThrottledError, error_of
+from porter.cluster.mirror import Change, Mirror, Seen
+from porter.cluster.resources import Kind
+from porter.events.entries import Observed, Resource
+
+V = TypeVar("V")
+W = TypeVar("W")
+
+_LOG = logging.getLogger("porter.cluster")
+_PAGE = msgspec.json.Decoder(wire.Page)
+_LINE = msgspec.json.Decoder(wire.WatchLine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchTimings:
+    """How patient a watch is. All in seconds, but for the page."""
+
+    server: tuple[float, float] = (240.0, 300.0)
+    """How long the server is asked to keep a watch open; taken at random between the two."""
+    silence: float = 90.0
+    """No line for so long: the connection is dead. Real servers send a bookmark about every minute."""
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    page: int = 500
+    """Objects in one page of a list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchHealth:
+    """How a watch fares."""
+
+    resource: Resource
+    connected: bool
+    synced: bool
+    """The first list of this run was taken."""
+    last_line: float | None
+    """When the server last said anything, by the monotonic clock."""
+    error: str | None
+    """The last trouble in one sentence; None when all is well."""
+    objects: int
+    lists: int
+
+
+class Watch(Generic[V, W]):
+    """The list-watch loop of one kind. `emit` and `on_view` are called in its task and must not block."""
+
+    def __init__(
+        self,
+        kind: Kind[V, W],
+        *,
+        connection: Connection,
+        mirror: Mirror[V, W],
+        emit: Callable[[Observed], None],
+        clock: Callable[[], float],
+        timings: WatchTimings | None = None,
+        on_view: Callable[[str, W | None], None] | None = None,
+        on_list: Callable[[], None] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.mirror = mirror
+        self.synced = asyncio.Event()
+        self._connection = connection
+        self._emit = emit
+        self._clock = clock
+        self._timings = timings or WatchTimings()
+        self._on_view = on_view or (lambda _key, _view: None)
+        self._on_list = on_list or (lambda: None)
+        self._backoff = Backoff(first=self._timings.first_wait, most=self._timings.longest_wait)
+        self._version: str | None = None
+        self._connected = False
+        self._last_line: float | None = None
+        self._error: str | None = None
+        self._lists = 0
+
+    @property
+    def health(self) -> WatchHealth:
+        """How the watch fares now."""
+        return WatchHealth(
+            resource=self.kind.resource,
+            connected=self._connected,
+            synced=self.synced.is_set(),
+            last_line=self._last_line,
+            error=self._error,
+            objects=len(self.mirror.known),
+            lists=self._lists,
+        )
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        while True:
+            try:
+                if self._version is None:
+                    await self._list()
+                else:
+                    await self._follow(self._version)
+            except GoneError:
+                self._version = None
+                self._connected = False
+                await asyncio.sleep(self._backoff.next())
+            except ClusterError as error:
+                await self._trouble(error)
+
+    def observe(self, data: bytes) -> None:
+        """Take in the answer to an own write as if it had been watched; never goes back in time."""
+        try:
+            seen = self.kind.project(data)
+        except msgspec.DecodeError:
+            return  # the watch brings it
+        self._tell(seen.key, self.mirror.own(seen))
+
+    # -- the two halves of the loop
+
+    async def _list(self) -> None:
+        self.mirror.list_begins()
+        seen: list[Seen[V, W]] = []
+        token: str | None = None
+        while True:
+            query = {"limit": str(self._timings.page)} | ({"continue": token} if token else {})
+            page = self._page(await self._connection.request("GET", self.kind.path, query=query, timeout=60.0))
+            seen.extend(one for item in page.items or () if (one := self._read(bytes(item))) is not None)
+            self._heard()
+            token = page.metadata.continue_
+            if not token:
+                break
+            await asyncio.sleep(0)
+        found = self.mirror.take_list(seen)
+        if found or not self.synced.is_set():
+            self._emit(self.kind.relisted(found.total, found.changed, found.gone))
+        versions = {one.key: one.version for one in seen}
+        for key in found.doubtful:
+            await self._settle(key, versions.get(key))
+        for one in seen:
+            self._on_view(one.key, self.mirror.views.get(one.key))
+        for key in found.gone:
+            self._on_view(key, self.mirror.views.get(key))
+        self._version = page.metadata.resource_version
+        self._lists += 1
+        self._well()
+        self.synced.set()
+        self._on_list()
+
+    async def _follow(self, version: str) -> None:
+        """Watch until the server ends it or something goes wrong; `_version` moves on with every line."""
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(max(1, round(between(*self._timings.server)))),
+        }
+        started = self._clock()
+        heard = 0
+        lines = self._connection.stream_lines(self.kind.path, query, self._timings.silence)
+        async with aclosing(lines):
+            async for line in lines:
+                self._heard()
+                self._well()
+                if line:
+                    heard += 1
+                    self._line(line)
+                    self._backoff.reset()
+        if not heard and self._clock() - started < self._timings.first_wait:  # a server that hangs up at once
+            await asyncio.sleep(self._backoff.next())
+
+    def _line(self, data: bytes) -> None:
+        try:
+            line = _LINE.decode(data)
+        except msgspec.DecodeError as error:
+            raise ServerError(f"the watch of {self.kind.resource} brought a line that is no event: {error}") from error
+        if line.type == "ERROR":
+            raise self._refused(bytes(line.object))
+        if line.type == "BOOKMARK":
+            self._version = msgspec.json.decode(line.object, type=wire.Versioned).metadata.resource_version
+            return
+        seen = self._read(bytes(line.object))
+        if seen is None:
+            return
+        self._version = seen.version
+        change = self.mirror.drop(seen) if line.type == "DELETED" else self.mirror.take(seen)
+        self._tell(seen.key, change)
+
+    # -- small parts
+
+    def _tell(self, key: str, change: Change[V] | None) -> None:
+        if change is not None:
+            self._emit(self.kind.gone(key) if change.value is None else self.kind.observed(change.value))
+        self._on_view(key, self.mirror.views.get(key))
+
+    async def _settle(self, key: str, listed: str | None) -> None:
+        try:
+            read = self._read(await self._connection.request("GET", self.kind.locate(key)))
+        except NotFoundError:
+            read = None
+        self._tell(key, self.mirror.settle(key, read=read, listed=listed))
+
+    def _read(self, data: bytes) -> Seen[V, W] | None:
+        try:
+            return self.kind.project(data)
+        except msgspec.DecodeError as error:  # one object that nobody can read must not hold up all others
+            _LOG.warning("an object of %s cannot be read and is passed over: %s", self.kind.resource, error)
+            return None
+
+    def _page(self, data: bytes) -> wire.Page:
+        try:
+            return _PAGE.decode(data)
+        except msgspec.DecodeError as error:
+            raise ServerError(f"the list of {self.kind.resource} is not JSON: {error}") from error
+
+    @staticmethod
+    def _refused(status: bytes) -> ClusterError:
+        try:
+            code = int(msgspec.json.decode(status, type=dict).get("code") or 500)
+        except (msgspec.DecodeError, ValueError, TypeError):
+            code = 500
+        return error_of(code=code, body=status, method="GET", path="watch")
+
+    def _heard(self) -> None:
+        self._last_line = self._clock()
+
+    def _well(self) -> None:
+        if self._error is not None:
+            _LOG.info("%s are followed again", self.kind.resource)
+        self._error = None
+        self._connected = True
+
+    async def _trouble(self, error: ClusterError) -> None:
+        self._connected = False
+        sentence = f"{self.kind.missing} ({error})" if isinstance(error, NotFoundError) else str(error)
+        if sentence != self._error:
+            _LOG.warning("%s cannot be followed: %s", self.kind.resource, sentence)
+        self._error = sentence
+        wait = self._backoff.next()
+        await asyncio.sleep(max(wait, error.retry_after) if isinstance(error, ThrottledError) else wait)
