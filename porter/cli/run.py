@@ -1,0 +1,133 @@
+"""`porter run`: the agent of one node."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from porter.cli.options import event_log_option
+from porter.errors import PorterError
+from porter.model.names import NodeName
+from porter.model.objects import LOAD_BALANCER_CLASS, Options
+
+
+@click.command()
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    envvar=["PORTER_KUBECONFIG", "KUBECONFIG"],
+    show_envvar=True,
+    help="How to reach the API server; without it, the credentials of the pod that this runs in.",
+)
+@click.option(
+    "--context", metavar="NAME", envvar="PORTER_CONTEXT", help="A context of the kubeconfig other than its own."
+)
+@click.option(
+    "--node-name",
+    metavar="NODE",
+    envvar=["PORTER_NODE_NAME", "NODE_NAME"],
+    show_envvar=True,
+    required=True,
+    help="The Node that this agent announces for: the machine that it runs on.",
+)
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    envvar="PORTER_NAMESPACE",
+    show_envvar=True,
+    default="porter-system",
+    show_default=True,
+    help="Where the agents keep their Leases.",
+)
+@event_log_option()
+@click.option(
+    "--http",
+    metavar="HOST:PORT",
+    envvar="PORTER_HTTP",
+    show_envvar=True,
+    default="127.0.0.1:7472",
+    show_default=True,
+    help="Where to serve /metrics, /healthz, /readyz and /status; 'none' for nowhere.",
+)
+@click.option(
+    "--lease-duration",
+    metavar="SECONDS",
+    type=click.FloatRange(min=1, max=600),
+    envvar="PORTER_LEASE_DURATION",
+    show_envvar=True,
+    default=5.0,
+    show_default=True,
+    help="How long an agent may be silent before another node takes over. Equal on all agents.",
+)
+@click.option(
+    "--load-balancer-class",
+    metavar="NAME",
+    envvar="PORTER_LOAD_BALANCER_CLASS",
+    show_envvar=True,
+    default=LOAD_BALANCER_CLASS,
+    show_default=True,
+    help="The spec.loadBalancerClass that is Porter's. Equal on all agents.",
+)
+@click.option(
+    "--ignore-exclude-label",
+    is_flag=True,
+    envvar="PORTER_IGNORE_EXCLUDE_LABEL",
+    help="Announce from nodes labelled exclude-from-external-load-balancers too. Equal on all agents.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    envvar="PORTER_DRY_RUN",
+    help="Observe, decide and log; announce nothing and write nothing to the API.",
+)
+@click.option("-v", "--verbose", is_flag=True, envvar="PORTER_VERBOSE", help="Say more than what changes.")
+def run(
+    *,
+    kubeconfig: Path | None,
+    context: str | None,
+    node_name: str,
+    namespace: str,
+    event_log: str,
+    http: str,
+    lease_duration: float,
+    load_balancer_class: str,
+    ignore_exclude_label: bool,
+    dry_run: bool,
+    verbose: bool,
+) -> None:
+    """Run the agent of one node until it is told to stop.
+
+    It watches the cluster, writes what it sees to its event log, decides from that who has which address, and answers
+    ARP for the addresses that this node owns and the API says are published. One of all agents leads, and publishes.
+
+    SIGTERM and Ctrl-C end it in order: it withdraws what it announces and releases its Leases, so that another node
+    takes over at once. An API server that is away does not end it: it keeps announcing what it owns.
+    """
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+    )
+    if not verbose:
+        for noisy in ("aiohttp", "asyncio", "kubernetes", "sqlalchemy", "alembic", "pyroute2"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+    if not node_name.strip():
+        raise PorterError("--node-name is empty: name the Node that this agent runs on")
+    # The agent brings the Kubernetes client, which `porter run --help` can do without.
+    from porter.agent.agent import run_agent  # noqa: PLC0415
+    from porter.agent.settings import Settings  # noqa: PLC0415
+
+    settings = Settings(
+        node=NodeName(node_name.strip()),
+        event_log=event_log,
+        kubeconfig=kubeconfig,
+        context=context,
+        namespace=namespace,
+        http=None if http == "none" else http,
+        lease_duration=lease_duration,
+        options=Options(load_balancer_class=load_balancer_class, honour_exclude_label=not ignore_exclude_label),
+        dry_run=dry_run,
+    )
+    asyncio.run(run_agent(settings))
