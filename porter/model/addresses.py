@@ -114,10 +114,9 @@ def parse_range(text: str) -> AddressRange:
 
 
 def _parse_network(text: str) -> AddressRange:
-    try:
-        network = ip_network(text.replace(" ", ""), strict=False)
-    except ValueError:
-        raise InvalidRangeError(f"spec.address {text!r} is not a CIDR such as 192.168.0.96/28") from None
+    network = None if "%" in text else parse_network("/".join(part.strip() for part in text.split("/")))
+    if network is None:
+        raise InvalidRangeError(f"spec.address {text!r} is not a CIDR such as 192.168.0.96/28")
     return AddressRange(
         version=network.version,
         first=int(network.network_address),
