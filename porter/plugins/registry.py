@@ -17,7 +17,6 @@ from porter.model.objects import Value
 from porter.model.protocol import ProtocolRules
 from porter.plugins.api import PROJECT, Hooks, ProtocolPlugin, hookimpl
 from porter.plugins.conformity import NotAProtocolError, conforming
-from porter.plugins.guard import GuardedRules
 
 GIVEN = "(given)"
 """Stands for the distribution of a plugin that was passed to `Registry.of`."""
@@ -45,10 +44,8 @@ class Registry:
             {each.info.name: each.plugin for each in ordered}
         )
         """The protocols, sorted by name."""
-        self.rules: Mapping[str, ProtocolRules] = MappingProxyType(
-            {each.info.name: GuardedRules(each.plugin) for each in ordered},
-        )
-        """The same for the fold: `validate` and `place` of these never raise, whatever the plugin does."""
+        self.rules: Mapping[str, ProtocolRules] = self.protocols
+        """The same as the fold sees them: their pure half."""
         self.infos: tuple[PluginInfo, ...] = tuple(each.info for each in ordered)
         """What `AgentStarted` records, sorted by name."""
         self.problems: tuple[Problem, ...] = tuple(

@@ -36,7 +36,10 @@ class Lines:
         self._unsent += messages.encode(message)
 
     def flush(self) -> bool:
-        """Send what the socket takes, and tell whether that was everything. Raises ClosedError when the other side is gone."""
+        """Send what the socket takes, and tell whether that was everything.
+
+        Raises ClosedError when the other side is gone.
+        """
         while self._unsent:
             try:
                 sent = self._connection.send(self._unsent)
