@@ -88,7 +88,7 @@ def down(name: str, *, everything: bool) -> None:
     namespaces.check_possible()
     for one in state.names() if everything else [name]:
         begin = time.monotonic()
-        ended = standing.take_down(one)
+        ended = standing.take_down(state.directory(one))
         _say(f"lab '{one}' is gone: {ended} processes ended, {time.monotonic() - begin:.1f} s")
 
 
@@ -210,10 +210,10 @@ def logs(name: str, role: str, node: str) -> None:
 @click.option("--case", type=click.Choice(["guide", "orion"]), default="guide", show_default=True)
 def tutorial(name: str | None, *, keep: bool, case: str) -> None:
     """Walk the user guide step by step in a lab of its own, with a proof for each step."""
-    from porter.lab.tutorial import walk  # noqa: PLC0415 - only this command needs it
+    from porter.lab.tutorial.walk import run  # noqa: PLC0415 - only this command needs it
 
     _interruptible()
-    if not walk.run(name or f"demo-{os.getpid()}", case=case, keep=keep, echo=click.echo):
+    if not run(name or f"demo-{os.getpid()}", case=case, keep=keep, echo=click.echo):
         raise SystemExit(1)
 
 

@@ -60,7 +60,7 @@ class Lab:
 
     def down(self) -> None:
         """Take the lab down and leave nothing."""
-        standing.take_down(self.name)
+        standing.take_down(self.directory)
 
     def __enter__(self) -> Self:
         """The lab itself."""

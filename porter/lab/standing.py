@@ -125,9 +125,8 @@ def bring_up(name: str, topology: Topology, *, agents: bool, lease_duration: flo
     return directory
 
 
-def take_down(name: str) -> int:
-    """Take down a lab, however broken, and leave nothing. Returns how many processes were ended."""
-    directory = state.directory(name)
+def take_down(directory: Path) -> int:
+    """Take down the lab of a directory, however broken, and leave nothing. Returns how many processes were ended."""
     with state.locked(directory), undisturbed():
         try:
             known = state.load(directory)

@@ -145,7 +145,7 @@ def parse(data: Any) -> Topology:
 
 def plain(topology: Topology) -> Any:
     """The same as plain data, for a state file. `parse` reads it back."""
-    return msgspec.to_builtins(topology, enc_hook=str)
+    return msgspec.json.decode(msgspec.json.encode(topology, enc_hook=str))
 
 
 def _decode(kind: type, value: Any) -> Any:

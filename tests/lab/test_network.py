@@ -1,0 +1,115 @@
+import os
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from porter.lab import namespaces, probe, topology
+from porter.lab.errors import LabError
+from porter.lab.network import SERVICE_LINK, SWITCH, Network
+from porter.lab.topology import Topology
+
+pytestmark = pytest.mark.root
+
+
+def build(plan: Topology) -> Iterator[Network]:
+    network = Network(plan, lab=f"t{os.getpid()}", env=os.environ)
+    made = []
+    try:
+        for netns in network.names:
+            network.add(netns)
+            made.append(netns)
+        network.build()
+        yield network
+    finally:
+        for netns in made:
+            network.delete(netns)
+
+
+@pytest.fixture
+def guide() -> Iterator[Network]:
+    yield from build(topology.guide(2))
+
+
+@pytest.fixture
+def orion() -> Iterator[Network]:
+    yield from build(topology.load("orion"))
+
+
+def ping(network: Network, host: str) -> float | None:
+    address = network.topology.host(host).address.ip
+    return probe.ping(network.namespace("client"), address, wait=0.5)
+
+
+def ask(network: Network, address: IPv4Address) -> list[str]:
+    client = network.topology.client
+    answers = probe.arp(network.namespace("client"), "eth0", client.address.ip, address, wait=0.2)
+    return [answer.mac for answer in answers]
+
+
+def test_every_node_answers_the_client_with_its_own_mac(guide: Network) -> None:
+    for node in guide.topology.nodes:
+        assert ping(guide, node.name) is not None
+        assert ask(guide, node.address.ip) == [guide.mac(node.name)]
+
+
+def test_a_node_has_a_service_address_and_stays_silent_about_it(guide: Network) -> None:
+    address = IPv4Address("192.168.0.91")
+    netns = guide.namespace("node1")
+    namespaces.ip("addr", "add", f"{address}/32", "dev", SERVICE_LINK, netns=netns, env=os.environ)
+    assert ask(guide, address) == []
+
+    client = guide.namespace("client")
+    neighbour = ["neigh", "add", str(address), "lladdr", guide.mac("node1"), "dev", "eth0", "nud", "permanent"]
+    namespaces.ip(*neighbour, netns=client, env=os.environ)
+
+    assert probe.ping(client, address) is not None
+
+
+def test_a_node_that_is_cut_off_keeps_its_carrier_and_is_heard_by_nobody(guide: Network) -> None:
+    assert ping(guide, "node1") is not None
+    with probe.capture(guide.namespace("node1"), "eth0") as heard:
+        guide.detach("node1")
+
+        assert ping(guide, "node1") is None
+        assert ask(guide, guide.topology.node("node1").address.ip) == []
+        assert not [frame for frame in heard.frames() if frame.kind != 4], "the node still hears the network"
+    carrier = ["cat", "/sys/class/net/eth0/carrier"]
+    assert namespaces.ip("netns", "exec", guide.namespace("node1"), *carrier, env=os.environ).strip() == "1"
+    assert ping(guide, "node2") is not None
+
+    guide.attach("node1")
+    assert ping(guide, "node1") is not None
+
+
+def test_a_node_that_is_unplugged_loses_its_carrier(guide: Network) -> None:
+    guide.unplug("node1")
+    carrier = ["cat", "/sys/class/net/eth0/carrier"]
+    assert namespaces.ip("netns", "exec", guide.namespace("node1"), *carrier, env=os.environ).strip() == "0"
+    assert ping(guide, "node1") is None
+
+    guide.attach("node1")
+    assert ping(guide, "node1") is not None
+
+
+def test_orions_other_nics_are_without_carrier(orion: Network) -> None:
+    netns = orion.namespace("orion")
+    shown = namespaces.ip("-brief", "link", netns=netns, env=os.environ)
+    states = {line.split("@")[0]: line for line in shown.splitlines()}
+
+    assert orion.mac("orion") == "3c:d9:2b:ec:fb:a4"
+    assert " UP " in states["enp3s0f0"]
+    assert all("NO-CARRIER" in states[nic] for nic in ("enp3s0f1", "enp4s0f0", "enp4s0f1"))
+
+
+def test_the_hosts_own_namespace_sees_nothing_of_a_lab(guide: Network) -> None:
+    links = {link.name for link in Path("/sys/class/net").iterdir()}
+
+    assert not links & {port.link for node in ("node1", "node2", "client") for port in guide.ports(node)}
+    assert namespaces.exists(guide.namespace(SWITCH))
+
+
+def test_a_namespace_that_exists_is_never_taken_over(guide: Network) -> None:
+    with pytest.raises(LabError, match="File exists"):
+        guide.add(guide.namespace("node1"))

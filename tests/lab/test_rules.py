@@ -1,0 +1,56 @@
+from ipaddress import IPv4Address
+from typing import Any
+
+from porter.lab.controllers.endpoints import slices_of
+from porter.lab.node.rules import Place, Rule, rules, service_addresses
+from tests.lab import objects
+
+BALANCER = Place(IPv4Address("192.168.0.91"), 80)
+NODE_PORT = Place(IPv4Address("192.168.0.2"), 30080)
+CLUSTER = Place(IPv4Address("10.233.0.7"), 80)
+HERE = Place(IPv4Address("10.244.1.2"), 8080)
+THERE = Place(IPv4Address("10.244.2.2"), 8080)
+PODS = [objects.pod("web-1", on="node1", ip="10.244.1.2"), objects.pod("web-2", on="node2", ip="10.244.2.2")]
+
+
+def table(service: dict[str, Any], pods: list[dict[str, Any]], *, node: str = "node1") -> dict[Place, Rule]:
+    return rules([service], slices_of(service, pods), node=node, address=NODE_PORT.address)
+
+
+def test_cluster_policy_reaches_every_ready_pod_from_every_node() -> None:
+    found = table(objects.service(), PODS, node="node3")
+
+    assert found == {place: Rule((HERE, THERE), drops=False) for place in (BALANCER, NODE_PORT, CLUSTER)}
+
+
+def test_local_policy_reaches_the_nodes_own_pods_from_outside_and_all_from_inside() -> None:
+    found = table(objects.service(policy="Local"), PODS)
+
+    assert found[BALANCER] == found[NODE_PORT] == Rule((HERE,), drops=True)
+    assert found[CLUSTER] == Rule((HERE, THERE), drops=False)
+
+
+def test_local_policy_without_a_pod_here_drops() -> None:
+    assert table(objects.service(policy="Local"), PODS, node="node3")[BALANCER] == Rule((), drops=True)
+
+
+def test_without_any_ready_pod_connections_are_refused() -> None:
+    pods = [objects.pod("web-1", on="node1", ip="10.244.1.2", ready=False), objects.leaving(PODS[1])]
+
+    assert table(objects.service(), pods)[BALANCER] == Rule((), drops=False)
+
+
+def test_the_target_port_is_kept_even_when_nobody_listens_on_it() -> None:
+    found = table(objects.service(target=80), PODS)
+
+    assert [target.port for target in found[BALANCER].targets] == [80, 80]
+
+
+def test_a_service_without_address_has_no_rule_for_one() -> None:
+    assert set(table(objects.service(ingress=None), PODS)) == {CLUSTER, NODE_PORT}
+
+
+def test_every_service_address_is_local_but_the_nodes_own_is_not_added() -> None:
+    found = service_addresses(table(objects.service(), PODS), address=NODE_PORT.address)
+
+    assert found == {BALANCER.address, CLUSTER.address}

@@ -1,0 +1,145 @@
+import multiprocessing
+import multiprocessing.connection
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from porter.lab import processes, state, topology
+from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
+from porter.lab.state import Namespace, Process, State
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PORTER_LAB_DIR", str(tmp_path / "labs"))
+    return tmp_path / "labs"
+
+
+def fresh(name: str = "one") -> State:
+    return State(
+        name=name,
+        phase="starting",
+        boot=state.boot(),
+        starter=processes.this("up"),
+        topology=topology.plain(topology.guide(2)),
+        agents=True,
+        lease_duration=3.0,
+    )
+
+
+def test_what_is_saved_is_loaded() -> None:
+    path = state.create("one")
+    known = fresh()
+    known.namespaces = [Namespace(name="one-node1", inode=7)]
+    state.save(path, known)
+
+    assert state.load(path) == known
+    assert state.names() == ["one"]
+
+
+def test_a_lab_is_made_once_and_removed_without_a_trace(home: Path) -> None:
+    path = state.create("one")
+    with pytest.raises(LabExistsError, match="porter lab down --name one"):
+        state.create("one")
+
+    state.remove(path)
+    state.remove(path)
+
+    assert not home.exists()
+
+
+def test_the_last_lab_takes_the_directory_above_with_it_and_no_other_does(home: Path) -> None:
+    one, two = state.create("one"), state.create("two")
+
+    state.remove(one)
+    assert home.exists()
+    state.remove(two)
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("name", ["", "../up", "A", "a b", "-a", "a" * 40])
+def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(LabError, match="cannot be a lab's name"):
+        state.directory(name)
+
+
+def test_asking_for_an_unknown_lab_names_the_others() -> None:
+    with pytest.raises(NoSuchLabError, match="porter lab up"):
+        state.load(state.directory("two"))
+    state.create("one")
+    with pytest.raises(NoSuchLabError, match="there are: one"):
+        state.load(state.directory("two"))
+
+
+def test_a_broken_state_file_is_one_sentence() -> None:
+    path = state.create("one")
+    (path / "state.json").write_text("{", encoding="utf-8")
+
+    with pytest.raises(LabError, match="cannot be understood"):
+        state.load(path)
+
+
+def _hold(path: Path, pipe: multiprocessing.connection.Connection) -> None:
+    with state.locked(path):
+        pipe.send("held")
+        pipe.recv()
+
+
+def test_two_commands_do_not_change_one_lab_at_a_time() -> None:
+    path = state.create("one")
+    ours, theirs = multiprocessing.Pipe()
+    other = multiprocessing.get_context("spawn").Process(target=_hold, args=(path, theirs))
+    other.start()
+    assert ours.recv() == "held"
+
+    with pytest.raises(LabError, match="lab 'one' is busy"), state.locked(path, wait=0.1):
+        pass
+    ours.send("let go")
+    other.join()
+    ours.close()
+    theirs.close()
+
+    with state.locked(path, wait=0.1):
+        pass
+
+
+def test_a_process_is_known_by_its_start_and_not_by_its_number_alone() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    began = processes.started_at(child.pid)
+    assert began is not None
+    same = Process(role="node", node=None, pid=child.pid, started=began)
+    other = Process(role="node", node=None, pid=child.pid, started=began - 1)
+
+    assert processes.alive(same)
+    assert not processes.alive(other)
+    assert not processes.end(other)
+    assert processes.alive(same)
+    assert processes.end(same)
+    child.communicate()
+    assert not processes.alive(same)
+
+
+def test_a_process_that_was_never_written_down_is_found_by_its_mark() -> None:
+    path = state.create("one")
+    neighbour = state.create("one-more")
+    ours = processes.start(path, "node", [sys.executable, "-c", "import time; time.sleep(60)"])
+    theirs = processes.start(neighbour, "node", [sys.executable, "-c", "import time; time.sleep(60)"])
+
+    assert processes.end_all(path, fresh()) == 1
+
+    assert not processes.alive(ours)
+    assert processes.alive(theirs)
+    assert processes.end_all(neighbour, fresh("one-more")) == 1
+
+
+def test_the_last_words_of_a_process_are_kept() -> None:
+    path = state.create("one")
+    process = processes.start(path, "node", [sys.executable, "-c", "print('first'); print('no such thing')"])
+    while processes.alive(process):
+        pass
+
+    assert processes.last_words(path, "node") == "no such thing"
+    assert processes.last_words(path, "agent") == "nothing"
+    processes.collect(process.pid)

@@ -1,0 +1,98 @@
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from porter.lab import topology
+from porter.lab.errors import LabError
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    whole = {
+        "gateway": "10.0.0.1/24",
+        "nodes": [{"name": "a", "nics": [{"name": "eth0", "address": "10.0.0.2/24"}]}],
+        "client": {"name": "client", "nics": [{"name": "eth0", "address": "10.0.0.9/24"}]},
+    }
+    return {**whole, **changes}
+
+
+def test_the_default_network_is_the_guides() -> None:
+    guide = topology.guide(3)
+
+    assert [str(node.address) for node in guide.nodes] == ["192.168.0.2/24", "192.168.0.3/24", "192.168.0.4/24"]
+    assert [nic.name for nic in guide.nodes[0].nics] == ["eth0", "eth1"]
+    assert str(guide.nodes[0].nic("eth1").address) == "192.168.1.2/24"
+    assert guide.pods_of("node2") == IPv4Network("10.244.2.0/24")
+
+
+def test_no_host_of_the_largest_network_is_in_the_guides_pool() -> None:
+    hosts = topology.guide(topology.MOST_NODES).hosts
+
+    assert not [h for h in hosts if 91 <= int(h.address.ip) & 255 <= 100]
+
+
+def test_orion_has_one_nic_with_carrier() -> None:
+    orion = topology.load("orion").node("orion")
+
+    assert {nic.name: nic.carrier for nic in orion.nics} == {
+        "enp3s0f0": True,
+        "enp3s0f1": False,
+        "enp4s0f0": False,
+        "enp4s0f1": False,
+    }
+
+
+@pytest.mark.parametrize("one", [topology.guide(4), topology.load("orion")], ids=["guide", "orion"])
+def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
+    assert topology.parse(topology.plain(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        pytest.param({}, "missing required field `gateway`", id="empty"),
+        pytest.param("nodes", "Expected `object`", id="not a mapping"),
+        pytest.param(plan(nodes=[]), "it has no nodes", id="no nodes"),
+        pytest.param(plan(gateway="10.0.0.300"), "10.0.0.300", id="no address"),
+        pytest.param(plan(client=plan()["nodes"][0]), "two hosts are called 'a'", id="twice"),
+        pytest.param(plan(extra=1), "unknown field `extra`", id="unknown field"),
+        pytest.param(plan(gateway="10.0.0.2/24"), "the same address 10.0.0.2", id="address twice"),
+        pytest.param(plan(gateway="10.9.0.1/24"), "outside the gateway's 10.9.0.0/24", id="elsewhere"),
+        pytest.param(
+            plan(nodes=[{"name": "a", "nics": [{"name": "a name that is long", "address": "10.0.0.2/24"}]}]),
+            "cannot be a NIC name",
+            id="long NIC name",
+        ),
+        pytest.param(plan(nodes=[{"name": "a", "nics": []}]), "a has no NICs", id="no NICs"),
+    ],
+)
+def test_a_faulty_topology_is_refused_in_one_sentence(data: Any, complaint: str) -> None:
+    with pytest.raises(LabError) as caught:
+        topology.parse(data)
+
+    assert complaint in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_topology_file_is_read_and_its_faults_name_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("gateway: [", encoding="utf-8")
+
+    with pytest.raises(LabError, match=r"mine\.yaml is not YAML"):
+        topology.load(str(file))
+    with pytest.raises(LabError, match="Shipped ones: orion"):
+        topology.load(str(tmp_path / "none.yaml"))
+
+
+def test_asking_for_what_is_not_there_names_what_is() -> None:
+    guide = topology.guide(2)
+
+    with pytest.raises(LabError, match="It has: node1, node2, client"):
+        guide.host("node3")
+    with pytest.raises(LabError, match="'client' is the client, not a node"):
+        guide.node("client")
+    with pytest.raises(LabError, match="It has: eth0"):
+        guide.node("node2").nic("eth9")
+    with pytest.raises(LabError, match="ask for 1 to 89"):
+        topology.guide(0)
