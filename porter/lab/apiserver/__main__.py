@@ -1,0 +1,94 @@
+"""`python -m porter.lab.apiserver`: the embedded API server as a process of its own. It ends on SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from porter.lab.apiserver.listening import Listen
+from porter.lab.apiserver.server import DEFAULT_SERVICE_CIDR, ApiServer
+
+_PR_SET_PDEATHSIG = 1  # prctl.h
+_TRIES, _PAUSE = 100, 0.05
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; 1 with one sentence when that cannot be."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if options.die_with_parent:
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before the kernel was told
+            return 0
+    try:
+        asyncio.run(_serve(options))
+    except OSError as failed:
+        print(f"cannot serve on {' '.join(str(one) for one in options.listen)}: {failed}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m porter.lab.apiserver", description=__doc__)
+    parser.add_argument(
+        "--listen",
+        action="append",
+        nargs="+",
+        required=True,
+        type=Listen.parse,
+        metavar="ADDR:PORT[@NETNS]",
+        help="where to listen; port 0 takes a free one",
+    )
+    parser.add_argument("--dir", required=True, type=Path, help="for certificates and kubeconfig files")
+    parser.add_argument("--service-cidr", default=DEFAULT_SERVICE_CIDR, help="range of cluster IPs")
+    parser.add_argument("--kubeconfig-name", default="porter-lab", help="name of cluster and context in the kubeconfig")
+    parser.add_argument("--token", default="", help="the administrator's bearer token; made up when not given")
+    parser.add_argument("--die-with-parent", action="store_true", help="end when the process that started this ends")
+    return parser
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    directory: Path = options.dir
+    directory.mkdir(parents=True, exist_ok=True)
+    server = ApiServer(
+        service_cidr=options.service_cidr, token=options.token, directory=directory, name=options.kubeconfig_name
+    )
+    where: list[Listen] = [one for some in options.listen for one in some]
+    await server.start(*where)
+    try:
+        if not where[0].netns:
+            await _answers(server.url)
+        for index, one in enumerate(where[1:], 1):
+            server.kubeconfig(directory / f"kubeconfig-{one.address}", listener=index)
+        server.kubeconfig(directory / "kubeconfig")  # last: whoever waits for it finds the others, too
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+async def _answers(url: str) -> None:
+    """Return once the server answers from outside; its address may still be on its way to the interface."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as session:
+        for _ in range(_TRIES):
+            with contextlib.suppress(aiohttp.ClientError, OSError):
+                async with session.get(f"{url}/readyz") as answer:
+                    if answer.ok:
+                        return
+            await asyncio.sleep(_PAUSE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""What a request asks for: its path as a kind, a namespace, a name; its query as values. It reads; it answers nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+
+from porter.lab.apiserver.decoding import WriteOptions
+from porter.lab.apiserver.discovery import subresources
+from porter.lab.apiserver.errors import FieldError, Refusal, bad_request, invalid, no_such_resource, required
+from porter.lab.apiserver.kinds import Kind, Kinds
+from porter.lab.apiserver.selectors import Selector, both, parse_fields, parse_labels
+from porter.lab.apiserver.store import Key
+
+_OF_NAMESPACE = ("status", "finalize")
+TABLE, PARTIAL, PLAIN = "Table", "PartialObjectMetadata", ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What a path names: objects of a kind, or one of them, or a part of one."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    subresource: str
+
+    @property
+    def key(self) -> Key:
+        """Where the one object is stored."""
+        return Key(self.namespace if self.kind.namespaced else "", self.name)
+
+
+def target(kinds: Kinds, path: str) -> Target | None:
+    """What a path under /api or /apis names; None when no such group is served at all."""
+    parts = [part for part in path.split("/") if part]
+    group = ""
+    if parts[0] == "apis":
+        group, parts = parts[1], parts[1:]
+        if group not in kinds.groups():
+            return None
+    version, rest = parts[1], parts[2:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in _OF_NAMESPACE:  # noqa: PLR2004  (a name, and more)
+        namespace, rest = rest[1], rest[2:]
+    kind = kinds.find(group, version, rest[0])
+    plural, name, subresource, *more = [*rest, "", ""][: max(3, len(rest))]
+    del plural
+    if kind is None or more or (namespace and not kind.namespaced):
+        raise no_such_resource()
+    if subresource and subresource not in (*subresources(kind), *_OF_NAMESPACE[1:]):
+        raise no_such_resource()
+    if kind.namespaced and name and not namespace:
+        raise no_such_resource()
+    return Target(kind=kind, namespace=namespace, name=name, subresource=subresource)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListOptions:
+    """How to list or watch."""
+
+    selector: Selector | None
+    revision: str
+    match: str
+    limit: int
+    token: str
+    watch: bool
+    bookmarks: bool
+    initial: bool | None
+    timeout: timedelta | None
+    include: str
+
+
+def list_options(query: Mapping[str, str], kind: Kind) -> ListOptions:
+    """The query of a list or watch."""
+    timeout = _number(query, "timeoutSeconds")
+    match = query.get("resourceVersionMatch", "")
+    initial = _flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
+    if initial is not None and match != "NotOlderThan":
+        why = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        error = FieldError(field="resourceVersionMatch", reason="FieldValueForbidden", message=why)
+        raise invalid("meta.k8s.io", "ListOptions", "", [error])
+    return ListOptions(
+        selector=both(
+            parse_labels(query.get("labelSelector", "")), parse_fields(query.get("fieldSelector", ""), kind.fields)
+        ),
+        revision=query.get("resourceVersion", ""),
+        match=match,
+        limit=_number(query, "limit") or 0,
+        token=query.get("continue", ""),
+        watch=_flag(query, "watch"),
+        bookmarks=_flag(query, "allowWatchBookmarks"),
+        initial=initial,
+        timeout=None if not timeout else timedelta(seconds=timeout),
+        include=query.get("includeObject", "Metadata"),
+    )
+
+
+def write_options(query: Mapping[str, str], agent: str, *, apply: bool) -> WriteOptions:
+    """The query of a write; an apply must say who applies."""
+    manager = query.get("fieldManager", "")
+    if apply and not manager:
+        error = required("fieldManager", "is required for apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", [error])
+    return WriteOptions(
+        manager=manager or agent.partition("/")[0] or "unknown",
+        dry_run=query.get("dryRun") == "All",
+        validation=query.get("fieldValidation", "") or "Warn",
+        force=_flag(query, "force"),
+    )
+
+
+def revision(text: str) -> int:
+    """A resourceVersion as a number; refused as the API does it, with code 500."""
+    if not text:
+        return 0
+    if not text.isdecimal():
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        message = f'resourceVersion: Invalid value: "{text}": {why}'
+        raise Refusal(code=HTTPStatus.INTERNAL_SERVER_ERROR, message=message)
+    return int(text)
+
+
+def form(accept: str) -> str:
+    """In which form an answer is wanted: the first of the accepted ones that is served."""
+    for one in accept.split(",") if accept else ["*/*"]:
+        media, *parameters = (part.strip() for part in one.split(";"))
+        if media not in ("application/json", "application/*", "*/*"):
+            continue
+        wanted = dict(part.partition("=")[::2] for part in parameters)
+        kind = wanted.get("as", "")
+        if kind == TABLE:
+            return TABLE
+        if kind.startswith(PARTIAL):
+            return PARTIAL
+        if not kind:
+            return PLAIN
+    raise Refusal(
+        code=HTTPStatus.NOT_ACCEPTABLE,
+        reason="NotAcceptable",
+        message="only the following media types are accepted: application/json",
+    )
+
+
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("1", "t", "true")
+
+
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not text.lstrip("-").isdecimal():
+        message = f'strconv.ParseInt: parsing "{text}": invalid syntax'
+        raise bad_request(message)
+    return int(text)

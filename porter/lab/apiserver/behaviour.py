@@ -1,0 +1,28 @@
+"""What a kind may do beyond being stored: the shape of it. The base does nothing; each kind says its own in its module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from porter.lab.apiserver.errors import FieldError
+from porter.lab.apiserver.objects import Json
+
+
+class Behaviour:
+    """Called by the write path with objects that it may change in place; `old` is the stored object, never to be changed."""
+
+    def fresh(self, obj: Json) -> None:
+        """A new object: set what its creation sets, the status above all."""
+
+    def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what the client left out, on every write."""
+
+    def validate(self, obj: Json, old: Json | None) -> Iterable[FieldError]:  # noqa: ARG002  (the base allows all)
+        """What is wrong with the object."""
+        return ()
+
+    def allocate(self, obj: Json, old: Json | None) -> None:
+        """Take what is given out once only (addresses, ports); the last step before the object is stored."""
+
+
+NOTHING = Behaviour()

@@ -1,0 +1,137 @@
+"""CustomResourceDefinitions: their own defaults and validation, and the kinds that they define. No custom object is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from porter.lab.apiserver.behaviour import Behaviour
+from porter.lab.apiserver.errors import FieldError, required, unsupported, wrong
+from porter.lab.apiserver.kinds import CUSTOM_VERBS, Column, Kind
+from porter.lab.apiserver.objects import Clock, Json, at, name_of, section, timestamp
+from porter.lab.apiserver.rules import RULES, problem_with
+from porter.lab.apiserver.store import Resource
+
+DEFINITIONS = Resource("apiextensions.k8s.io", "customresourcedefinitions")
+
+
+class DefinitionBehaviour(Behaviour):
+    """A definition is accepted at once: there is nobody to dispute its names."""
+
+    def __init__(self, now: Clock) -> None:
+        self._now = now
+
+    def fresh(self, obj: Json) -> None:
+        moment = timestamp(self._now())
+        versions = at(obj, "spec.versions", [])
+        obj["status"] = {
+            "conditions": [
+                _condition("NamesAccepted", moment, "NoConflicts", "no conflicts found"),
+                _condition("Established", moment, "InitialNamesAccepted", "the initial names have been accepted"),
+            ],
+            "acceptedNames": dict(_names(obj)),
+            "storedVersions": [one["name"] for one in versions if one.get("storage")],
+        }
+
+    def default(self, obj: Json, old: Json | None) -> None:
+        spec = section(obj, "spec")
+        names = section(spec, "names")
+        if names.get("kind"):
+            names.setdefault("singular", names["kind"].lower())
+            names.setdefault("listKind", names["kind"] + "List")
+        section(spec, "conversion").setdefault("strategy", "None")
+        if old is not None or "status" in obj:
+            status = section(obj, "status")
+            status["acceptedNames"] = dict(names)
+            stored = status.setdefault("storedVersions", [])
+            stored += [v["name"] for v in spec.get("versions", []) if v.get("storage") and v["name"] not in stored]
+
+    def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        spec, names = obj["spec"], _names(obj)
+        for where in ("group", "scope", "versions"):
+            if not spec.get(where):
+                yield required(f"spec.{where}")
+        for where in ("kind", "plural"):
+            if not names.get(where):
+                yield required(f"spec.names.{where}")
+        wanted = f"{names.get('plural')}.{spec.get('group')}"
+        if name_of(obj) != wanted:
+            yield wrong("metadata.name", name_of(obj), 'must be spec.names.plural+"."+spec.group')
+        if spec.get("scope") not in ("Cluster", "Namespaced"):
+            yield unsupported("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
+        versions: list[Json] = spec.get("versions", [])
+        if sum(bool(one.get("storage")) for one in versions) != 1:
+            yield wrong(
+                "spec.versions",
+                [one.get("name") for one in versions],
+                "must have exactly one version marked as storage version",
+            )  # noqa: E501
+        for index, one in enumerate(versions):
+            where = f"spec.versions[{index}].schema.openAPIV3Schema"
+            if not at(one, "schema.openAPIV3Schema"):
+                yield required(where, "schemas are required")
+            yield from _rule_errors(at(one, "schema.openAPIV3Schema", {}), where)
+        if old is not None and spec.get("scope") != at(old, "spec.scope"):
+            yield wrong("spec.scope", spec.get("scope"), "field is immutable")
+
+
+def kinds_of(definition: Json) -> list[Kind]:
+    """The kinds that a definition serves, one for each version."""
+    spec, names = definition["spec"], _names(definition)
+    return [_kind(spec, names, one) for one in spec["versions"] if one.get("served")]
+
+
+def _kind(spec: Json, names: Json, version: Json) -> Kind:
+    schema = at(version, "schema.openAPIV3Schema", {})
+    columns = tuple(
+        Column(
+            name=one["name"],
+            type=one["type"],
+            path=one["jsonPath"],
+            format=one.get("format", ""),
+            priority=one.get("priority", 0),
+            description=one.get("description", ""),
+        )
+        for one in version.get("additionalPrinterColumns", [])
+    )
+    return Kind(
+        group=spec["group"],
+        version=version["name"],
+        name=names["kind"],
+        plural=names["plural"],
+        singular=names["singular"],
+        list_name=names["listKind"],
+        namespaced=spec["scope"] == "Namespaced",
+        short=tuple(names.get("shortNames", ())),
+        categories=tuple(names.get("categories", ())),
+        verbs=CUSTOM_VERBS,
+        status=at(version, "subresources.status") is not None,
+        generation=True,
+        unconditional=False,
+        custom=True,
+        fields=frozenset(one["jsonPath"].lstrip(".") for one in version.get("selectableFields", ())),
+        schema=schema,
+        columns=columns,
+    )
+
+
+def _names(definition: Json) -> Json:
+    found: Json = at(definition, "spec.names", {})
+    return found
+
+
+def _condition(kind: str, moment: str, reason: str, message: str) -> Json:
+    return {"type": kind, "status": "True", "lastTransitionTime": moment, "reason": reason, "message": message}
+
+
+def _rule_errors(schema: Any, where: str) -> Iterator[FieldError]:
+    if not isinstance(schema, dict):
+        return
+    for index, rule in enumerate(schema.get(RULES, ())):
+        problem = problem_with(rule.get("rule", ""))
+        if problem:
+            yield wrong(f"{where}.{RULES}[{index}].rule", rule.get("rule"), f"compilation failed: {problem}")
+    for key, inner in schema.get("properties", {}).items():
+        yield from _rule_errors(inner, f"{where}.properties[{key}]")
+    for key in ("items", "additionalProperties"):
+        yield from _rule_errors(schema.get(key), f"{where}.{key}")

@@ -1,0 +1,218 @@
+"""Request bodies to objects: parsing, the right kind, known fields, plain types. It never defaults and never stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import yaml
+
+from porter.lab.apiserver.errors import Refusal, bad_request, unsupported_media
+from porter.lab.apiserver.kinds import Kind
+from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
+from porter.lab.apiserver.objects import Json, decode
+from porter.lab.apiserver.schema import below, is_of_type, prune, resolved, type_name
+
+_MICRO = frozenset({"acquireTime", "renewTime", "eventTime", "lastObservedTime"})
+_KEPT_EMPTY = frozenset({"endpoints", "rules"})  # lists that the API shows even when they are empty
+_GO_TYPES = {
+    "string": "string",
+    "integer": "int32",
+    "boolean": "bool",
+    "number": "float64",
+    "array": "[]",
+    "object": "map",
+}
+
+
+class Undecodable(Exception):  # noqa: N818  (said inside a sentence: "cannot be handled as a Lease: ...")
+    """The body is JSON, and not of this kind."""
+
+
+@dataclass(kw_only=True)
+class WriteOptions:
+    """How a write is to be done, from its query; `warnings` collects what the client is told besides."""
+
+    manager: str = "unknown"
+    dry_run: bool = False
+    validation: str = "Warn"
+    force: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: what JSON can say, so no timestamps."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  (a table that PyYAML reads from the class)
+        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def body(raw: bytes, content_type: str) -> Any:
+    """The value of a JSON or YAML body."""
+    if content_type not in ("application/json", "application/yaml", "", "application/x-www-form-urlencoded"):
+        raise unsupported_media(
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json, application/yaml",
+            details=False,
+        )
+    return yaml_body(raw) if content_type == "application/yaml" else json_body(raw)
+
+
+def json_body(raw: bytes) -> Any:
+    """The value of a JSON body."""
+    try:
+        return decode(raw)
+    except msgspec.DecodeError as failed:
+        message = f"couldn't get version/kind; json parse error: {failed}"
+        raise bad_request(message) from failed
+
+
+def yaml_body(raw: bytes) -> Any:
+    """The value of a YAML body, which may well be JSON."""
+    try:
+        return decode(raw)
+    except msgspec.DecodeError:
+        pass
+    try:
+        return yaml.load(raw, _Loader)
+    except yaml.YAMLError as failed:
+        message = f"error decoding YAML: {failed}"
+        raise bad_request(message) from failed
+
+
+def as_kind(found: Any, kind: Kind) -> Json:
+    """The object, if it says that it is of this kind or does not say at all; else refused."""
+    if not isinstance(found, dict):
+        message = f"couldn't get version/kind; json parse error: {type_name(found)} is not an object"
+        raise bad_request(message)
+    name, version = found.get("kind") or kind.name, found.get("apiVersion") or kind.api_version
+    if name != kind.name:
+        short = str(version).rpartition("/")[2]
+        owner = kind.group.partition(".")[0] or "core"
+        message = (
+            f'{name} in version "{short}" cannot be handled as a {kind.name}: '
+            f"converting ({short}.{name}) to ({owner}.{kind.name}): unknown conversion"
+        )
+        raise bad_request(message)
+    if version != kind.api_version:
+        message = (
+            f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
+        )
+        raise bad_request(message)
+    return {"apiVersion": kind.api_version, "kind": kind.name} | found
+
+
+def schema_for(kind: Kind) -> Json:
+    """The schema by which objects of a kind are read and their fields owned."""
+    return kind.schema if kind.custom else for_kind(kind)
+
+
+def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:
+    """Take out what the kind does not know and check the plain types, in place."""
+    metadata_schema = {"$ref": PREFIX + schema_of("ObjectMeta")}
+    found = obj.get("metadata")
+    if found is None:
+        found = obj["metadata"] = {}
+    problem = _mismatch(found, metadata_schema, "metadata", "ObjectMeta")
+    if not problem and not kind.custom:
+        problem = _mismatch(obj, for_kind(kind), "", kind.name)
+    if problem:
+        raise Undecodable(problem)
+    unknown = [below("metadata", path) for path in prune(found, metadata_schema, definitions())]
+    _tidy(found, metadata_schema)
+    unknown += prune(obj, schema_for(kind), definitions())
+    if not kind.custom:
+        _tidy(obj, for_kind(kind))
+    _report(unknown, kind, options)
+
+
+def undecodable(kind: Kind, why: object) -> Refusal:
+    """The refusal of a whole object that cannot be read as its kind."""
+    return bad_request(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}')
+
+
+def _report(unknown: list[str], kind: Kind, options: WriteOptions) -> None:
+    if not unknown or options.validation == "Ignore":
+        return
+    said = [f'unknown field "{path}"' for path in unknown]
+    if options.validation == "Strict":
+        raise undecodable(kind, "strict decoding error: " + ", ".join(said))
+    options.warnings += said
+
+
+def _mismatch(value: Any, schema: Json, path: str, owner: str) -> str:
+    """The first value of the wrong type, as Go's decoder would say it; an empty string if there is none."""
+    reference = schema.get("$ref")
+    if reference is not None:
+        owner = reference.rpartition("/")[2]
+        schema = resolved(schema, definitions())
+    wanted = schema.get("type")
+    if value is None or wanted is None:
+        return ""
+    if not is_of_type(value, wanted):
+        return (
+            f"json: cannot unmarshal {_go_name(value)} into Go struct field {owner}.{path} of type {_GO_TYPES[wanted]}"
+        )
+    if schema.get("format") == "date-time":
+        return _time_problem(value, path)
+    if isinstance(value, list):
+        found = (_mismatch(item, schema.get("items", {}), path, owner) for item in value)
+        return next(filter(None, found), "")
+    if isinstance(value, dict):
+        properties, extra = schema.get("properties", {}), schema.get("additionalProperties") or {}
+        found = (_mismatch(value[key], properties.get(key, extra), below(path, key), owner) for key in value)
+        return next(filter(None, found), "")
+    return ""
+
+
+def _go_name(value: Any) -> str:
+    name = type_name(value)
+    return {"boolean": "bool", "integer": "number"}.get(name, name)
+
+
+def _time_problem(value: str, path: str) -> str:
+    if _parsed(value) is not None:
+        return ""
+    layout = "2006-01-02T15:04:05.000000Z07:00" if path.rpartition(".")[2] in _MICRO else "2006-01-02T15:04:05Z07:00"
+    return f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"'
+
+
+def _parsed(value: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def _tidy(value: Any, schema: Json, key: str = "") -> None:
+    """Drop, in place, what Go would not print: nulls, empty lists and maps; write times in one form."""
+    schema = resolved(schema, definitions())
+    if isinstance(value, list):
+        for item in value:
+            _tidy(item, schema.get("items", {}), key)
+        return
+    if not isinstance(value, dict):
+        return
+    properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
+    for name in list(value):
+        inner = properties.get(name, extra or {})
+        found = value[name]
+        plural = inner.get("type") == "array" or "additionalProperties" in inner
+        if found is None or (found in ([], {}) and plural and name not in _KEPT_EMPTY):
+            del value[name]
+        elif inner.get("format") == "date-time":
+            value[name] = _time(found, micro=name in _MICRO)
+        else:
+            _tidy(found, inner, name)
+
+
+def _time(value: str, *, micro: bool) -> str:
+    moment = _parsed(value)
+    if moment is None:
+        return value
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")

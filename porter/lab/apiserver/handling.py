@@ -1,0 +1,296 @@
+"""Requests to answers: authentication, routing, and the verbs. The rules are elsewhere; here is only the order of calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from porter.lab.apiserver import discovery, openapi
+from porter.lab.apiserver.access import OPEN_PATHS, Identities, Identity, reviewed
+from porter.lab.apiserver.asking import PLAIN, TABLE, Target, form, list_options, target, write_options
+from porter.lab.apiserver.decoding import as_kind, body, json_body, yaml_body
+from porter.lab.apiserver.errors import (
+    Refusal,
+    bad_request,
+    initializing,
+    method_not_allowed,
+    no_such_resource,
+    unsupported_media,
+)
+from porter.lab.apiserver.kinds import Kinds
+from porter.lab.apiserver.lifecycle import Lifecycle
+from porter.lab.apiserver.models import definitions, schema_of
+from porter.lab.apiserver.objects import Clock, Json, encode, metadata, name_of, namespace_of
+from porter.lab.apiserver.patch import json_patch, merge
+from porter.lab.apiserver.reads import document, list_document, listed
+from porter.lab.apiserver.scale import scale_change, scale_of
+from porter.lab.apiserver.store import Key, Resource, Store
+from porter.lab.apiserver.strategic import strategic_merge
+from porter.lab.apiserver.watch import Watch
+from porter.lab.apiserver.writes import Writes
+
+JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
+STRATEGIC_PATCH, APPLY_PATCH = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
+CACHE_FILLS_IN = 0.1  # seconds that a new custom kind's cache takes after its first list: until then a list gets 429
+_NOT_FOUND = "404 page not found\n"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What the handler calls."""
+
+    store: Store
+    kinds: Kinds
+    writes: Writes
+    lifecycle: Lifecycle
+    identities: Identities
+    now: Clock
+    bookmark_every: float
+
+
+class Handler:
+    """Answers every request of one server."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.stopping = asyncio.Event()
+        self._cache_ready: dict[tuple[Resource, str], float] = {}
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request; whatever is refused becomes a Status."""
+        try:
+            return await self._routed(request)
+        except Refusal as refusal:
+            return _json(refusal.status(), refusal.code, refusal.headers)
+        except web.HTTPRequestEntityTooLarge as failed:
+            refusal = Refusal(code=failed.status, reason="RequestEntityTooLarge", message="request is too large")
+            return _json(refusal.status(), refusal.code)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as bug:  # a fault here is ours: the client gets what a real server says, the log the traceback
+            _log.exception("internal error answering %s %s", request.method, request.path)
+            refusal = Refusal(code=500, reason="InternalError", message=f"Internal error occurred: {bug!r}")
+            return _json(refusal.status(), refusal.code)
+
+    async def _routed(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.rstrip("/") or "/"
+        if path in OPEN_PATHS or path.startswith(("/readyz/", "/livez/", "/healthz/")):
+            return _json(discovery.VERSION) if path == "/version" else web.Response(text="ok")
+        who = self._parts.identities.of(request.headers.get("Authorization", ""))
+        told = self._discovery(request, path)
+        if told is not None:
+            return told
+        if path.startswith("/api/"):
+            if path.count("/") < 3:  # noqa: PLR2004  (/api/VERSION: no such version, or discovery had answered)
+                raise no_such_resource()
+        elif not path.startswith("/apis/") or path.count("/") < 4:  # noqa: PLR2004  (/apis/GROUP/VERSION, likewise)
+            return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
+        found = target(self._parts.kinds, path)
+        if found is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
+        answer = await self._resource(request, found, who)
+        self._parts.lifecycle.settle()
+        return answer
+
+    def _discovery(self, request: web.Request, path: str) -> web.Response | None:
+        if request.method != "GET":
+            return None
+        kinds, parts = self._parts.kinds, path.split("/")[1:]
+        match parts:
+            case ["api"] | ["apis"] if "apidiscovery.k8s.io" in request.headers.get("Accept", ""):
+                document_ = discovery.aggregated(kinds, core=parts == ["api"])
+                return web.Response(body=encode(document_), headers={"Content-Type": discovery.AGGREGATED})
+            case ["api"]:
+                return _json(discovery.versions(request.host))
+            case ["apis"]:
+                return _json(discovery.groups(kinds))
+            case ["apis", group]:
+                return _maybe(discovery.group(kinds, group))
+            case ["api", version]:
+                return _maybe(discovery.resources(kinds, "", version))
+            case ["apis", group, version]:
+                return _maybe(discovery.resources(kinds, group, version))
+            case ["openapi", "v2"]:
+                return _json(openapi.swagger(kinds))
+            case ["openapi", "v3"]:
+                return _json(openapi.index(kinds))
+            case ["openapi", "v3", "api", version]:
+                return _json(openapi.described(kinds, "", version))
+            case ["openapi", "v3", "apis", group, version]:
+                return _json(openapi.described(kinds, group, version))
+            case _:
+                return None
+
+    async def _resource(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
+        match request.method, bool(asked.name):
+            case "GET", False if "list" in asked.kind.verbs:
+                return await self._list(request, asked)
+            case "GET", True if "get" in asked.kind.verbs:
+                return self._get(request, asked)
+            case "POST", False:
+                return await self._create(request, asked, who)
+            case "PUT", True if "update" in asked.kind.verbs:
+                return await self._replace(request, asked)
+            case "PATCH", True if "patch" in asked.kind.verbs:
+                return await self._patch(request, asked)
+            case "DELETE", True if "delete" in asked.kind.verbs and not asked.subresource:
+                return await self._delete(request, asked)
+            case "DELETE", False if "deletecollection" in asked.kind.verbs:
+                return await self._delete_many(request, asked)
+            case _:
+                raise method_not_allowed()
+
+    def _get(self, request: web.Request, asked: Target) -> web.StreamResponse:
+        wanted = form(request.headers.get("Accept", ""))
+        obj = self._parts.writes.get(asked.kind, asked.key)
+        if asked.subresource == "scale":
+            return _json(scale_of(obj))
+        include = request.query.get("includeObject", "Metadata")
+        return _json(document(asked.kind, obj, wanted, now=self._parts.now, include=include))
+
+    async def _list(self, request: web.Request, asked: Target) -> web.StreamResponse:
+        wanted = form(request.headers.get("Accept", ""))
+        options = list_options(request.query, asked.kind)
+        parts = self._parts
+        self._cache_must_be_filled(asked)
+        if not options.watch:
+            objects, about = listed(parts.store, asked.kind, asked.namespace, options)
+            return _json(list_document(asked.kind, objects, about, wanted, now=parts.now, include=options.include))
+        watch = Watch(parts.store, asked.kind, asked.namespace, options, wanted, parts.now)
+        stream = web.StreamResponse(headers={"Content-Type": _watch_type(wanted), "Cache-Control": "no-cache, private"})
+        await stream.prepare(request)
+        await watch.run(stream, bookmark_every=parts.bookmark_every, stopping=self.stopping)
+        if not self.stopping.is_set():
+            await stream.write_eof()
+        return stream
+
+    def _cache_must_be_filled(self, asked: Target) -> None:
+        """A custom kind's cache is filled when somebody first lists it; a real server says 429 until it is."""
+        if not asked.kind.custom:
+            return
+        defined = Key("", f"{asked.kind.plural}.{asked.kind.group}")
+        definition = self._parts.store.get(Resource("apiextensions.k8s.io", "customresourcedefinitions"), defined)
+        place = (asked.kind.resource, metadata(definition or {}).get("uid", ""))
+        now = asyncio.get_running_loop().time()
+        if now < self._cache_ready.setdefault(place, now + CACHE_FILLS_IN):
+            raise initializing()
+
+    async def _create(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
+        wanted = form(request.headers.get("Accept", ""))
+        obj = as_kind(body(await request.read(), _media(request)), asked.kind)
+        if "list" not in asked.kind.verbs:
+            return _json(reviewed(asked.kind.name, obj, who), HTTPStatus.CREATED)
+        if asked.kind.namespaced and not asked.namespace:
+            raise method_not_allowed()
+        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
+        made = self._parts.writes.create(asked.kind, asked.namespace, obj, options)
+        answer = document(asked.kind, made, wanted, now=self._parts.now, include="Metadata")
+        return _json(answer, HTTPStatus.CREATED, _warnings(options.warnings))
+
+    async def _replace(self, request: web.Request, asked: Target) -> web.StreamResponse:
+        wanted = form(request.headers.get("Accept", ""))
+        found = body(await request.read(), _media(request))
+        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
+        writes = self._parts.writes
+        if asked.subresource == "scale":
+            changed = writes.patch(asked.kind, asked.key, scale_change(lambda _: found), "", options)
+            return _json(scale_of(changed))
+        obj = as_kind(found, asked.kind)
+        is_new = self._parts.store.get(asked.kind.resource, asked.key) is None
+        stored = writes.update(asked.kind, asked.key, obj, _part(asked), options)
+        answer = document(asked.kind, stored, wanted, now=self._parts.now, include="Metadata")
+        return _json(answer, HTTPStatus.CREATED if is_new else HTTPStatus.OK, _warnings(options.warnings))
+
+    async def _patch(self, request: web.Request, asked: Target) -> web.StreamResponse:
+        wanted = form(request.headers.get("Accept", ""))
+        media, raw = _media(request), await request.read()
+        apply = media == APPLY_PATCH
+        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=apply)
+        writes, status = self._parts.writes, HTTPStatus.OK
+        if apply:
+            config = as_kind(yaml_body(raw), asked.kind)
+            stored, is_new = writes.apply(asked.kind, asked.key, config, _part(asked), options)
+            status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
+        elif asked.subresource == "scale":
+            stored = writes.patch(asked.kind, asked.key, scale_change(_change(media, raw, asked)), "", options)
+            return _json(scale_of(stored))
+        else:
+            stored = writes.patch(asked.kind, asked.key, _change(media, raw, asked), _part(asked), options)
+        answer = document(asked.kind, stored, wanted, now=self._parts.now, include="Metadata")
+        return _json(answer, status, _warnings(options.warnings))
+
+    async def _delete(self, request: web.Request, asked: Target) -> web.StreamResponse:
+        wanted, kind = form(request.headers.get("Accept", "")), asked.kind
+        raw = await request.read()
+        found = body(raw, _media(request)) if raw.strip() else {}
+        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
+        options.dry_run |= "All" in (found.get("dryRun") or [])
+        obj, gone = self._parts.writes.delete(kind, asked.key, options, found.get("preconditions") or {})
+        if not gone or kind.returns_deleted:
+            return _json(document(kind, obj, wanted, now=self._parts.now, include="Metadata"))
+        details = {"name": asked.name, "group": kind.group, "kind": kind.plural, "uid": metadata(obj)["uid"]}
+        details = {key: value for key, value in details.items() if value}
+        return _json({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+
+    async def _delete_many(self, request: web.Request, asked: Target) -> web.StreamResponse:
+        kind = asked.kind
+        await request.read()
+        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
+        objects, about = listed(self._parts.store, kind, asked.namespace, list_options(request.query, kind))
+        for obj in objects:
+            self._parts.writes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, {})
+        return _json(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
+
+
+def _part(asked: Target) -> str:
+    return "status" if asked.subresource == "status" else ""
+
+
+def _change(media: str, raw: bytes, asked: Target) -> Callable[[Json], Any]:
+    """The patch of a request as a function of the document that it is applied to."""
+    if media not in (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH):
+        raise unsupported_media()
+    if asked.kind.custom and media == STRATEGIC_PATCH:
+        accepted = ", ".join((JSON_PATCH, MERGE_PATCH, APPLY_PATCH))
+        said = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        raise unsupported_media(said, details=False)
+    found = json_body(raw)
+    if media == JSON_PATCH:
+        return lambda document_: json_patch(document_, found)
+    if not isinstance(found, dict):
+        raise bad_request("error decoding patch: not a JSON object")
+    if media == MERGE_PATCH:
+        return lambda document_: merge(document_, found)
+    schema = schema_of(asked.kind.name, asked.kind.version)
+    return lambda document_: strategic_merge(document_, found, definitions(), schema)
+
+
+def _media(request: web.Request) -> str:
+    return request.headers.get("Content-Type", "").partition(";")[0].strip()
+
+
+def _watch_type(wanted: str) -> str:
+    return "application/json;as=Table;v=v1;g=meta.k8s.io;stream=watch" if wanted == TABLE else "application/json"
+
+
+def _warnings(warnings: list[str]) -> list[tuple[str, str]]:
+    return [("Warning", '299 - "' + one.replace("\\", "\\\\").replace('"', '\\"') + '"') for one in warnings]
+
+
+def _maybe(found: Json | None) -> web.Response | None:
+    return None if found is None else _json(found)
+
+
+def _json(value: Any, status: int = HTTPStatus.OK, headers: Any = ()) -> web.Response:
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    answer = web.Response(body=encode(value), status=int(status), content_type="application/json")
+    for name, text in pairs:
+        answer.headers.add(name, text)
+    return answer

@@ -1,0 +1,90 @@
+"""Schemas of the built-in kinds, read from the Kubernetes client's own models. Nothing is served from here directly.
+
+The models tell every field, its type, whether it is required and what it means; strategic.py adds how lists merge.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from porter.lab.apiserver.kinds import Kind
+from porter.lab.apiserver.objects import Json
+from porter.lab.apiserver.strategic import MERGE_KEYS, SETS
+
+PREFIX = "#/components/schemas/"
+_PLAIN: dict[str, Json] = {
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "datetime": {"type": "string", "format": "date-time"},
+    "object": {"x-kubernetes-preserve-unknown-fields": True},
+}
+_QUANTITIES = frozenset({"limits", "requests", "capacity", "allocatable", "hard", "used", "overhead"})
+_WRAPPER = re.compile(r"^([Ll]ist|[Dd]ict)[\[(](?:str, *)?(.*)[\])]$")
+_VERSION = re.compile(r"^(?:Core|([A-Z][a-z]+))?V\d+(?:(?:alpha|beta)\d+)?(?=[A-Z])")
+
+
+@cache
+def definitions() -> Json:
+    """Every schema that a built-in kind can reach is filled in here by `schema_of`; shared, never to be changed."""
+    return {}
+
+
+@cache
+def schema_of(kind_name: str, version: str = "v1") -> str:
+    """The name, within `definitions()`, of the schema of a built-in kind."""
+    wanted = "CoreV1Event" if kind_name == "Event" else version.capitalize() + kind_name
+    return _define(wanted)
+
+
+def for_kind(kind: Kind) -> Json:
+    """A schema that refers to the kind's."""
+    return {"$ref": PREFIX + schema_of(kind.name, kind.version)}
+
+
+def _define(model_name: str) -> str:
+    from kubernetes.client import models  # noqa: PLC0415  (half a second to import: only where a schema is asked for)
+
+    name = _VERSION.sub(r"\1", model_name)  # DiscoveryV1EndpointPort and CoreV1EndpointPort are two
+    known = definitions()
+    if name in known:
+        return name
+    model = getattr(models, model_name, None)
+    if model is None or not hasattr(model, "openapi_types"):
+        known[name] = {"x-kubernetes-preserve-unknown-fields": True}
+        return name
+    properties: Json = {}
+    known[name] = {"type": "object", "properties": properties}
+    described = getattr(model, "model_fields", {})
+    needed = []
+    for attribute, type_name in model.openapi_types.items():
+        field = model.attribute_map[attribute]
+        found = properties[field] = _typed(type_name, field)
+        told = described.get(attribute)
+        if told is not None and told.description and "$ref" not in found:
+            found["description"] = told.description
+        if told is not None and told.is_required():
+            needed.append(field)
+        if (name, field) in MERGE_KEYS:
+            found |= {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": MERGE_KEYS[name, field]}
+        elif (name, field) in SETS:
+            found["x-kubernetes-patch-strategy"] = "merge"
+    if model.__doc__:
+        known[name]["description"] = " ".join(model.__doc__.split())
+    if needed:
+        known[name]["required"] = needed
+    return name
+
+
+def _typed(type_name: str, field: str) -> Json:
+    if wrapped := _WRAPPER.match(type_name):
+        inner: Any = _PLAIN["object"] if field in _QUANTITIES else _typed(wrapped[2], field)
+        if wrapped[1].lower() == "list":
+            return {"type": "array", "items": dict(inner)}
+        return {"type": "object", "additionalProperties": dict(inner)}
+    if type_name in _PLAIN:
+        return dict(_PLAIN[type_name])
+    return {"$ref": PREFIX + _define(type_name)}

@@ -1,0 +1,119 @@
+"""OpenAPI documents: enough for kubectl apply, explain and server-side validation. Made from the kinds when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from porter.lab.apiserver.kinds import Kind, Kinds
+from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
+from porter.lab.apiserver.objects import Json, decode, encode
+
+_INFO = {"title": "Kubernetes", "version": "v1.36.0"}
+_PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
+
+
+def index(kinds: Kinds) -> Json:
+    """`/openapi/v3`: where each group and version is described, with a hash that changes with it."""
+    found: Json = {}
+    for group, versions in kinds.groups().items():
+        for version in versions:
+            path = f"apis/{group}/{version}" if group else f"api/{version}"
+            digest = hashlib.sha256(encode(described(kinds, group, version))).hexdigest().upper()
+            found[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
+    return {"paths": found}
+
+
+def described(kinds: Kinds, group: str, version: str) -> Json:
+    """`/openapi/v3/apis/GROUP/VERSION`: the paths, and every schema that they need."""
+    found = kinds.of(group, version)
+    schemas: Json = {}
+    paths: Json = {}
+    for kind in found:
+        name = component(kind)
+        schemas |= _reachable(_kind_schema(kind))
+        schemas[name] = _own(kind)
+        paths |= _paths(kind, PREFIX + name)
+    return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas}}
+
+
+def swagger(kinds: Kinds) -> Json:
+    """`/openapi/v2`, as JSON: the same, in the older form."""
+    schemas: Json = {}
+    paths: Json = {}
+    for group, versions in kinds.groups().items():
+        for version in versions:
+            one = described(kinds, group, version)
+            schemas |= one["components"]["schemas"]
+            paths |= one["paths"]
+    text = encode({"swagger": "2.0", "info": _INFO, "paths": paths, "definitions": schemas})
+    found: Json = decode(text.replace(PREFIX.encode(), b"#/definitions/"))
+    return found
+
+
+def component(kind: Kind) -> str:
+    """The name of a kind's schema."""
+    if kind.custom:
+        return ".".join([*reversed(kind.group.split(".")), kind.version, kind.name])
+    return schema_of(kind.name, kind.version)
+
+
+def _kind_schema(kind: Kind) -> Json:
+    return kind.schema if kind.custom else for_kind(kind)
+
+
+def _own(kind: Kind) -> Json:
+    gvk = [{"group": kind.group, "version": kind.version, "kind": kind.name}]
+    if not kind.custom:
+        return definitions()[schema_of(kind.name, kind.version)] | {"x-kubernetes-group-version-kind": gvk}
+    envelope = {
+        "apiVersion": {"type": "string", "description": "The version of the API that the object is written for."},
+        "kind": {"type": "string", "description": "The kind of the object."},
+        "metadata": {"allOf": [{"$ref": PREFIX + schema_of("ObjectMeta")}]},
+    }
+    properties = envelope | kind.schema.get("properties", {})
+    return kind.schema | {"type": "object", "properties": properties, "x-kubernetes-group-version-kind": gvk}
+
+
+def _reachable(schema: Json) -> Json:
+    found: Json = {}
+    waiting: list[Any] = [schema, {"$ref": PREFIX + schema_of("ObjectMeta")}]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            reference = one.get("$ref")
+            name = reference.rpartition("/")[2] if isinstance(reference, str) else ""
+            if name and name not in found:
+                found[name] = definitions()[name]
+                waiting.append(found[name])
+            waiting += one.values()
+    return found
+
+
+def _paths(kind: Kind, reference: str) -> Json:
+    base = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+    if kind.namespaced:
+        base += "/namespaces/{namespace}"
+    gvk = {"group": kind.group, "version": kind.version, "kind": kind.name}
+    answer = {"200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": reference}}}}}
+    names = ("dryRun", "fieldManager", "fieldValidation")
+    parameters = [{"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": True}} for name in names]
+    write = {"parameters": parameters, "responses": answer, "x-kubernetes-group-version-kind": gvk}
+    content: Json = {"schema": {"$ref": reference}}
+    patches = (*_PATCHES, *(() if kind.custom else ("application/strategic-merge-patch+json",)))
+    one = {
+        "get": {"responses": answer, "x-kubernetes-action": "get", "x-kubernetes-group-version-kind": gvk},
+        "put": write | {"x-kubernetes-action": "put", "requestBody": {"content": {"application/json": content}}},
+        "patch": write
+        | {
+            "x-kubernetes-action": "patch",
+            "requestBody": {"content": {kind_of: {"schema": {}} for kind_of in patches}},
+        },
+    }
+    create = write | {"x-kubernetes-action": "post", "requestBody": {"content": {"application/json": content}}}
+    found: Json = {f"{base}/{kind.plural}": {"post": create}}
+    if "get" in kind.verbs:
+        found[f"{base}/{kind.plural}/{{name}}"] = one
+    return found

@@ -1,0 +1,81 @@
+"""The read path: one object, or a list of them at the version asked for. It changes nothing."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+
+from porter.lab.apiserver.asking import PARTIAL, TABLE, ListOptions, revision
+from porter.lab.apiserver.errors import bad_request, expired, too_large_version
+from porter.lab.apiserver.kinds import Kind
+from porter.lab.apiserver.objects import Clock, Json, decode, encode, metadata, name_of, namespace_of
+from porter.lab.apiserver.store import Store
+from porter.lab.apiserver.tables import partial, table
+
+_TOO_OLD = "The resourceVersion for the provided list is too old."
+_CONTINUE_TOO_OLD = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."  # noqa: E501  (the API's sentence)
+
+
+def listed(store: Store, kind: Kind, namespace: str, options: ListOptions) -> tuple[list[Json], Json]:
+    """The objects of one page, and the metadata of the list."""
+    at, after = _place(store, kind, options)
+    objects = store.all(kind.resource, namespace)
+    if at != store.revision:
+        objects = store.at_revision(kind.resource, namespace, at)
+    if after:
+        objects = [obj for obj in objects if [namespace_of(obj), name_of(obj)] > after]
+    if options.selector is not None:
+        objects = [obj for obj in objects if options.selector(obj)]
+    about: Json = {"resourceVersion": str(at)}
+    if 0 < options.limit < len(objects):
+        rest = len(objects) - options.limit
+        objects = objects[: options.limit]
+        last = [namespace_of(objects[-1]), name_of(objects[-1])]
+        about["continue"] = base64.urlsafe_b64encode(encode([at, last])).decode()
+        if options.selector is None:
+            about["remainingItemCount"] = rest
+    return objects, about
+
+
+def _place(store: Store, kind: Kind, options: ListOptions) -> tuple[int, list[str]]:
+    """At which revision to list, and after which key."""
+    floor = store.feed(kind.resource).floor
+    if options.token:
+        try:
+            at, after = decode(base64.urlsafe_b64decode(options.token))
+        except (ValueError, TypeError, msgspec.DecodeError) as failed:
+            raise bad_request("continue key is not valid") from failed
+        if at < floor:
+            raise expired(_CONTINUE_TOO_OLD)
+        return at, after
+    asked = revision(options.revision)
+    if asked > store.revision:
+        raise too_large_version(asked, store.revision)
+    if options.match == "Exact":
+        if asked < floor:
+            raise expired(_TOO_OLD)
+        return asked, []
+    return store.revision, []
+
+
+def list_document(kind: Kind, objects: list[Json], about: Json, form: str, *, now: Clock, include: str) -> Json:
+    """A list in the form asked for; items of built-in kinds do not repeat what they are."""
+    if form == TABLE:
+        return table(kind, objects, about, now(), include)
+    if form == PARTIAL:
+        items = [partial(obj) for obj in objects]
+        return {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": about, "items": items}
+    if not kind.custom:
+        objects = [{key: value for key, value in obj.items() if key not in ("apiVersion", "kind")} for obj in objects]
+    return {"kind": kind.list_name, "apiVersion": kind.api_version, "metadata": about, "items": objects}
+
+
+def document(kind: Kind, obj: Json, form: str, *, now: Clock, include: str) -> Json:
+    """One object in the form asked for."""
+    if form == TABLE:
+        about = {"resourceVersion": metadata(obj).get("resourceVersion", "")}
+        return table(kind, [obj], about, now(), include)
+    if form == PARTIAL:
+        return partial(obj)
+    return obj

@@ -1,0 +1,206 @@
+"""The API server as one object: start it on some sockets, stop it, start it again with what it knew.
+
+It runs in the caller's event loop and touches no other thread. Objects live in memory, as long as this object does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import secrets
+import socket
+import ssl
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from porter.lab.apiserver import tls
+from porter.lab.apiserver.access import Identities
+from porter.lab.apiserver.behaviour import Behaviour
+from porter.lab.apiserver.builtin import BUILTIN
+from porter.lab.apiserver.crd import DefinitionBehaviour
+from porter.lab.apiserver.furniture import furnish
+from porter.lab.apiserver.handling import Handler, Parts
+from porter.lab.apiserver.kinds import Kinds
+from porter.lab.apiserver.kubeconfig import kubeconfig, write_private
+from porter.lab.apiserver.lifecycle import Lifecycle
+from porter.lab.apiserver.listening import Listen, open_socket
+from porter.lab.apiserver.objects import Clock, utc_now
+from porter.lab.apiserver.services import ServiceBehaviour
+from porter.lab.apiserver.simple import (
+    BindingBehaviour,
+    EndpointSliceBehaviour,
+    EventBehaviour,
+    LeaseBehaviour,
+    NamespaceBehaviour,
+    NodeBehaviour,
+    SecretBehaviour,
+)
+from porter.lab.apiserver.store import WINDOW, Store
+from porter.lab.apiserver.workloads import PodBehaviour, TemplateBehaviour
+from porter.lab.apiserver.writes import Writes
+
+DEFAULT_SERVICE_CIDR = "10.233.0.0/18"
+MOST_BODY = 3 * 1024 * 1024  # what a real server takes
+_ENDS_WITHIN = 2.0  # seconds that open requests are given when the server stops
+
+
+class ApiServer:
+    """An embedded Kubernetes API server. `start` and `stop` may be called again and again; objects are kept."""
+
+    def __init__(
+        self,
+        *,
+        service_cidr: str = DEFAULT_SERVICE_CIDR,
+        token: str = "",
+        tls: bool = True,
+        directory: Path | None = None,
+        name: str = "porter-lab",
+        now: Clock = utc_now,
+        bookmark_every: float = 60.0,
+        history: int = WINDOW,
+    ) -> None:
+        """`service_cidr` may be two ranges with a comma; without a directory the certificates live as long as this."""
+        self.token = token or secrets.token_urlsafe(24)
+        self.name = name
+        self._tls = tls
+        self._directory = directory
+        self._own_directory: tempfile.TemporaryDirectory[str] | None = None
+        self._ranges = tuple(ipaddress.ip_network(one.strip()) for one in service_cidr.split(","))
+        self._store = Store(window=history)
+        services = ServiceBehaviour(self._ranges)
+        kinds = Kinds(BUILTIN)
+        writes = Writes(self._store, _behaviours(services, now), now)
+        lifecycle = Lifecycle(self._store, kinds, writes)
+        self._store.listeners += [services.follow, lifecycle.follow]
+        self._parts = Parts(
+            store=self._store,
+            kinds=kinds,
+            writes=writes,
+            lifecycle=lifecycle,
+            identities=Identities(self.token),
+            now=now,
+            bookmark_every=bookmark_every,
+        )
+        self._runner: web.AppRunner | None = None
+        self._handler: Handler | None = None
+        self._authority = b""
+        self._where: list[Listen] = []
+
+    @property
+    def url(self) -> str:
+        """The address of the first listener, with the port that it really has."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """The address of every listener, in the order in which they were given."""
+        scheme = "https" if self._tls else "http"
+        return [f"{scheme}://{one.host}:{one.port}" for one in self._where]
+
+    @property
+    def authority(self) -> bytes:
+        """The CA to trust, as PEM; empty for plain HTTP."""
+        return self._authority
+
+    @property
+    def revision(self) -> int:
+        """The newest resourceVersion."""
+        return self._store.revision
+
+    async def start(self, *where: socket.socket | tuple[str, int] | Listen) -> None:
+        """Listen and answer: on open sockets, on (host, port) pairs or on Listen values; by default on a free port.
+
+        Started again without arguments it takes the same addresses and ports as before. When this returns it answers.
+        """
+        if self._runner is not None:
+            raise RuntimeError("this ApiServer is running already; stop it first")
+        opened = [_opened(one) for one in where or self._where or [Listen("127.0.0.1", 0)]]
+        self._where = [listen for listen, _ in opened]
+        try:
+            await self._serve([sock for _, sock in opened])
+        except BaseException:
+            for _, sock in opened:
+                sock.close()
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop listening and end every watch; safe to call twice."""
+        runner, handler = self._runner, self._handler
+        self._runner = self._handler = None
+        if handler is not None:
+            handler.stopping.set()
+            await asyncio.sleep(0)
+        if runner is not None:
+            await runner.cleanup()
+        if self._own_directory is not None:
+            self._own_directory.cleanup()
+            self._own_directory = None
+
+    def forget_history(self) -> None:
+        """Lose the history of changes, not the objects: a watch that resumes gets 410 and must list again."""
+        self._store.forget_history()
+
+    def kubeconfig(self, path: Path | None = None, *, listener: int = 0) -> str:
+        """The kubeconfig of the administrator for one listener; also written to a path, whole and for the owner only."""
+        text = kubeconfig(url=self.urls[listener], token=self.token, name=self.name, authority=self._authority)
+        if path is not None:
+            write_private(path, text)
+        return text
+
+    async def _serve(self, sockets: list[socket.socket]) -> None:
+        context = self._context() if self._tls else None
+        self._handler = Handler(self._parts)
+        application = web.Application(client_max_size=MOST_BODY)
+        application.router.add_route("*", "/{path:.*}", self._handler.answer)
+        runner = web.AppRunner(
+            application, handler_cancellation=True, access_log=None, shutdown_timeout=_ENDS_WITHIN, handle_signals=False
+        )
+        await runner.setup()
+        self._runner = runner
+        furnish(self._parts, address=self._where[0].address, port=self._where[0].port, ranges=self._ranges)
+        for sock in sockets:
+            await web.SockSite(runner, sock, ssl_context=context, backlog=512).start()
+
+    def _context(self) -> ssl.SSLContext:
+        directory = self._directory
+        if directory is None:
+            self._own_directory = tempfile.TemporaryDirectory(prefix="porter-lab-")
+            directory = Path(self._own_directory.name)
+        inside = [str(network[1]) for network in self._ranges]
+        addresses = ["127.0.0.1", "::1", *inside, *(one.address for one in self._where)]
+        context, self._authority = tls.certificates(directory, addresses)
+        return context
+
+
+def _behaviours(services: ServiceBehaviour, now: Clock) -> Mapping[str, Behaviour]:
+    templates = {name: TemplateBehaviour(name) for name in ("DaemonSet", "Deployment", "ReplicaSet")}
+    return {
+        "ClusterRoleBinding": BindingBehaviour(),
+        "CustomResourceDefinition": DefinitionBehaviour(now),
+        "EndpointSlice": EndpointSliceBehaviour(),
+        "Event": EventBehaviour(),
+        "Lease": LeaseBehaviour(),
+        "Namespace": NamespaceBehaviour(),
+        "Node": NodeBehaviour(),
+        "Pod": PodBehaviour(),
+        "RoleBinding": BindingBehaviour(),
+        "Secret": SecretBehaviour(),
+        "Service": services,
+    } | templates
+
+
+def _opened(one: socket.socket | tuple[str, int] | Listen) -> tuple[Listen, socket.socket]:
+    if isinstance(one, socket.socket):
+        sock, netns = one, ""
+    else:
+        listen = one if isinstance(one, Listen) else Listen(*one)
+        sock, netns = open_socket(listen), listen.netns
+    address, port = sock.getsockname()[:2]
+    with contextlib.suppress(OSError):
+        sock.setblocking(False)  # noqa: FBT003  (the socket's own interface)
+    return Listen(address, port, netns), sock

@@ -1,0 +1,276 @@
+"""Services: defaults, what a change of type clears, validation, cluster IPs and node ports. No traffic is handled here."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from porter.lab.apiserver.behaviour import Behaviour
+from porter.lab.apiserver.errors import FieldError, duplicate, invalid, quoted, required, unsupported, wrong
+from porter.lab.apiserver.feed import Change
+from porter.lab.apiserver.objects import Json, at, name_of, section
+from porter.lab.apiserver.store import Resource
+
+SERVICES = Resource("", "services")
+NODE_PORTS = range(30000, 32768)
+_EXTERNAL = ("NodePort", "LoadBalancer")
+_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_TYPE_BOUND = ("allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort", "externalTrafficPolicy")
+
+
+def _spec(obj: Json | None) -> Json:
+    found: Json = at(obj, "spec", {})
+    return found
+
+
+def _has_address(spec: Json) -> bool:
+    return spec.get("type", "ClusterIP") != "ExternalName"
+
+
+def _wants_node_ports(spec: Json) -> bool:
+    kind = spec.get("type")
+    return kind == "NodePort" or (kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True))
+
+
+def _wants_health_port(spec: Json) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+class ServiceBehaviour(Behaviour):
+    """Gives out addresses of the Service ranges and node ports, each once; follows the store to know which are taken."""
+
+    def __init__(self, ranges: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> None:
+        self._ranges = ranges
+        self._addresses: dict[str, int] = {}
+        self._ports: dict[int, int] = {}
+        self._next_port = 0
+        self._next_address = {network: 10 for network in ranges}
+
+    def follow(self, resource: Resource, change: Change) -> None:
+        """Count what a stored Service holds, and stop counting what it held before."""
+        if resource != SERVICES:
+            return
+        for obj, step in ((change.previous, -1), (None if change.deleted else change.object, 1)):
+            spec = _spec(obj)
+            for address in spec.get("clusterIPs", []):
+                self._addresses[address] = self._addresses.get(address, 0) + step
+            ports = [port.get("nodePort") for port in spec.get("ports", [])]
+            for number in {*ports, spec.get("healthCheckNodePort")} - {None, 0}:
+                self._ports[number] = self._ports.get(number, 0) + step
+
+    def fresh(self, obj: Json) -> None:
+        obj["status"] = {"loadBalancer": {}}
+
+    def default(self, obj: Json, old: Json | None) -> None:
+        spec = section(obj, "spec")
+        spec.setdefault("type", "ClusterIP")
+        if old is not None:
+            _clear_what_the_type_gave(spec, _spec(old))
+            _keep_what_was_given(spec, _spec(old))
+        spec.setdefault("sessionAffinity", "None")
+        if spec["sessionAffinity"] == "ClientIP":
+            section(section(spec, "sessionAffinityConfig"), "clientIP").setdefault("timeoutSeconds", 10800)
+        for port in spec.get("ports", []):
+            port.setdefault("protocol", "TCP")
+            if not port.get("targetPort"):
+                port["targetPort"] = port.get("port")
+        if spec["type"] != "ExternalName":
+            spec.setdefault("internalTrafficPolicy", "Cluster")
+        if spec["type"] in _EXTERNAL:
+            spec.setdefault("externalTrafficPolicy", "Cluster")
+        if spec["type"] == "LoadBalancer":
+            spec.setdefault("allocateLoadBalancerNodePorts", True)
+        else:
+            obj["status"] = at(obj, "status", {}) | {"loadBalancer": {}}
+        for entry in at(obj, "status.loadBalancer.ingress", []):
+            if entry.get("ip"):
+                entry.setdefault("ipMode", "VIP")
+
+    def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        spec = _spec(obj)
+        if spec.get("type") not in _TYPES:
+            yield unsupported("spec.type", spec.get("type"), _TYPES)
+        if not spec.get("ports") and _has_address(spec) and spec.get("clusterIP") != "None":
+            yield required("spec.ports")
+        yield from _port_errors(spec.get("ports", []))
+        yield from _choices(spec)
+        if spec.get("type") == "ExternalName" and not spec.get("externalName"):
+            yield required("spec.externalName")
+        if old is not None:
+            yield from _immutable(spec, _spec(old))
+        for index, entry in enumerate(at(obj, "status.loadBalancer.ingress", [])):
+            if "ip" in entry and not _is_address(entry["ip"]):
+                where = f"status.loadBalancer.ingress[{index}].ip"
+                yield wrong(where, entry["ip"], "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+
+    def allocate(self, obj: Json, old: Json | None) -> None:
+        spec = _spec(obj)
+        if _has_address(spec):
+            self._give_addresses(obj, spec, _spec(old))
+        held = {port.get("nodePort") for port in _spec(old).get("ports", [])}
+        for index, port in enumerate(spec.get("ports", [])):
+            asked = port.get("nodePort")
+            if asked and asked not in held:
+                self._refuse_taken_port(obj, index, asked)
+            elif not asked and _wants_node_ports(spec):
+                port["nodePort"] = self._free_port()
+        if _wants_health_port(spec) and not spec.get("healthCheckNodePort"):
+            spec["healthCheckNodePort"] = self._free_port()
+
+    def _give_addresses(self, obj: Json, spec: Json, old: Json) -> None:
+        given = list(spec.get("clusterIPs") or filter(None, [spec.get("clusterIP")]))
+        if not given:
+            both = spec.get("ipFamilyPolicy") in ("PreferDualStack", "RequireDualStack")
+            wanted = spec.get("ipFamilies") or [f"IPv{one.version}" for one in self._ranges[: 2 if both else 1]]
+            ranges = [one for family in wanted for one in self._ranges if family == f"IPv{one.version}"]
+            given = [self._free_address(one) for one in ranges]
+            if not name_of(obj):
+                why = f'failed to allocate IP: IPAddress.networking.k8s.io "{given[0]}" is invalid: spec.parentRef.name: Required value'  # noqa: E501
+                raise invalid("", "Service", "", [wrong("spec.clusterIPs", [""], why)])
+        elif given != ["None"] and given != old.get("clusterIPs"):
+            for index, address in enumerate(given):
+                self._refuse_address(obj, index, address, old)
+        spec["clusterIP"], spec["clusterIPs"] = given[0], given
+        families = ["IPv6" if ":" in address else "IPv4" for address in given]
+        if given == ["None"]:
+            families = [f"IPv{self._ranges[0].version}"]
+        spec.setdefault("ipFamilies", families)
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+
+    def _refuse_address(self, obj: Json, index: int, address: str, old: Json) -> None:
+        where = f"spec.clusterIPs[{index}]"
+        if not _is_address(address):
+            error = wrong(where, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+        elif not any(ipaddress.ip_address(address) in network for network in self._ranges):
+            ranges = ",".join(str(network) for network in self._ranges)
+            why = f"failed to allocate IP {address}: the provided IP is not in the valid range ({ranges})"
+            error = wrong("spec.clusterIPs", [address], why)
+        elif self._addresses.get(address) and address not in old.get("clusterIPs", []):
+            why = f"failed to allocate IP {address}: provided IP is already allocated"
+            error = wrong("spec.clusterIPs", [address], why)
+        else:
+            return
+        raise invalid("", "Service", name_of(obj), [error])
+
+    def _refuse_taken_port(self, obj: Json, index: int, number: int) -> None:
+        where = f"spec.ports[{index}].nodePort"
+        if number not in NODE_PORTS:
+            span = f"{NODE_PORTS.start}-{NODE_PORTS.stop - 1}"
+            error = wrong(where, number, f"provided port is not in the valid range. The range of valid ports is {span}")
+        elif self._ports.get(number):
+            error = wrong(where, number, "provided port is already allocated")
+        else:
+            return
+        raise invalid("", "Service", name_of(obj), [error])
+
+    def _free_address(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+        size = network.num_addresses
+        for _ in range(min(size, 1 << 20)):
+            offset = self._next_address[network] = max(1, (self._next_address[network] + 1) % (size - 1))
+            address = str(network[offset])
+            if not self._addresses.get(address):
+                return address
+        message = f"Internal error occurred: failed to allocate a serviceIP: range {network} is full"
+        raise invalid("", "Service", "", [wrong("spec.clusterIPs", [], message)])
+
+    def _free_port(self) -> int:
+        for _ in NODE_PORTS:
+            number = NODE_PORTS[self._next_port % len(NODE_PORTS)]
+            self._next_port += 1
+            if not self._ports.get(number):
+                self._ports[number] = 0
+                return number
+        raise invalid("", "Service", "", [wrong("spec.ports", [], "failed to allocate a nodePort: range is full")])
+
+
+def _clear_what_the_type_gave(spec: Json, old: Json) -> None:
+    """What came with the old type and is not asked for anew goes with it."""
+    kind, was = spec["type"], old.get("type")
+    if kind == was:
+        if not _wants_health_port(spec) and spec.get("healthCheckNodePort") == old.get("healthCheckNodePort"):
+            spec.pop("healthCheckNodePort", None)
+        return
+    for key in _TYPE_BOUND:
+        stays = key == "externalTrafficPolicy" and kind in _EXTERNAL
+        if was in _EXTERNAL and kind != "LoadBalancer" and not stays and spec.get(key) == old.get(key):
+            spec.pop(key, None)
+    if was in _EXTERNAL and kind not in _EXTERNAL:
+        numbers = {port.get("nodePort") for port in old.get("ports", [])}
+        for port in spec.get("ports", []):
+            if port.get("nodePort") in numbers:
+                port.pop("nodePort", None)
+    if kind == "ExternalName":
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
+            if spec.get(key) == old.get(key):
+                spec.pop(key, None)
+
+
+def _keep_what_was_given(spec: Json, old: Json) -> None:
+    """A writer who leaves out what the server gave out keeps it."""
+    if _has_address(spec) and _has_address(old):
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if not spec.get(key) and key in old:
+                spec[key] = old[key]
+    if _wants_node_ports(spec) and _wants_node_ports(old):
+        numbers = {(port.get("protocol"), port.get("port")): port.get("nodePort") for port in old.get("ports", [])}
+        for port in spec.get("ports", []):
+            kept = numbers.get((port.get("protocol", "TCP"), port.get("port")))
+            if not port.get("nodePort") and kept:
+                port["nodePort"] = kept
+    if _wants_health_port(spec) and not spec.get("healthCheckNodePort") and "healthCheckNodePort" in old:
+        spec["healthCheckNodePort"] = old["healthCheckNodePort"]
+
+
+def _port_errors(ports: list[Json]) -> Iterator[FieldError]:
+    seen: list[Any] = []
+    for index, port in enumerate(ports):
+        where = f"spec.ports[{index}]"
+        if len(ports) > 1 and not port.get("name"):
+            yield required(f"{where}.name")
+        if not 1 <= port.get("port", 0) <= 65535:  # noqa: PLR2004  (what a port can be)
+            yield wrong(f"{where}.port", port.get("port", 0), "must be between 1 and 65535, inclusive")
+        if port.get("protocol") not in ("TCP", "UDP", "SCTP"):
+            yield unsupported(f"{where}.protocol", port.get("protocol"), ("SCTP", "TCP", "UDP"))
+        if port.get("name") and port["name"] in [one.get("name") for one in ports[:index]]:
+            yield duplicate(f"{where}.name", port["name"])
+        identity = {"protocol": port.get("protocol"), "port": port.get("port")}
+        if identity in seen:
+            yield duplicate(where, identity)
+        seen.append(identity)
+
+
+def _choices(spec: Json) -> Iterator[FieldError]:
+    for key, allowed in (
+        ("sessionAffinity", ("ClientIP", "None")),
+        ("externalTrafficPolicy", ("Cluster", "Local")),
+        ("internalTrafficPolicy", ("Cluster", "Local")),
+        ("ipFamilyPolicy", ("SingleStack", "PreferDualStack", "RequireDualStack")),
+    ):
+        if key in spec and spec[key] not in allowed:
+            yield unsupported(f"spec.{key}", spec[key], allowed)
+    if spec.get("type") not in _EXTERNAL and spec.get("externalTrafficPolicy"):
+        why = "may only be set for externally-accessible services"
+        yield wrong("spec.externalTrafficPolicy", spec["externalTrafficPolicy"], why)
+    if spec.get("type") != "LoadBalancer" and spec.get("loadBalancerClass"):
+        why = "may only be used when `type` is 'LoadBalancer'"
+        yield FieldError(field="spec.loadBalancerClass", reason="FieldValueForbidden", message=f"Forbidden: {why}")
+
+
+def _immutable(spec: Json, old: Json) -> Iterator[FieldError]:
+    if spec.get("type") == old.get("type") == "LoadBalancer":
+        now, was = spec.get("loadBalancerClass"), old.get("loadBalancerClass")
+        if now != was:
+            yield wrong("spec.loadBalancerClass", now, "may not change once set")
+    if _has_address(spec) and _has_address(old) and spec.get("clusterIP") != old.get("clusterIP"):
+        shown = "[]string{" + ", ".join(quoted(one) for one in [spec.get("clusterIP")]) + "}"
+        message = f"Invalid value: {shown}: may not change once set"
+        yield FieldError(field="spec.clusterIPs[0]", reason="FieldValueInvalid", message=message)
+
+
+def _is_address(text: Any) -> bool:
+    try:
+        ipaddress.ip_address(str(text))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,138 @@
+"""Watch streams: what was, then every change, as lines of JSON, until the time is up. It never holds up a writer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Protocol
+
+from porter.lab.apiserver.asking import PARTIAL, PLAIN, TABLE, ListOptions, revision
+from porter.lab.apiserver.errors import Refusal, expired
+from porter.lab.apiserver.feed import Change, EventType
+from porter.lab.apiserver.kinds import Kind
+from porter.lab.apiserver.objects import Clock, Json, encode
+from porter.lab.apiserver.store import Store
+from porter.lab.apiserver.tables import partial, table
+
+LONGEST = timedelta(minutes=30)  # a real server ends a watch by itself after 30 to 60 minutes
+BOOKMARK_BEFORE_END = 2.0  # seconds: k8s.io/apiserver's watch cache sends one this long before the end
+_BATCH = 64 * 1024
+
+
+class Sink(Protocol):
+    """Where a stream is written to; writing waits while the client does not read."""
+
+    async def write(self, data: bytes) -> None:
+        """Send some bytes."""
+
+
+class Watch:
+    """One client's watch of one kind."""
+
+    def __init__(self, store: Store, kind: Kind, namespace: str, options: ListOptions, form: str, now: Clock) -> None:
+        self._store, self._kind, self._namespace = store, kind, namespace
+        self._options, self._form, self._now = options, form, now
+        self._asked = revision(options.revision)  # refused here, before the stream has begun
+
+    async def run(self, sink: Sink, *, bookmark_every: float, stopping: asyncio.Event) -> None:
+        """Write the stream; returns when its time is up, the server stops or the client has fallen too far behind."""
+        feed = self._store.feed(self._kind.resource)
+        start = self._asked
+        if start and start < feed.floor and self._options.initial is not True:
+            await sink.write(self._error(expired(f"too old resource version: {start} ({feed.floor})")))
+            return
+        if self._options.initial or (not start and self._options.initial is None):
+            start = self._store.revision
+            await self._initial(sink)
+        elif not start:
+            start = self._store.revision
+        cursor = feed.cursor_after(start)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (self._options.timeout or LONGEST * (1 + random.random())).total_seconds()
+        bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
+        stopped = asyncio.ensure_future(stopping.wait())
+        try:
+            while (left := end - loop.time()) > 0 and not stopping.is_set():
+                changes = feed.read(cursor)
+                if changes is None:
+                    await sink.write(self._error(expired("too old resource version: the watch fell behind")))
+                    return
+                if changes:
+                    cursor += len(changes)
+                    data = b"".join(self._lines(changes, start))
+                    if data:
+                        await sink.write(data)
+                    continue
+                if loop.time() >= bookmark:
+                    await sink.write(self._bookmark({}))
+                    bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
+                wait = min(left, max(0.0, bookmark - loop.time()))
+                await asyncio.wait({feed.news(), stopped}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+
+    def _next_bookmark(self, now: float, end: float, every: float) -> float:
+        if not self._options.bookmarks:
+            return float("inf")
+        last = end - BOOKMARK_BEFORE_END
+        following = now + every
+        if following < last:
+            return following
+        return last if last > now + BOOKMARK_BEFORE_END else float("inf")
+
+    async def _initial(self, sink: Sink) -> None:
+        parts, size = [], 0
+        for obj in self._store.all(self._kind.resource, self._namespace):
+            if self._options.selector is not None and not self._options.selector(obj):
+                continue
+            parts.append(self._line("ADDED", obj))
+            size += len(parts[-1])
+            if size > _BATCH:
+                await sink.write(b"".join(parts))
+                parts, size = [], 0
+        if self._options.initial and self._options.bookmarks:
+            parts.append(self._bookmark({"k8s.io/initial-events-end": "true"}))
+        if parts:
+            await sink.write(b"".join(parts))
+
+    def _lines(self, changes: list[Change], start: int) -> Iterator[bytes]:
+        for change in changes:
+            if change.revision <= start or (self._namespace and change.namespace != self._namespace):
+                continue
+            event = self._event(change)
+            if event is None:
+                continue
+            yield change.line(event) if self._form == PLAIN else self._line(event, change.seen_as(event))
+
+    def _event(self, change: Change) -> EventType | None:
+        selector = self._options.selector
+        was = change.previous is not None and (selector is None or selector(change.previous))
+        now = not change.deleted and (selector is None or selector(change.object))
+        match was, now:
+            case False, True:
+                return "ADDED"
+            case True, True:
+                return "MODIFIED"
+            case True, False:
+                return "DELETED"
+            case _:
+                return None
+
+    def _line(self, event: str, obj: Json) -> bytes:
+        if self._form == TABLE:
+            obj = table(self._kind, [obj], {}, self._now(), self._options.include)
+        elif self._form == PARTIAL:
+            obj = partial(obj)
+        return encode({"type": event, "object": obj}) + b"\n"
+
+    def _bookmark(self, annotations: dict[str, str]) -> bytes:
+        about: Json = {"resourceVersion": str(self._store.revision)}
+        if annotations:
+            about["annotations"] = annotations
+        obj = {"kind": self._kind.name, "apiVersion": self._kind.api_version, "metadata": about}
+        return encode({"type": "BOOKMARK", "object": obj}) + b"\n"
+
+    def _error(self, refusal: Refusal) -> bytes:
+        return encode({"type": "ERROR", "object": refusal.status()}) + b"\n"

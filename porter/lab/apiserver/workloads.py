@@ -1,0 +1,125 @@
+"""Pods and what makes them: the defaults that every Pod template gets, and selectors that must match their template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from porter.lab.apiserver.behaviour import Behaviour
+from porter.lab.apiserver.errors import FieldError, required, wrong
+from porter.lab.apiserver.objects import Json, at, section
+
+
+def _default_pod(spec: Json) -> None:
+    spec.setdefault("restartPolicy", "Always")
+    spec.setdefault("terminationGracePeriodSeconds", 30)
+    spec.setdefault("dnsPolicy", "ClusterFirst")
+    if "serviceAccountName" in spec:
+        spec.setdefault("serviceAccount", spec["serviceAccountName"])
+    spec.setdefault("securityContext", {})
+    spec.setdefault("schedulerName", "default-scheduler")
+    for container in (*spec.get("containers", []), *spec.get("initContainers", [])):
+        _default_container(container, host_network=bool(spec.get("hostNetwork")))
+
+
+def _default_container(container: Json, *, host_network: bool) -> None:
+    image = str(container.get("image", ""))
+    tag = image.rpartition("/")[2].partition(":")[2]
+    latest = tag in ("", "latest") and "@" not in image
+    container.setdefault("resources", {})
+    container.setdefault("terminationMessagePath", "/dev/termination-log")
+    container.setdefault("terminationMessagePolicy", "File")
+    container.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")
+    for port in container.get("ports", []):
+        port.setdefault("protocol", "TCP")
+        if host_network:
+            port.setdefault("hostPort", port.get("containerPort"))
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if probe in container:
+            timings: Json = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+            container[probe] = timings | container[probe]
+            if "httpGet" in container[probe]:
+                container[probe]["httpGet"].setdefault("scheme", "HTTP")
+    for variable in container.get("env", []):
+        reference = at(variable, "valueFrom.fieldRef")
+        if reference is not None:
+            reference.setdefault("apiVersion", "v1")
+
+
+def _container_errors(spec: Json, where: str) -> Iterator[FieldError]:
+    if not spec.get("containers"):
+        yield required(f"{where}.containers")
+    for index, container in enumerate(spec.get("containers", [])):
+        if not container.get("image"):
+            yield required(f"{where}.containers[{index}].image")
+
+
+class PodBehaviour(Behaviour):
+    """A Pod is pending until somebody reports otherwise: nothing schedules or runs it here."""
+
+    def fresh(self, obj: Json) -> None:
+        obj["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
+
+    def default(self, obj: Json, old: Json | None) -> None:
+        del old
+        _default_pod(section(obj, "spec"))
+
+    def validate(self, obj: Json, old: Json | None) -> Iterable[FieldError]:
+        del old
+        return _container_errors(obj["spec"], "spec")
+
+
+class TemplateBehaviour(Behaviour):
+    """Deployments, DaemonSets and ReplicaSets: a selector and a template, and the defaults of each kind."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def fresh(self, obj: Json) -> None:
+        statuses: dict[str, Json] = {
+            "DaemonSet": {
+                "currentNumberScheduled": 0,
+                "numberMisscheduled": 0,
+                "desiredNumberScheduled": 0,
+                "numberReady": 0,
+            },
+            "ReplicaSet": {"replicas": 0},
+        }
+        obj["status"] = statuses.get(self._name, {})
+
+    def default(self, obj: Json, old: Json | None) -> None:
+        spec = section(obj, "spec")
+        _default_pod(section(section(spec, "template"), "spec"))
+        if self._name != "DaemonSet":
+            spec.setdefault("replicas", 1)
+        if self._name != "ReplicaSet":
+            spec.setdefault("revisionHistoryLimit", 10)
+        rolling: dict[str, Any] = {"maxUnavailable": "25%", "maxSurge": "25%"}
+        if self._name == "Deployment":
+            spec.setdefault("progressDeadlineSeconds", 600)
+            _default_rolling(section(spec, "strategy"), rolling)
+        if self._name == "DaemonSet":
+            _default_rolling(section(spec, "updateStrategy"), {"maxUnavailable": 1, "maxSurge": 0})
+            if old is None:  # what the old extensions API counted, still on every DaemonSet
+                section(section(obj, "metadata"), "annotations").setdefault(
+                    "deprecated.daemonset.template.generation", "1"
+                )
+
+    def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        spec = obj["spec"]
+        selector = spec.get("selector")
+        if not selector:
+            yield required("spec.selector")
+        template = at(spec, "template.metadata.labels", {})
+        wanted = at(spec, "selector.matchLabels", {})
+        if any(template.get(key) != value for key, value in wanted.items()):
+            yield wrong("spec.template.metadata.labels", template, "`selector` does not match template `labels`")
+        if old is not None and selector != at(old, "spec.selector"):
+            yield wrong("spec.selector", selector, "field is immutable")
+        yield from _container_errors(at(spec, "template.spec", {}), "spec.template.spec")
+
+
+def _default_rolling(strategy: Json, rolling: Json) -> None:
+    strategy.setdefault("type", "RollingUpdate")
+    if strategy["type"] == "RollingUpdate":
+        strategy["rollingUpdate"] = rolling | strategy.get("rollingUpdate", {})

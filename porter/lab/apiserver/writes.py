@@ -1,0 +1,289 @@
+"""The write path: create, update, patch, delete. Every object that is stored has come through here.
+
+In order: read as its kind, default, allocate, validate, compare with what is stored, own its fields, store. A write
+that changes nothing stores nothing, so no watch sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from porter.lab.apiserver import errors
+from porter.lab.apiserver.apply import applied
+from porter.lab.apiserver.behaviour import NOTHING, Behaviour
+from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, schema_for, undecodable
+from porter.lab.apiserver.errors import FieldError, bad_request, conflict, invalid, not_found, wrong
+from porter.lab.apiserver.fields import Writer, after_update, leaves
+from porter.lab.apiserver.kinds import Kind
+from porter.lab.apiserver.models import definitions
+from porter.lab.apiserver.naming import born, finalizer_errors, inherited, label_errors, name_errors
+from porter.lab.apiserver.objects import Clock, Json, at, copied, encode, metadata, name_of, timestamp
+from porter.lab.apiserver.rules import broken
+from porter.lab.apiserver.schema import default, validate
+from porter.lab.apiserver.store import Key, Resource, Store
+
+NAMESPACES = Resource("", "namespaces")
+
+
+class Writes:
+    """Writes to one store. Not thread-safe: called from the server's loop only, and never waits."""
+
+    def __init__(self, store: Store, behaviours: Mapping[str, Behaviour], now: Clock) -> None:
+        self._store = store
+        self._behaviours = behaviours
+        self._now = now
+
+    def get(self, kind: Kind, key: Key) -> Json:
+        """The stored object, or a refusal."""
+        found = self._store.get(kind.resource, key)
+        if found is None:
+            raise not_found(kind.group, kind.plural, key.name)
+        return found
+
+    def create(self, kind: Kind, namespace: str, obj: Json, options: WriteOptions) -> Json:
+        """Store a new object; `obj` is taken over."""
+        try:
+            clean(obj, kind, options)
+        except Undecodable as why:
+            raise undecodable(kind, why) from why
+        _same_place(obj, namespace if kind.namespaced else "", "")
+        if metadata(obj).get("resourceVersion"):
+            raise bad_request("resourceVersion should not be set on objects to be created")
+        return self._born(
+            kind,
+            namespace,
+            obj,
+            options,
+            Writer(manager=options.manager, operation="Update", api_version=kind.api_version),
+        )
+
+    def update(self, kind: Kind, key: Key, obj: Json, subresource: str, options: WriteOptions) -> Json:
+        """Replace a stored object by PUT; `obj` is taken over."""
+        old = self._store.get(kind.resource, key)
+        if old is None and kind.create_on_update and not subresource:
+            metadata(obj).pop("resourceVersion", None)
+            return self.create(kind, key.namespace, obj, options)
+        if old is None:
+            raise not_found(kind.group, kind.plural, key.name)
+        try:
+            clean(obj, kind, options)
+        except Undecodable as why:
+            raise undecodable(kind, why) from why
+        _same_place(obj, key.namespace, key.name)
+        if not metadata(obj).get("resourceVersion") and not kind.unconditional:
+            missing = wrong("metadata.resourceVersion", 0, "must be specified for an update")
+            raise invalid(kind.group, kind.plural, key.name, [missing])
+        return self._rewritten(kind, key, obj, old, subresource, options)
+
+    def patch(
+        self, kind: Kind, key: Key, change: Callable[[Json], Any], subresource: str, options: WriteOptions
+    ) -> Json:
+        """Change a stored object by a function from the old document to the new one."""
+        old = self.get(kind, key)
+        obj = copied(change(old))
+        if not isinstance(obj, dict):
+            raise errors.rejected_patch()
+        try:
+            clean(obj, kind, options)
+        except Undecodable as why:
+            refused = wrong("patch", encode(obj).decode(), str(why))
+            raise invalid("", "", "", [refused]) from why
+        _same_place(obj, key.namespace, key.name)
+        return self._rewritten(kind, key, obj, old, subresource, options)
+
+    def apply(self, kind: Kind, key: Key, config: Json, subresource: str, options: WriteOptions) -> tuple[Json, bool]:
+        """Server-side apply; the object, and whether it is new."""
+        try:
+            clean(config, kind, options)
+        except Undecodable as why:
+            raise undecodable(kind, why) from why
+        if "managedFields" in metadata(config):
+            raise bad_request("metadata.managedFields must be nil")
+        metadata(config)["name"] = key.name
+        _same_place(config, key.namespace, key.name)
+        if kind.status and not subresource:
+            config.pop("status", None)
+        writer = Writer(
+            manager=options.manager, operation="Apply", api_version=kind.api_version, subresource=subresource
+        )
+        old = self._store.get(kind.resource, key)
+        merged = applied(
+            old or {},
+            config,
+            schema=schema_for(kind),
+            definitions=definitions(),
+            writer=writer,
+            force=options.force,
+            time=timestamp(self._now()),
+        )
+        if old is None:
+            return self._born(kind, key.namespace, merged, options, None), True
+        return self._rewritten(
+            kind, key, merged, old, subresource, options, owned=metadata(merged)["managedFields"]
+        ), False
+
+    def delete(self, kind: Kind, key: Key, options: WriteOptions, preconditions: Json) -> tuple[Json, bool]:
+        """Remove an object, or mark it deleted while finalizers hold it; the object, and whether it is gone."""
+        old = self.get(kind, key)
+        for ours, theirs in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+            asked, found = preconditions.get(ours), metadata(old)[ours]
+            if asked and asked != found:
+                why = f"Precondition failed: {theirs} in precondition: {asked}, {theirs} in object meta: {found}"
+                raise conflict(kind.group, kind.plural, key.name, why)
+        held = bool(metadata(old).get("finalizers")) or kind.resource == NAMESPACES
+        if options.dry_run:
+            return old, not held
+        if not held:
+            return self._store.remove(kind.resource, key), True
+        if "deletionTimestamp" in metadata(old):
+            return old, False
+        obj = copied(old)
+        found = metadata(obj)
+        found["deletionTimestamp"] = timestamp(self._now())
+        if kind.resource == NAMESPACES:
+            obj["status"] = {"phase": "Terminating"}
+        else:
+            found["deletionGracePeriodSeconds"] = 0
+        if found.get("generation"):
+            found["generation"] += 1
+        return self._store.put(kind.resource, obj), False
+
+    def _born(self, kind: Kind, namespace: str, obj: Json, options: WriteOptions, writer: Writer | None) -> Json:
+        managed = metadata(obj).get("managedFields", [])
+        behaviour = self._behaviours.get(kind.name, NOTHING) if not kind.custom else NOTHING
+        time = timestamp(self._now())
+        self._namespace_must_take(kind, namespace, name_of(obj))
+        born(obj, kind, namespace, time)
+        if kind.custom and kind.status:
+            obj.pop("status", None)
+        behaviour.fresh(obj)
+        self._complete(kind, obj, None, behaviour)
+        if self._store.get(kind.resource, Key(namespace if kind.namespaced else "", name_of(obj))) is not None:
+            raise errors.already_exists(kind.group, kind.plural, name_of(obj))
+        if writer is not None:
+            managed = self._owned(kind, obj, {}, writer, time)
+        metadata(obj)["managedFields"] = managed
+        if options.dry_run:
+            return obj
+        return self._store.put(kind.resource, obj)
+
+    def _rewritten(
+        self,
+        kind: Kind,
+        key: Key,
+        obj: Json,
+        old: Json,
+        subresource: str,
+        options: WriteOptions,
+        owned: list[Json] | None = None,
+    ) -> Json:
+        seen = metadata(obj).get("resourceVersion")
+        if seen and seen != metadata(old)["resourceVersion"]:
+            raise conflict(kind.group, kind.plural, key.name)
+        _same_identity(kind, key, obj, old)
+        obj = _only_the_part(kind, obj, old, subresource)
+        inherited(obj, old)
+        behaviour = self._behaviours.get(kind.name, NOTHING) if not kind.custom else NOTHING
+        self._complete(kind, obj, old, behaviour)
+        if kind.generation and _content(obj) != _content(old):
+            metadata(obj)["generation"] = metadata(old).get("generation", 0) + 1
+        if owned is None and obj == old:
+            return old
+        time = timestamp(self._now())
+        if owned is None:
+            writer = Writer(
+                manager=options.manager, operation="Update", api_version=kind.api_version, subresource=subresource
+            )
+            owned = self._owned(kind, obj, old, writer, time)
+        elif _timeless(owned) == _timeless(metadata(old).get("managedFields", [])):
+            owned = metadata(old).get("managedFields", [])
+        metadata(obj)["managedFields"] = owned
+        if options.dry_run or obj == old:
+            return obj
+        if "deletionTimestamp" in metadata(obj) and not metadata(obj).get("finalizers") and kind.resource != NAMESPACES:
+            return self._store.remove(kind.resource, key, obj)
+        return self._store.put(kind.resource, obj)
+
+    def _complete(self, kind: Kind, obj: Json, old: Json | None, behaviour: Behaviour) -> None:
+        if kind.custom:
+            default(obj, kind.schema)
+        else:
+            behaviour.default(obj, old)
+            behaviour.allocate(obj, old)
+        found = [*name_errors(obj, kind)] if old is None else [*finalizer_errors(obj, old, kind)]
+        found += label_errors(obj)
+        found += _schema_errors(kind, obj, old) if kind.custom else behaviour.validate(obj, old)
+        if found:
+            raise invalid(kind.group, kind.name, name_of(obj), found)
+
+    def _owned(self, kind: Kind, obj: Json, old: Json, writer: Writer, time: str) -> list[Json]:
+        schema = schema_for(kind)
+        before, after = (leaves(one, schema, definitions()) for one in (old, obj))
+        return after_update(metadata(old).get("managedFields", []), writer, before=before, after=after, time=time)
+
+    def _namespace_must_take(self, kind: Kind, namespace: str, name: str) -> None:
+        if not kind.namespaced:
+            return
+        found = self._store.get(NAMESPACES, Key("", namespace))
+        if found is None:
+            raise not_found("", "namespaces", namespace)
+        if "deletionTimestamp" in metadata(found):
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            raise errors.forbidden(kind.group, kind.plural, name, why)
+
+
+def _schema_errors(kind: Kind, obj: Json, old: Json | None) -> list[FieldError]:
+    found = list(validate({k: v for k, v in obj.items() if k != "metadata"}, kind.schema))
+    if not found:
+        return list(broken(obj, kind.schema, old))
+    return [
+        *found,
+        FieldError(field="<nil>", reason="FieldValueInvalid", message=f"Invalid value: null: {errors.NOT_CHECKED}"),
+    ]
+
+
+def _only_the_part(kind: Kind, obj: Json, old: Json, subresource: str) -> Json:
+    """What a request may change: all but the status, or the status alone."""
+    if subresource == "status" and kind.custom:
+        part = {key: value for key, value in old.items() if key != "status"}
+        if "status" in obj:
+            part["status"] = obj["status"]
+        return copied(part)  # type: ignore[no-any-return]
+    if subresource == "status":
+        kept = {key: value for key, value in old.items() if key not in ("metadata", "status")}
+        return {key: value for key, value in obj.items() if key in ("metadata", "status")} | copied(kept)
+    if not kind.status:
+        return obj
+    part = {key: value for key, value in obj.items() if key != "status"}
+    if "status" in old:
+        part["status"] = copied(old["status"])
+    return part
+
+
+def _content(obj: Json) -> Json:
+    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+
+
+def _timeless(managed: list[Json]) -> list[Json]:
+    return [{key: value for key, value in entry.items() if key != "time"} for entry in managed]
+
+
+def _same_place(obj: Json, namespace: str, name: str) -> None:
+    found = metadata(obj)
+    if found.get("namespace") and namespace and found["namespace"] != namespace:
+        message = (
+            f"the namespace of the provided object does not match the namespace sent on the request"
+            f" ({found['namespace']} against {namespace})"
+        )
+        raise bad_request(message)
+    if name and found.get("name") != name:
+        message = f"the name of the object ({found.get('name', '')}) does not match the name on the URL ({name})"
+        raise bad_request(message)
+
+
+def _same_identity(kind: Kind, key: Key, obj: Json, old: Json) -> None:
+    asked, found = metadata(obj).get("uid"), at(old, "metadata.uid")
+    if asked and asked != found:
+        why = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {found}"
+        raise conflict(kind.group, kind.plural, key.name, why)

@@ -1,0 +1,1 @@
+"""The embedded API server, asked through its front door."""
