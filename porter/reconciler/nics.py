@@ -1,7 +1,6 @@
 """Which NIC of a node announces an address: the same answer in the fold, in the announcer and in an explanation."""
 
 from collections.abc import Sequence
-from ipaddress import ip_interface
 
 import msgspec
 
@@ -74,7 +73,9 @@ def _checked(nic: Nic | None, missing: str) -> NicChoice:
 
 def _carrying(nics: Sequence[Nic], text: str) -> Nic | None:
     wanted = parse_address(text)
-    return next((nic for nic in nics if any(ip_interface(net).ip == wanted for net in nic.networks)), None)
+    if wanted is None:
+        return None
+    return next((nic for nic in nics if wanted in {parse_address(net.partition("/")[0]) for net in nic.networks}), None)
 
 
 def _beside(nics: Sequence[Nic], address: Address) -> Nic | None:
