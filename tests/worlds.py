@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, assert_never
 
+import msgspec
+
 from porter.events.entries import (
     RESOURCES,
     AgentObserved,
@@ -46,6 +48,16 @@ def service(key: str, age: int = 0, **fields: Any) -> Service:
     namespace, _, name = key.partition("/")
     known: dict[str, Any] = {"type": "LoadBalancer", "claimed_by": "porter", "ports": ports(80)}
     return Service(namespace=namespace, name=name, uid=key, created=born(age), **{**known, **fields})
+
+
+def published(found: Service, *texts: str, node: str | None = None, pool: str | None = "pool") -> Service:
+    """Return the Service as the API shows it once the leader has written what was decided."""
+    return msgspec.structs.replace(
+        found,
+        addresses=texts,
+        written_node=None if node is None else NodeName(node),
+        written_eip=None if pool is None else EipName(pool),
+    )
 
 
 def ports(*numbers: int, protocol: str = "TCP") -> tuple[Port, ...]:
