@@ -114,8 +114,8 @@ def end_all(directory: Path, known: State, *, patience: float = 10.0) -> int:
         if time.monotonic() > limit:
             raise LabError(f"processes of lab '{known.name}' do not end: {', '.join(map(str, sorted(found)))}")
         time.sleep(0.01)
-    for pid in ended:
-        collect(pid)
+    for process in known.processes:  # only what `start` started: other children have somebody who waits for them
+        collect(process.pid)
     return len(ended)
 
 

@@ -1,0 +1,209 @@
+"""A lab behaves as a cluster: one lab without agents for all tests here; the tests play Porter's part themselves."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from porter.lab import Lab
+from porter.lab.errors import LabError
+
+pytestmark = pytest.mark.root
+
+ADDRESS = "192.168.0.91"
+SERVICE = "porter-layer2-svc"
+YAML = Path(str(resources.files("porter.lab.tutorial")))
+ARP = 0x0806
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
+        made = Lab.up(f"l{os.getpid()}", agents=False)
+    with made:
+        made.kube("apply", "-f", str(YAML / "porter-layer2.yaml"), "-f", str(YAML / "porter-layer2-svc.yaml"))
+        status = {"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}}
+        made.api.request(
+            "PATCH",
+            f"/api/v1/namespaces/default/services/{SERVICE}/status",
+            status,
+            kind="application/merge-patch+json",
+        )
+        made.kube("rollout", "status", "deployment", "porter-layer2", "--timeout=20s")
+        yield made
+
+
+def until(what: str, look: Callable[[], bool], *, within: float = 10.0) -> None:
+    limit = time.monotonic() + within
+    while not look():
+        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
+        time.sleep(0.05)
+
+
+def point(lab: Lab, node: str) -> None:
+    """Tell the client's kernel that the Service's address is at a node: what Porter's ARP answer does."""
+    neighbour = ["ip", "neigh", "replace", ADDRESS, "lladdr", lab.mac(node), "dev", "eth0", "nud", "permanent"]
+    assert lab.exec("client", neighbour).returncode == 0
+
+
+def change(lab: Lab, *, policy: str = "Cluster", target: int = 8080) -> None:
+    ports = [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": target}]
+    lab.api.patch("Service", SERVICE, {"spec": {"externalTrafficPolicy": policy, "ports": ports}})
+
+
+def pods(lab: Lab) -> dict[str, str]:
+    listed = lab.api.list("Pod", namespace="default", labelSelector="app=porter-layer2")
+    return {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in listed}
+
+
+def hits(lab: Lab, times: int = 6) -> set[str] | str:
+    try:
+        return {lab.http_get(ADDRESS, wait=0.5).removeprefix("You've hit ").strip() for _ in range(times)}
+    except OSError as error:
+        return type(error).__name__
+
+
+def slice_of(lab: Lab) -> dict[str, Any]:
+    (piece,) = lab.api.list("EndpointSlice", namespace="default", labelSelector=f"kubernetes.io/service-name={SERVICE}")
+    return piece
+
+
+def test_kubectl_sees_the_nodes_as_the_guide_shows_them(lab: Lab) -> None:
+    lines = lab.kube("get", "nodes", "-o", "wide").splitlines()
+
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["node1", "Ready", "control-plane"],
+        ["node2", "Ready", "<none>"],
+        ["node3", "Ready", "<none>"],
+    ]
+    assert "192.168.0.2" in lines[1]
+
+
+def test_the_guides_pods_run_on_different_nodes_and_are_in_the_slice(lab: Lab) -> None:
+    piece = slice_of(lab)
+
+    assert len(set(pods(lab).values())) == 2
+    assert {e["targetRef"]["name"]: e["nodeName"] for e in piece["endpoints"]} == pods(lab)
+    assert all(e["conditions"] == {"ready": True, "serving": True, "terminating": False} for e in piece["endpoints"])
+
+
+def test_no_kernel_answers_arp_for_the_service_and_every_node_answers_icmp_for_it(lab: Lab) -> None:
+    until("the address on node3", lambda: ADDRESS in lab.exec("node3", ["ip", "-brief", "address"]).stdout)
+    assert lab.arp(ADDRESS) == []
+
+    for node in ("node1", "node2", "node3"):
+        point(lab, node)
+        assert lab.ping(ADDRESS) is not None
+
+
+def test_cluster_policy_reaches_both_pods_through_any_node(lab: Lab) -> None:
+    change(lab)
+    for node in ("node1", "node3"):
+        point(lab, node)
+        until("both pods", lambda: hits(lab) == set(pods(lab)))
+
+
+def test_local_policy_reaches_the_nodes_own_pods_and_drops_where_there_are_none(lab: Lab) -> None:
+    change(lab, policy="Local")
+    try:
+        (empty,) = {"node1", "node2", "node3"} - set(pods(lab).values())
+        point(lab, empty)
+        until("dropped connections", lambda: hits(lab, 1) == "TimeoutError")
+        for pod, node in pods(lab).items():
+            point(lab, node)
+            until(f"only {pod}", lambda only=pod: hits(lab) == {only})  # type: ignore[misc]
+    finally:
+        change(lab)
+
+
+def test_a_target_port_on_which_nobody_listens_breaks_the_connection(lab: Lab) -> None:
+    point(lab, "node1")
+    change(lab, target=80)
+    try:
+        until("a broken connection", lambda: hits(lab, 1) == "ConnectionResetError")
+    finally:
+        change(lab)
+
+
+def test_without_pods_connections_are_refused_and_icmp_still_answers(lab: Lab) -> None:
+    point(lab, "node1")
+    lab.kube("scale", "deployment", "porter-layer2", "--replicas=0")
+    try:
+        until("a refusal", lambda: hits(lab, 1) == "ConnectionRefusedError")
+        assert lab.ping(ADDRESS) is not None
+        assert slice_of(lab)["endpoints"] in (None, [])
+    finally:
+        lab.kube("scale", "deployment", "porter-layer2", "--replicas=2")
+        lab.kube("rollout", "status", "deployment", "porter-layer2", "--timeout=20s")
+    until("both pods", lambda: hits(lab) == set(pods(lab)))
+
+
+def test_pods_reach_the_service_by_its_cluster_ip_and_clients_by_a_node_port(lab: Lab) -> None:
+    spec = lab.api.get("Service", SERVICE)["spec"]
+
+    assert lab.http_get(spec["clusterIP"], host="node2").startswith("You've hit porter-layer2-")
+    assert lab.http_get("192.168.0.4", spec["ports"][0]["nodePort"]).startswith("You've hit porter-layer2-")
+
+
+def test_a_node_that_is_cut_off_becomes_not_ready_and_so_do_its_endpoints(lab: Lab) -> None:
+    (victim, *_) = pods(lab).values()
+    address = lab.topology.node(victim).address.ip
+    assert lab.ping(address) is not None
+
+    with lab.capture("client", protocol=ARP) as wire:
+        lab.fail(victim)
+        assert lab.ping(address, wait=0.5) is None
+        assert lab.arp(address) == []
+        assert lab.mac(victim) not in {frame.source for frame in wire.frames()}
+        with pytest.raises(LabError, match=f"{victim} is broken already"):
+            lab.fail(victim)
+
+    def ready() -> dict[str, bool]:
+        return {e["nodeName"]: e["conditions"]["ready"] for e in slice_of(lab)["endpoints"]}
+
+    until("NotReady", lambda: f"{victim}   NotReady" in lab.kube("get", "nodes"))
+    until("its endpoint not ready", lambda: ready()[victim] is False)
+    assert sorted(ready().values()) == [False, True]
+
+    lab.recover(victim)
+    until("Ready again", lambda: "NotReady" not in lab.kube("get", "nodes"))
+    until("its endpoint ready", lambda: ready()[victim] is True)
+    until("an echo", lambda: lab.ping(address) is not None)
+    with pytest.raises(LabError, match="is not broken; broken nodes: none"):
+        lab.recover(victim)
+
+
+def test_a_restarted_deployment_rolls_over_while_it_serves(lab: Lab) -> None:
+    before = pods(lab)
+    point(lab, "node3")
+
+    lab.kube("rollout", "restart", "deployment", "porter-layer2")
+    lab.kube("rollout", "status", "deployment", "porter-layer2", "--timeout=20s")
+
+    until("only new pods", lambda: not set(before) & set(pods(lab)) and hits(lab) == set(pods(lab)))
+
+
+def test_the_guides_restart_of_kube_proxy_comes_to_an_end(lab: Lab) -> None:
+    config = lab.kube("get", "configmap", "kube-proxy", "-n", "kube-system", "-o", "yaml")
+    assert "strictARP: true" in config
+
+    lab.kube("rollout", "restart", "daemonset", "kube-proxy", "-n", "kube-system")
+    lab.kube("rollout", "status", "daemonset", "kube-proxy", "-n", "kube-system", "--timeout=20s")
+
+
+def test_commands_run_where_they_are_told(lab: Lab) -> None:
+    shown = lab.exec("node1", ["ip", "-brief", "address", "show", "eth1"]).stdout
+
+    assert "192.168.1.2/24" in shown
+    done = subprocess.run(lab.command("client", ["false"]), check=False)
+    assert done.returncode == 1
+    with pytest.raises(LabError, match="no node 'node9' in this lab"):
+        lab.exec("node9", ["true"])
+    with pytest.raises(LabError, match="no fault is called 'plague'"):
+        lab.fail("node1", "plague")
