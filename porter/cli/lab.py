@@ -52,7 +52,7 @@ def lab() -> None:
 @click.option("--nodes", type=int, default=None, help="How many nodes the guide's network has.  [default: 3]")
 @click.option("--topology", "plan", metavar="NAME|FILE", help="Another network: orion, or a YAML file.")
 @click.option("--no-agents", is_flag=True, help="Do not start porter run on the nodes.")
-@click.option("--lease-duration", type=click.FloatRange(min=0.5), help="Passed on to porter run, in seconds.")
+@click.option("--lease-duration", type=click.FloatRange(min=1, max=600), help="Passed on to porter run, in seconds.")
 @click.option(
     "--grace",
     type=click.FloatRange(min=1.5),
