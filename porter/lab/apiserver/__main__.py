@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         if os.getppid() != parent:  # it died before the kernel was told
             return 0
     try:
+        options.dir.mkdir(parents=True, exist_ok=True)
         asyncio.run(_serve(options))
     except OSError as failed:
         print(f"cannot serve on {' '.join(str(one) for one in options.listen)}: {failed}", file=sys.stderr)  # noqa: T201
@@ -62,7 +63,6 @@ async def _serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     directory: Path = options.dir
-    directory.mkdir(parents=True, exist_ok=True)
     server = ApiServer(
         service_cidr=options.service_cidr, token=options.token, directory=directory, name=options.kubeconfig_name
     )

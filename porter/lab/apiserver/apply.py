@@ -1,4 +1,4 @@
-"""Server-side apply: an applied configuration over a live object, with conflicts between managers. It stores nothing."""
+"""Server-side apply: a configuration over a live object, with conflicts between managers. It stores nothing."""
 
 from __future__ import annotations
 
@@ -120,24 +120,26 @@ def _overlay(live: Any, config: Any, schema: Json, definitions: Json) -> Any:
 def _remove(obj: Any, path: Path) -> None:
     """Take one field out, and the keyed item or mapping that it leaves without any."""
     step, rest = path[0], path[1:]
-    if step.startswith("f:"):
-        key = step[2:]
-        if not isinstance(obj, dict) or key not in obj:
-            return
-        if not rest:
-            del obj[key]
-            return
+    if isinstance(obj, list):
+        _remove_item(obj, step, rest)
+        return
+    key = step.removeprefix("f:")
+    if not isinstance(obj, dict) or key not in obj:
+        return
+    if rest:
         _remove(obj[key], rest)
-        if obj[key] in ({}, []):
-            del obj[key]
-    elif isinstance(obj, list):
-        for item in list(obj):
-            if step.startswith("k:"):
-                keys = tuple(decode(step[2:]))
-                if isinstance(item, dict) and item_step(item, keys) == step:
-                    if rest:
-                        _remove(item, rest)
-                    if not rest or not set(item) - set(keys):
-                        obj.remove(item)
-            elif step == "v:" + encode(item).decode():
-                obj.remove(item)
+    if not rest or obj[key] in ({}, []):
+        del obj[key]
+
+
+def _remove_item(items: list[Any], step: str, rest: Path) -> None:
+    keys = tuple(decode(step[2:])) if step.startswith("k:") else ()
+    for item in list(items):
+        if not keys:
+            if step == "v:" + encode(item).decode():
+                items.remove(item)
+        elif isinstance(item, dict) and item_step(item, keys) == step:
+            if rest:
+                _remove(item, rest)
+            if not rest or not set(item) - set(keys):
+                items.remove(item)

@@ -1,4 +1,4 @@
-"""What a request asks for: its path as a kind, a namespace, a name; its query as values. It reads; it answers nothing."""
+"""What a request asks for: its path as a kind and a name, its query as values. It reads; it answers nothing."""
 
 from __future__ import annotations
 

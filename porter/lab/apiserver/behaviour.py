@@ -1,4 +1,4 @@
-"""What a kind may do beyond being stored: the shape of it. The base does nothing; each kind says its own in its module."""
+"""What a kind may do beyond being stored: the shape of it. The base does nothing; each kind has its own module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from porter.lab.apiserver.objects import Json
 
 
 class Behaviour:
-    """Called by the write path with objects that it may change in place; `old` is the stored object, never to be changed."""
+    """Called by the write path with objects to change in place; `old` is the stored object, never to be changed."""
 
     def fresh(self, obj: Json) -> None:
         """A new object: set what its creation sets, the status above all."""

@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions: their own defaults and validation, and the kinds that they define. No custom object is here."""
+"""CustomResourceDefinitions: their defaults and validation, and the kinds they define. No custom object is here."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class DefinitionBehaviour(Behaviour):
         self._now = now
 
     def fresh(self, obj: Json) -> None:
+        """Set what the creation sets."""
         moment = timestamp(self._now())
         versions = at(obj, "spec.versions", [])
         obj["status"] = {
@@ -34,6 +35,7 @@ class DefinitionBehaviour(Behaviour):
         }
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         spec = section(obj, "spec")
         names = section(spec, "names")
         if names.get("kind"):
@@ -47,6 +49,7 @@ class DefinitionBehaviour(Behaviour):
             stored += [v["name"] for v in spec.get("versions", []) if v.get("storage") and v["name"] not in stored]
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        """What is wrong with it."""
         spec, names = obj["spec"], _names(obj)
         for where in ("group", "scope", "versions"):
             if not spec.get(where):
@@ -59,18 +62,7 @@ class DefinitionBehaviour(Behaviour):
             yield wrong("metadata.name", name_of(obj), 'must be spec.names.plural+"."+spec.group')
         if spec.get("scope") not in ("Cluster", "Namespaced"):
             yield unsupported("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
-        versions: list[Json] = spec.get("versions", [])
-        if sum(bool(one.get("storage")) for one in versions) != 1:
-            yield wrong(
-                "spec.versions",
-                [one.get("name") for one in versions],
-                "must have exactly one version marked as storage version",
-            )  # noqa: E501
-        for index, one in enumerate(versions):
-            where = f"spec.versions[{index}].schema.openAPIV3Schema"
-            if not at(one, "schema.openAPIV3Schema"):
-                yield required(where, "schemas are required")
-            yield from _rule_errors(at(one, "schema.openAPIV3Schema", {}), where)
+        yield from _version_errors(spec.get("versions", []))
         if old is not None and spec.get("scope") != at(old, "spec.scope"):
             yield wrong("spec.scope", spec.get("scope"), "field is immutable")
 
@@ -113,6 +105,20 @@ def _kind(spec: Json, names: Json, version: Json) -> Kind:
         schema=schema,
         columns=columns,
     )
+
+
+def _version_errors(versions: list[Json]) -> Iterator[FieldError]:
+    if sum(bool(one.get("storage")) for one in versions) != 1:
+        yield wrong(
+            "spec.versions",
+            [one.get("name") for one in versions],
+            "must have exactly one version marked as storage version",
+        )
+    for index, one in enumerate(versions):
+        where = f"spec.versions[{index}].schema.openAPIV3Schema"
+        if not at(one, "schema.openAPIV3Schema"):
+            yield required(where, "schemas are required")
+        yield from _rule_errors(at(one, "schema.openAPIV3Schema", {}), where)
 
 
 def _names(definition: Json) -> Json:

@@ -13,6 +13,7 @@ from porter.lab.apiserver.errors import Refusal, bad_request, unsupported_media
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
 from porter.lab.apiserver.objects import Json, decode
+from porter.lab.apiserver.protobuf import MEDIA_TYPE, protobuf_body
 from porter.lab.apiserver.schema import below, is_of_type, prune, resolved, type_name
 
 _MICRO = frozenset({"acquireTime", "renewTime", "eventTime", "lastObservedTime"})
@@ -53,6 +54,8 @@ class _Loader(yaml.SafeLoader):
 
 def body(raw: bytes, content_type: str) -> Any:
     """The value of a JSON or YAML body."""
+    if content_type == MEDIA_TYPE:
+        return protobuf_body(raw)
     if content_type not in ("application/json", "application/yaml", "", "application/x-www-form-urlencoded"):
         raise unsupported_media(
             "the body of the request was in an unknown format - accepted media types include: "

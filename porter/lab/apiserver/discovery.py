@@ -1,4 +1,4 @@
-"""What the server serves, told to clients: versions, groups, resources, plain and aggregated. It reads the kinds only."""
+"""What the server serves, told to clients: groups, versions, resources. It reads the kinds only."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from porter.lab.apiserver.objects import Json, decode, encode
 from porter.lab.apiserver.schema import resolved
 
 Path: TypeAlias = tuple[str, ...]
-"""One field from the root: `f:name` for a member, `k:{"port":80}` for an item of a keyed list, `v:"x"` for one of a set."""
+"""One field from the root: `f:name` a member, `k:{"port":80}` an item of a keyed list, `v:"x"` one of a set."""
 
 _UNOWNED_METADATA = frozenset(
     {"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"}

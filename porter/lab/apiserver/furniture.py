@@ -1,4 +1,4 @@
-"""What a new cluster already holds: its Namespaces, the Service `kubernetes` and the Service range. Nothing of Porter."""
+"""What a new cluster already holds: Namespaces, the Service `kubernetes`, the Service range. Nothing of Porter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from porter.lab.apiserver.decoding import WriteOptions
 from porter.lab.apiserver.handling import Parts
-from porter.lab.apiserver.objects import Json
+from porter.lab.apiserver.objects import Json, name_of
 from porter.lab.apiserver.store import Key
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -46,7 +46,7 @@ def _ensure(parts: Parts, version: str, name: str, namespace: str, obj: Json, *,
     kind = parts.kinds.named(version, name)
     assert kind is not None, f"{name} is a built-in kind"
     obj = {"apiVersion": version, "kind": name} | obj
-    key = Key(namespace, obj["metadata"]["name"])
+    key = Key(namespace, name_of(obj))
     there = parts.store.get(kind.resource, key) is not None
     if there and replace:
         parts.writes.update(kind, key, obj, "", _BY)

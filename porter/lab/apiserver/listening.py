@@ -88,7 +88,7 @@ def _bound(where: Listen) -> socket.socket:
             opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         opened.bind((where.address, where.port))
         opened.listen(_BACKLOG)
-        opened.setblocking(False)  # noqa: FBT003  (the socket's own interface)
+        opened.setblocking(False)
     except OSError:
         opened.close()
         raise

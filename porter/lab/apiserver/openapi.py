@@ -1,4 +1,4 @@
-"""OpenAPI documents: enough for kubectl apply, explain and server-side validation. Made from the kinds when asked for."""
+"""OpenAPI documents: enough for kubectl apply, explain and validation. Made from the kinds when asked for."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def _kind_schema(kind: Kind) -> Json:
 def _own(kind: Kind) -> Json:
     gvk = [{"group": kind.group, "version": kind.version, "kind": kind.name}]
     if not kind.custom:
-        return definitions()[schema_of(kind.name, kind.version)] | {"x-kubernetes-group-version-kind": gvk}
+        known: Json = definitions()[schema_of(kind.name, kind.version)]
+        return known | {"x-kubernetes-group-version-kind": gvk}
     envelope = {
         "apiVersion": {"type": "string", "description": "The version of the API that the object is written for."},
         "kind": {"type": "string", "description": "The kind of the object."},

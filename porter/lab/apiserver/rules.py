@@ -5,6 +5,7 @@ A rule that does not mention oldSelf and whose value did not change is not asked
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -40,6 +41,15 @@ def broken(value: Any, schema: Json, old: Any = None, path: str = "") -> Iterato
         case list():
             for index, item in enumerate(value):
                 yield from broken(item, schema.get("items", {}), None, f"{path}[{index}]")
+        case _:
+            return
+
+
+def has_rules(schema: Any) -> bool:
+    """Whether there is any rule at or below a schema."""
+    if isinstance(schema, list):
+        return any(has_rules(one) for one in schema)
+    return isinstance(schema, dict) and (RULES in schema or any(has_rules(one) for one in schema.values()))
 
 
 def problem_with(rule: str) -> str:
@@ -69,10 +79,8 @@ def _check(rule: Json, value: Any, old: Any, path: str) -> FieldError | None:
         return None
     said = rule.get("message") or f"failed rule: {text}"
     if "messageExpression" in rule:
-        try:
+        with contextlib.suppress(celpy.CELEvalError):  # the API falls back to the message, too
             said = str(_compiled(rule["messageExpression"]).evaluate(names))
-        except celpy.CELEvalError:
-            pass  # the API falls back to the message, too
     match rule.get("reason", "FieldValueInvalid"):
         case "FieldValueRequired":
             message = f"Required value: {said}"
@@ -121,7 +129,7 @@ def _find(text: Any, pattern: Any) -> Any:
     return celtypes.StringType(found[0] if found else "")
 
 
-# The string and network functions that Kubernetes adds to CEL; those with more parts (ip(), quantity(), format) are not here.
+# The string and network functions that Kubernetes adds to CEL; ip(), cidr(), quantity() and format are not here.
 _FUNCTIONS: dict[str, Any] = {
     "isIP": _is_ip,
     "isCIDR": _is_cidr,

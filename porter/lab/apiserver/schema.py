@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -97,6 +97,8 @@ def validate(value: Any, schema: Json, path: str = "") -> Iterator[FieldError]:
             yield from _list(value, schema, path)
         case dict():
             yield from _object(value, schema, path)
+        case _:
+            return
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -178,7 +180,7 @@ def _string(value: str, schema: Json, path: str) -> Iterator[FieldError]:
         yield wrong(path, value, f"{path} in body must be of type {wanted}: {quoted(value)}", "FieldValueTypeInvalid")
 
 
-_FORMATS = {
+_FORMATS: dict[str, Callable[[str], object]] = {
     "ipv4": ipaddress.IPv4Address,
     "ipv6": ipaddress.IPv6Address,
     "cidr": lambda text: ipaddress.ip_network(text, strict=False),

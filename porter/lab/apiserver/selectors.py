@@ -26,6 +26,7 @@ class Requirement:
     values: frozenset[str] = frozenset()
 
     def holds(self, found: dict[str, str]) -> bool:
+        """Whether it is so."""
         match self.operator:
             case "in":
                 return found.get(self.key) in self.values
@@ -42,12 +43,11 @@ class _Tokens:
         self._all = _TOKEN.findall(text)
         self._next = 0
 
-    @property
     def ahead(self) -> str:
         return self._all[self._next] if self._next < len(self._all) else ""
 
     def take(self) -> str:
-        token = self.ahead
+        token = self.ahead()
         self._next += 1
         return token
 
@@ -62,7 +62,7 @@ class _Tokens:
 def parse_labels(text: str) -> tuple[Requirement, ...]:
     """The requirements of a label selector as kubectl and the API write it; an empty one has none."""
     tokens = _Tokens(text)
-    return tuple(_requirements(tokens)) if tokens.ahead else ()
+    return tuple(_requirements(tokens)) if tokens.ahead() else ()
 
 
 def _requirements(tokens: _Tokens) -> Iterator[Requirement]:
@@ -79,16 +79,16 @@ def _requirements(tokens: _Tokens) -> Iterator[Requirement]:
 
 
 def _requirement(tokens: _Tokens) -> Requirement:
-    if tokens.ahead == "!":
+    if tokens.ahead() == "!":
         tokens.take()
         return Requirement(key=tokens.identifier(), operator="!")
     key = tokens.identifier("!, identifier, or 'end of string'")
-    match tokens.ahead:
+    match tokens.ahead():
         case "" | ",":
             return Requirement(key=key, operator="exists")
         case "=" | "==" | "!=":
             negated = tokens.take() == "!="
-            value = "" if tokens.ahead in ("", ",") else tokens.identifier()
+            value = "" if tokens.ahead() in ("", ",") else tokens.identifier()
             return Requirement(key=key, operator="notin" if negated else "in", values=frozenset({value}))
         case "in":
             tokens.take()
@@ -106,8 +106,8 @@ def _values(tokens: _Tokens) -> frozenset[str]:
         message = f"unable to parse requirement: found '{opened}', expected: '('"
         raise bad_request(message)
     values = set()
-    while tokens.ahead not in (")", ""):
-        if tokens.ahead == ",":
+    while tokens.ahead() not in (")", ""):
+        if tokens.ahead() == ",":
             tokens.take()
             continue
         values.add(tokens.identifier())
@@ -128,6 +128,7 @@ class FieldRequirement:
     equal: bool
 
     def holds(self, obj: Json) -> bool:
+        """Whether it is so."""
         return (_field(obj, self.path) == self.value) is self.equal
 
 

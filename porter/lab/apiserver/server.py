@@ -146,7 +146,7 @@ class ApiServer:
         self._store.forget_history()
 
     def kubeconfig(self, path: Path | None = None, *, listener: int = 0) -> str:
-        """The kubeconfig of the administrator for one listener; also written to a path, whole and for the owner only."""
+        """The administrator's kubeconfig for one listener; also written to a path, whole and for the owner only."""
         text = kubeconfig(url=self.urls[listener], token=self.token, name=self.name, authority=self._authority)
         if path is not None:
             write_private(path, text)
@@ -202,5 +202,5 @@ def _opened(one: socket.socket | tuple[str, int] | Listen) -> tuple[Listen, sock
         sock, netns = open_socket(listen), listen.netns
     address, port = sock.getsockname()[:2]
     with contextlib.suppress(OSError):
-        sock.setblocking(False)  # noqa: FBT003  (the socket's own interface)
+        sock.setblocking(False)
     return Listen(address, port, netns), sock

@@ -1,4 +1,4 @@
-"""Services: defaults, what a change of type clears, validation, cluster IPs and node ports. No traffic is handled here."""
+"""Services: defaults, what a change of type clears, validation, cluster IPs, node ports. No traffic is handled here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def _has_address(spec: Json) -> bool:
 
 def _wants_node_ports(spec: Json) -> bool:
     kind = spec.get("type")
-    return kind == "NodePort" or (kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True))
+    return bool(kind == "NodePort") or (
+        kind == "LoadBalancer" and bool(spec.get("allocateLoadBalancerNodePorts", True))
+    )
 
 
 def _wants_health_port(spec: Json) -> bool:
@@ -38,14 +40,14 @@ def _wants_health_port(spec: Json) -> bool:
 
 
 class ServiceBehaviour(Behaviour):
-    """Gives out addresses of the Service ranges and node ports, each once; follows the store to know which are taken."""
+    """Gives out cluster IPs and node ports, each once; follows the store to know which are taken."""
 
     def __init__(self, ranges: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> None:
         self._ranges = ranges
         self._addresses: dict[str, int] = {}
         self._ports: dict[int, int] = {}
         self._next_port = 0
-        self._next_address = {network: 10 for network in ranges}
+        self._next_address = dict.fromkeys(ranges, 10)
 
     def follow(self, resource: Resource, change: Change) -> None:
         """Count what a stored Service holds, and stop counting what it held before."""
@@ -60,9 +62,11 @@ class ServiceBehaviour(Behaviour):
                 self._ports[number] = self._ports.get(number, 0) + step
 
     def fresh(self, obj: Json) -> None:
+        """Set what the creation sets."""
         obj["status"] = {"loadBalancer": {}}
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         spec = section(obj, "spec")
         spec.setdefault("type", "ClusterIP")
         if old is not None:
@@ -88,6 +92,7 @@ class ServiceBehaviour(Behaviour):
                 entry.setdefault("ipMode", "VIP")
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        """What is wrong with it."""
         spec = _spec(obj)
         if spec.get("type") not in _TYPES:
             yield unsupported("spec.type", spec.get("type"), _TYPES)
@@ -105,6 +110,7 @@ class ServiceBehaviour(Behaviour):
                 yield wrong(where, entry["ip"], "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
 
     def allocate(self, obj: Json, old: Json | None) -> None:
+        """Take what is given out once only."""
         spec = _spec(obj)
         if _has_address(spec):
             self._give_addresses(obj, spec, _spec(old))
@@ -184,7 +190,9 @@ class ServiceBehaviour(Behaviour):
         raise invalid("", "Service", "", [wrong("spec.ports", [], "failed to allocate a nodePort: range is full")])
 
 
-def _clear_what_the_type_gave(spec: Json, old: Json) -> None:
+def _clear_what_the_type_gave(  # noqa: C901  (one list of what goes)
+    spec: Json, old: Json
+) -> None:
     """What came with the old type and is not asked for anew goes with it."""
     kind, was = spec["type"], old.get("type")
     if kind == was:

@@ -20,10 +20,12 @@ class NamespaceBehaviour(Behaviour):
     """A Namespace carries its own name as a label and is held until it is empty."""
 
     def fresh(self, obj: Json) -> None:
+        """Set what the creation sets."""
         section(obj, "spec")["finalizers"] = ["kubernetes"]
         obj["status"] = {"phase": "Active"}
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         del old
         section(section(obj, "metadata"), "labels")["kubernetes.io/metadata.name"] = name_of(obj)
 
@@ -32,11 +34,13 @@ class NodeBehaviour(Behaviour):
     """A new Node is tainted until it is ready; its status shows what is not known as empty."""
 
     def fresh(self, obj: Json) -> None:
+        """Set what the creation sets."""
         taints = section(obj, "spec").setdefault("taints", [])
         if NOT_READY not in taints:
             taints.append(dict(NOT_READY))
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         del old
         section(obj, "spec")
         status = section(obj, "status")
@@ -51,6 +55,7 @@ class SecretBehaviour(Behaviour):
     """What is written in plain words is kept encoded."""
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         del old
         obj.setdefault("type", "Opaque")
         plain = obj.pop("stringData", None)
@@ -63,6 +68,7 @@ class EventBehaviour(Behaviour):
     """Times that were not told are shown as null, as the API's types do."""
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         del old
         section(obj, "source")
         for key in ("firstTimestamp", "lastTimestamp", "eventTime"):
@@ -71,6 +77,7 @@ class EventBehaviour(Behaviour):
             obj.setdefault(key, "")
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        """What is wrong with it."""
         del old
         named = at(obj, "involvedObject.namespace", "")
         where = at(obj, "metadata.namespace", "")
@@ -82,6 +89,7 @@ class EndpointSliceBehaviour(Behaviour):
     """Endpoints of one address family, with named ports."""
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         del old
         obj.setdefault("endpoints", [])
         for port in obj.get("ports", []):
@@ -89,6 +97,7 @@ class EndpointSliceBehaviour(Behaviour):
             port.setdefault("protocol", "TCP")
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        """What is wrong with it."""
         kind = obj.get("addressType")
         if not kind:
             yield required("addressType")
@@ -105,6 +114,7 @@ class LeaseBehaviour(Behaviour):
     """A Lease lasts for some time."""
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        """What is wrong with it."""
         del old
         lasts = at(obj, "spec.leaseDurationSeconds")
         if lasts is not None and lasts <= 0:
@@ -115,6 +125,7 @@ class BindingBehaviour(Behaviour):
     """A role binding names one role, for ever."""
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         del old
         section(obj, "roleRef").setdefault("apiGroup", "rbac.authorization.k8s.io")
         for subject in obj.get("subjects", []):
@@ -123,5 +134,6 @@ class BindingBehaviour(Behaviour):
                 subject.setdefault("apiGroup", "rbac.authorization.k8s.io")
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        """What is wrong with it."""
         if old is not None and obj["roleRef"] != old["roleRef"]:
             yield wrong("roleRef", obj["roleRef"], "cannot change roleRef")

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from porter.lab.apiserver.asking import PARTIAL, PLAIN, TABLE, ListOptions, revision
 from porter.lab.apiserver.errors import Refusal, expired
@@ -31,7 +31,9 @@ class Sink(Protocol):
 class Watch:
     """One client's watch of one kind."""
 
-    def __init__(self, store: Store, kind: Kind, namespace: str, options: ListOptions, form: str, now: Clock) -> None:
+    def __init__(
+        self, store: Store, kind: Kind, *, namespace: str, options: ListOptions, form: str, now: Clock
+    ) -> None:
         self._store, self._kind, self._namespace = store, kind, namespace
         self._options, self._form, self._now = options, form, now
         self._asked = revision(options.revision)  # refused here, before the stream has begun
@@ -52,7 +54,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         end = loop.time() + (self._options.timeout or LONGEST * (1 + random.random())).total_seconds()
         bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
-        stopped = asyncio.ensure_future(stopping.wait())
+        stopped: asyncio.Future[Any] = asyncio.ensure_future(stopping.wait())
         try:
             while (left := end - loop.time()) > 0 and not stopping.is_set():
                 changes = feed.read(cursor)
@@ -69,7 +71,8 @@ class Watch:
                     await sink.write(self._bookmark({}))
                     bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
                 wait = min(left, max(0.0, bookmark - loop.time()))
-                await asyncio.wait({feed.news(), stopped}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                news: set[asyncio.Future[Any]] = {feed.news(), stopped}
+                await asyncio.wait(news, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
 

@@ -58,13 +58,16 @@ class PodBehaviour(Behaviour):
     """A Pod is pending until somebody reports otherwise: nothing schedules or runs it here."""
 
     def fresh(self, obj: Json) -> None:
+        """Set what the creation sets."""
         obj["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         del old
         _default_pod(section(obj, "spec"))
 
     def validate(self, obj: Json, old: Json | None) -> Iterable[FieldError]:
+        """What is wrong with it."""
         del old
         return _container_errors(obj["spec"], "spec")
 
@@ -76,6 +79,7 @@ class TemplateBehaviour(Behaviour):
         self._name = name
 
     def fresh(self, obj: Json) -> None:
+        """Set what the creation sets."""
         statuses: dict[str, Json] = {
             "DaemonSet": {
                 "currentNumberScheduled": 0,
@@ -88,6 +92,7 @@ class TemplateBehaviour(Behaviour):
         obj["status"] = statuses.get(self._name, {})
 
     def default(self, obj: Json, old: Json | None) -> None:
+        """Fill in what was left out."""
         spec = section(obj, "spec")
         _default_pod(section(section(spec, "template"), "spec"))
         if self._name != "DaemonSet":
@@ -106,6 +111,7 @@ class TemplateBehaviour(Behaviour):
                 )
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
+        """What is wrong with it."""
         spec = obj["spec"]
         selector = spec.get("selector")
         if not selector:

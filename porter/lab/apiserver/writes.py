@@ -19,7 +19,7 @@ from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import definitions
 from porter.lab.apiserver.naming import born, finalizer_errors, inherited, label_errors, name_errors
 from porter.lab.apiserver.objects import Clock, Json, at, copied, encode, metadata, name_of, timestamp
-from porter.lab.apiserver.rules import broken
+from porter.lab.apiserver.rules import broken, has_rules
 from porter.lab.apiserver.schema import default, validate
 from porter.lab.apiserver.store import Key, Resource, Store
 
@@ -74,7 +74,7 @@ class Writes:
         if not metadata(obj).get("resourceVersion") and not kind.unconditional:
             missing = wrong("metadata.resourceVersion", 0, "must be specified for an update")
             raise invalid(kind.group, kind.plural, key.name, [missing])
-        return self._rewritten(kind, key, obj, old, subresource, options)
+        return self._rewritten(kind, key, obj, old=old, subresource=subresource, options=options)
 
     def patch(
         self, kind: Kind, key: Key, change: Callable[[Json], Any], subresource: str, options: WriteOptions
@@ -90,7 +90,7 @@ class Writes:
             refused = wrong("patch", encode(obj).decode(), str(why))
             raise invalid("", "", "", [refused]) from why
         _same_place(obj, key.namespace, key.name)
-        return self._rewritten(kind, key, obj, old, subresource, options)
+        return self._rewritten(kind, key, obj, old=old, subresource=subresource, options=options)
 
     def apply(self, kind: Kind, key: Key, config: Json, subresource: str, options: WriteOptions) -> tuple[Json, bool]:
         """Server-side apply; the object, and whether it is new."""
@@ -120,7 +120,13 @@ class Writes:
         if old is None:
             return self._born(kind, key.namespace, merged, options, None), True
         return self._rewritten(
-            kind, key, merged, old, subresource, options, owned=metadata(merged)["managedFields"]
+            kind,
+            key,
+            merged,
+            old=old,
+            subresource=subresource,
+            options=options,
+            owned=metadata(merged)["managedFields"],
         ), False
 
     def delete(self, kind: Kind, key: Key, options: WriteOptions, preconditions: Json) -> tuple[Json, bool]:
@@ -173,6 +179,7 @@ class Writes:
         kind: Kind,
         key: Key,
         obj: Json,
+        *,
         old: Json,
         subresource: str,
         options: WriteOptions,
@@ -237,6 +244,8 @@ def _schema_errors(kind: Kind, obj: Json, old: Json | None) -> list[FieldError]:
     found = list(validate({k: v for k, v in obj.items() if k != "metadata"}, kind.schema))
     if not found:
         return list(broken(obj, kind.schema, old))
+    if not has_rules(kind.schema):
+        return found
     return [
         *found,
         FieldError(field="<nil>", reason="FieldValueInvalid", message=f"Invalid value: null: {errors.NOT_CHECKED}"),
@@ -246,12 +255,12 @@ def _schema_errors(kind: Kind, obj: Json, old: Json | None) -> list[FieldError]:
 def _only_the_part(kind: Kind, obj: Json, old: Json, subresource: str) -> Json:
     """What a request may change: all but the status, or the status alone."""
     if subresource == "status" and kind.custom:
-        part = {key: value for key, value in old.items() if key != "status"}
+        whole: Json = copied({key: value for key, value in old.items() if key != "status"})
         if "status" in obj:
-            part["status"] = obj["status"]
-        return copied(part)  # type: ignore[no-any-return]
+            whole["status"] = obj["status"]
+        return whole
     if subresource == "status":
-        kept = {key: value for key, value in old.items() if key not in ("metadata", "status")}
+        kept: Json = {key: value for key, value in old.items() if key not in ("metadata", "status")}
         return {key: value for key, value in obj.items() if key in ("metadata", "status")} | copied(kept)
     if not kind.status:
         return obj

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import pytest
 
 from porter.lab.apiserver import ApiServer
-
 from tests.lab.apiserver.client import Client
 
 T = TypeVar("T")

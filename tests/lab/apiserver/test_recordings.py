@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from porter.lab.apiserver import ApiServer
-
 from tests.lab.apiserver.client import Client
 from tests.lab.apiserver.conftest import Loop, Running
 
