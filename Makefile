@@ -1,8 +1,59 @@
-.PHONY: demo test lint types contracts
+# Two commands do everything: `make demo` and `make test`. Both set up .venv first and install nothing outside the clone.
+.DEFAULT_GOAL := help
+.PHONY: help demo test venv lint types contracts unit examples format manifests clean
+
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EXAMPLES := $(patsubst %/pyproject.toml,%,$(wildcard plugins-examples/*/pyproject.toml))
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+help:  ## show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: venv  ## walk the user guide in a cluster in a box, with proofs (needs root)
+	@if [ "$$(id -u)" = 0 ]; then exec $(BIN)/porter lab tutorial; \
+	elif command -v sudo >/dev/null; then echo "The lab makes network namespaces, so this asks for root:"; exec sudo $(BIN)/porter lab tutorial; \
+	else echo "make demo makes network namespaces, which needs root: run it as root, or install sudo." >&2; exit 1; fi
+
+test: lint types contracts examples unit  ## lint, types, layer contracts, and all tests
+
+venv: $(VENV)/.installed  ## make .venv with Porter and all that it needs
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,postgresql,test]'
-	touch $@
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing (Debian: apt-get install python3 python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Porter needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Choose another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e '.[lab,postgresql,test]'
+	@touch $@
+
+lint: venv  ## style, and whether the code is formatted
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: venv  ## static types
+	$(BIN)/mypy
+
+contracts: venv  ## which part may import which
+	$(BIN)/lint-imports --no-cache
+
+examples: venv  ## install the example plugins, each beside Porter, and run their own tests
+	@for example in $(EXAMPLES); do \
+	  place="$(CURDIR)/$(VENV)/$$example"; rm -rf "$$place"; echo "$$example"; \
+	  $(PIP) install --no-deps --target "$$place" "./$$example" && \
+	  (cd "$$example" && PYTHONPATH="$$place" "$(CURDIR)/$(BIN)/pytest" -q) || exit 1; \
+	done
+
+unit: venv  ## all tests of Porter itself
+	$(BIN)/pytest
+
+format: venv  ## format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+manifests: venv  ## write deploy/porter.yaml anew
+	$(BIN)/porter manifests > deploy/porter.yaml
+
+clean:  ## take away .venv and what the tools left
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
