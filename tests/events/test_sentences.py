@@ -1,0 +1,73 @@
+"""Every entry has a sentence, and can be found by the Service and the node that it is about."""
+
+import pytest
+
+from porter.events.entries import Entry
+from porter.events.sentences import sentence
+from porter.events.subjects import concerns_node, concerns_service
+from tests.events.golden import FULL
+
+SENTENCES = {
+    "agent.started": "the agent of node1 started: Porter 1.0.0, schema 1, layer2 1.0.0, bgp 1.0.0",
+    "objects.relisted": (
+        "all 6 services were listed; new or changed: default/web, pool-a, node1 and 3 more; gone: default/old"
+    ),
+    "service.gone": "Service default/web is gone",
+    "eip.observed": (
+        "Eip pool-a is 192.168.0.91-192.168.0.100 (layer2 on eth0), disabled, another program's, being deleted"
+    ),
+    "node.observed": "Node node1 is not Ready, without network, excluded by label, being deleted, at 192.168.0.2",
+    "endpoints.observed": "Service default/web has ready endpoints on node1, node2",
+    "agent.silent": "the agent of node1 is silent: its Lease was not renewed for 12.5 s",
+    "leader.observed": "node1 leads",
+    "assignment.decided": "Service default/web has 192.168.0.91 of Eip pool-a on node2: taken over from node1 (entry 7)",
+    "pool.decided": "Eip pool-a is not ready: it overlaps with the older Eip pool-b (entry 9)",
+    "address.announced": "this node announces 192.168.0.91 on eth0 with 52:54:00:00:00:02 (layer2)",
+    "service.published": "Service default/web was given 192.168.0.91 of Eip pool-a on node2 in the API",
+    "publish.failed": "Service default/web could not be written, and will be tried again: 409 Conflict",
+}
+ABOUT_THE_SERVICE = {
+    "objects.relisted",
+    "service.observed",
+    "service.gone",
+    "endpoints.observed",
+    "assignment.decided",
+    "assignment.ended",
+    "address.announced",
+    "service.published",
+}
+NOT_ABOUT_NODE1 = {
+    "service.gone",
+    "eip.observed",
+    "eip.gone",
+    "endpoints.gone",
+    "namespace.observed",
+    "namespace.gone",
+    "cluster.observed",
+    "assignment.ended",
+    "pool.decided",
+    "address.announced",
+    "address.withdrawn",
+    "address.failed",
+    "plugin.failed",
+    "service.published",
+    "eip.published",
+    "publish.failed",
+}
+
+
+@pytest.mark.parametrize(("kind", "entry"), [(kind, entry) for (kind, _), entry in FULL.items()])
+def test_an_entry_has_one_sentence(kind: str, entry: Entry) -> None:
+    said = sentence(entry)
+
+    assert said == SENTENCES.get(kind, said)
+    assert "\n" not in said
+    assert not said.endswith((".", " ", ":"))
+
+
+@pytest.mark.parametrize(("kind", "entry"), [(kind, entry) for (kind, _), entry in FULL.items()])
+def test_an_entry_is_found_by_its_service_and_its_nodes(kind: str, entry: Entry) -> None:
+    assert concerns_service(entry, "default/web") == (kind in ABOUT_THE_SERVICE)
+    assert concerns_node(entry, "node1") == (kind not in NOT_ABOUT_NODE1)
+    assert not concerns_service(entry, "default/other")
+    assert not concerns_node(entry, "node9")
