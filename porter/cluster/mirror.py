@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 V = TypeVar("V")
 W = TypeVar("W")
+K = TypeVar("K", bound=str)
 
 _REMEMBERED = 8192  # versions that the watch has passed; more than can arrive while one write is under way
 
@@ -52,8 +53,8 @@ class Differences(Generic[V]):
 class Mirror(Generic[V, W]):
     """The known objects of one kind: their values for the fold and their views for the publisher."""
 
-    def __init__(self, known: Mapping[str, V]) -> None:
-        self.known: dict[str, V] = dict(known)
+    def __init__(self, known: Mapping[K, V]) -> None:
+        self.known: dict[str, V] = {str(key): value for key, value in known.items()}
         self.views: dict[str, W] = {}
         self._versions: dict[str, str] = {}
         self._replaced: dict[str, str] = {}

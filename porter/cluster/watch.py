@@ -16,9 +16,18 @@ import msgspec
 from porter.cluster import wire
 from porter.cluster.backoff import Backoff, between
 from porter.cluster.connection import Connection
-from porter.cluster.errors import ClusterError, GoneError, NotFoundError, ServerError, ThrottledError, error_of
+from porter.cluster.errors import (
+    ClusterError,
+    GoneError,
+    NotFoundError,
+    ServerError,
+    ThrottledError,
+    UnreachableError,
+    error_of,
+)
 from porter.cluster.mirror import Change, Mirror, Seen
 from porter.cluster.resources import Kind
+from porter.cluster.timings import WatchTimings
 from porter.events.entries import Observed, Resource
 
 V = TypeVar("V")
@@ -27,20 +36,6 @@ W = TypeVar("W")
 _LOG = logging.getLogger("porter.cluster")
 _PAGE = msgspec.json.Decoder(wire.Page)
 _LINE = msgspec.json.Decoder(wire.WatchLine)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchTimings:
-    """How patient a watch is. All in seconds, but for the page."""
-
-    server: tuple[float, float] = (240.0, 300.0)
-    """How long the server is asked to keep a watch open; taken at random between the two."""
-    silence: float = 90.0
-    """No line for so long: the connection is dead. Real servers send a bookmark about every minute."""
-    first_wait: float = 0.5
-    longest_wait: float = 20.0
-    page: int = 500
-    """Objects in one page of a list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +84,7 @@ class Watch(Generic[V, W]):
         self._last_line: float | None = None
         self._error: str | None = None
         self._lists = 0
+        self._limit: asyncio.Timeout | None = None
 
     @property
     def health(self) -> WatchHealth:
@@ -125,6 +121,12 @@ class Watch(Generic[V, W]):
         except msgspec.DecodeError:
             return  # the watch brings it
         self._tell(seen.key, self.mirror.own(seen))
+
+    def doubt(self, silent_for: float) -> None:
+        """Open the watch anew if nothing was heard for so many seconds: another one found the connection dead."""
+        quiet = self._last_line is not None and self._clock() - self._last_line > silent_for
+        if self._limit is not None and quiet:
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     # -- the two halves of the loop
 
@@ -168,14 +170,19 @@ class Watch(Generic[V, W]):
         started = self._clock()
         heard = 0
         lines = self._connection.stream_lines(self.kind.path, query, self._timings.silence)
-        async with aclosing(lines):
-            async for line in lines:
-                self._heard()
-                self._well()
-                if line:
-                    heard += 1
-                    self._line(line)
-                    self._backoff.reset()
+        try:
+            async with aclosing(lines), asyncio.timeout(None) as self._limit:
+                async for line in lines:
+                    self._heard()
+                    self._well()
+                    if line:
+                        heard += 1
+                        self._line(line)
+                        self._backoff.reset()
+        except TimeoutError:
+            raise UnreachableError("the watch was given up, because another one found the connection dead") from None
+        finally:
+            self._limit = None
         if not heard and self._clock() - started < self._timings.first_wait:  # a server that hangs up at once
             await asyncio.sleep(self._backoff.next())
 

@@ -9,7 +9,8 @@ from aiohttp import web
 from porter.cluster import resources
 from porter.cluster.connection import Connection
 from porter.cluster.mirror import Mirror
-from porter.cluster.watch import Watch, WatchTimings
+from porter.cluster.timings import WatchTimings
+from porter.cluster.watch import Watch
 from porter.events.entries import NodeGone, NodeObserved, Observed, Relisted
 from porter.model.names import NodeName
 from porter.model.objects import Node

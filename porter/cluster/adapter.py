@@ -1,0 +1,290 @@
+"""The one door between an agent and its cluster: what is seen comes out as entries, what is wanted goes in.
+
+It owns the watches, the Leases and the publisher, and runs them in one event loop. It never decides anything.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, TypeVar
+
+from porter.cluster import resources
+from porter.cluster.connection import Connection
+from porter.cluster.eip_publication import EipPublication
+from porter.cluster.facts import Facts
+from porter.cluster.known import Known
+from porter.cluster.leadership import LEASE, Leadership
+from porter.cluster.membership import Membership
+from porter.cluster.mirror import Mirror
+from porter.cluster.node_lease import NodeLease, Wall, utc_now
+from porter.cluster.publish import Outcome, Publisher
+from porter.cluster.resources import Kind
+from porter.cluster.timings import AdapterTimings
+from porter.cluster.views import EipView, LeaseView, ServiceView
+from porter.cluster.watch import Watch, WatchHealth
+from porter.events.entries import LeaderObserved, Observed
+from porter.model.assignment import Assignment
+from porter.model.names import NodeName, ServiceKey
+from porter.model.objects import Agent, Nic, Service
+
+V = TypeVar("V")
+W = TypeVar("W")
+K = TypeVar("K", bound=str)
+
+_STOPPING = 3.0  # seconds that releasing the Leases may take
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterHealth:
+    """How the adapter fares. A healthy one is connected and synced everywhere and has no errors."""
+
+    watches: tuple[WatchHealth, ...]
+    leader: bool
+    frozen: bool
+    """Nobody's silence is judged, because this node cannot be sure that it hears."""
+    errors: tuple[str, ...]
+    """A sentence for everything that is not well now."""
+
+    @property
+    def synced(self) -> bool:
+        """Every kind was listed once."""
+        return all(one.synced for one in self.watches)
+
+    @property
+    def connected(self) -> bool:
+        """Every kind is being watched."""
+        return all(one.connected for one in self.watches)
+
+
+class ClusterAdapter:
+    """All between one agent and the API server. `emit` and `report` are called in the loop and must not block."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str,
+        node: NodeName,
+        *,
+        known: Known,
+        emit: Callable[[Observed], None],
+        report: Callable[[Outcome], None],
+        clock: Callable[[], float] = monotonic,
+        wall: Wall = utc_now,
+        timings: AdapterTimings | None = None,
+        dry_run: bool = False,
+        on_leadership: Callable[[bool], None] | None = None,
+    ) -> None:
+        """`dry_run`: watch only; no Lease is held and nothing is written."""
+        self.node = node
+        self._connection = connection
+        self._emit = emit
+        self._clock = clock
+        self._timings = timings or AdapterTimings()
+        self._dry_run = dry_run
+        self._on_leadership = on_leadership or (lambda _leads: None)
+        self._holder: NodeName | None = known.leader
+        self._tasks: list[asyncio.Task[None]] = []
+        self._facts_due = asyncio.Event()
+        self._facts = Facts(connection, known=known.cluster, emit=emit)
+        duration = self._timings.lease
+        self.membership = Membership(
+            clock=clock,
+            emit=emit,
+            silent=known.silent,
+            patience=duration * 2 / 3,
+            slack=min(1.0, duration / 5),
+        )
+        self._node_lease = NodeLease(connection, namespace=namespace, node=node, duration=duration, wall=wall)
+        self._leadership = Leadership(
+            connection,
+            namespace=namespace,
+            node=node,
+            duration=duration,
+            clock=clock,
+            on_change=self._leads,
+            on_holder=self._held_by,
+            wall=wall,
+        )
+        self._services = self._watch(resources.services(), known.services, on_view=self._service_seen)
+        self._eips = self._watch(resources.eips(), known.eips, on_view=self._eip_seen)
+        self._leases = self._watch(resources.leases(namespace), known.agents, on_view=self._lease_seen)
+        self._watches: tuple[Watch[Any, Any], ...] = (
+            self._eips,
+            self._watch(resources.namespaces(), known.namespaces),
+            self._watch(resources.nodes(), known.nodes),
+            self._leases,
+            self._watch(resources.endpointslices(), known.endpoints, on_list=self._facts_due.set),
+            self._services,
+        )
+        self._publisher = Publisher(
+            connection,
+            node=node,
+            services=self._services,
+            eips=self._eips,
+            leads=lambda: self._leadership.is_leader,
+            report=report,
+            clock=clock,
+            wall=wall,
+            timings=self._timings.publish,
+        )
+
+    # -- life
+
+    async def start(self) -> None:
+        """Begin to watch, to hold the Leases and to publish; returns at once. The API server need not be there yet."""
+        jobs = [watch.run() for watch in self._watches]
+        jobs += [self._read_facts(), self._tick()]
+        if not self._dry_run:
+            jobs += [self._node_lease.run(), self._leadership.run(), self._publisher.run()]
+        self._tasks = [asyncio.create_task(job) for job in jobs]
+
+    async def run(self) -> None:
+        """Start, go on until cancelled, and stop in order. Ends by itself only by raising what is a bug of ours."""
+        await self.start()
+        try:
+            done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End everything and release the Leases: call it when all is withdrawn. Safe to call twice."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks and not self._dry_run:
+            release = asyncio.gather(self._leadership.release(), self._node_lease.release())
+            await asyncio.wait([release], timeout=_STOPPING)
+            release.cancel()
+
+    async def wait_synced(self) -> None:
+        """Wait until every kind was listed once."""
+        await asyncio.gather(*(watch.synced.wait() for watch in self._watches))
+
+    # -- in
+
+    def publish(self, key: ServiceKey, service: Service | None, assignments: Sequence[Assignment]) -> None:
+        """Want this Service shown so, one assignment per family; none: take off what Porter wrote.
+
+        Call it on every agent, whoever leads, whenever a decision for the Service changed and whenever the Service
+        itself did: whoever comes to lead writes what is missing, and nothing else.
+        """
+        self._publisher.want_service(key, service, assignments)
+
+    def publish_eip(self, publication: EipPublication) -> None:
+        """Want this Eip's status shown so. Call it on every agent, like `publish`."""
+        self._publisher.want_eip(publication)
+
+    def announced(self, key: ServiceKey, *, reason: str, message: str) -> None:
+        """Write on the Service that this node answers for it; whether this node leads or not."""
+        if not self._dry_run:
+            self._publisher.announced(key, reason=reason, message=message)
+
+    def report_nics(self, nics: Sequence[Nic], api_servers: Sequence[str] = ()) -> None:
+        """Tell on this node's Lease what its NICs are; written at once when it is something new."""
+        self._node_lease.report(Agent(node=self.node, nics=tuple(nics), api_servers=tuple(api_servers)))
+
+    # -- out
+
+    @property
+    def is_leader(self) -> bool:
+        """This agent may publish now."""
+        return self._leadership.is_leader
+
+    @property
+    def publishing(self) -> bool:
+        """Something wanted is not yet compared or written."""
+        return self._publisher.busy
+
+    @property
+    def health(self) -> AdapterHealth:
+        """How everything fares now."""
+        watches = tuple(watch.health for watch in self._watches)
+        errors = [f"{one.resource}: {one.error}" for one in watches if one.error is not None]
+        others = (self._node_lease.error, self._leadership.error, self._facts.error)
+        return AdapterHealth(
+            watches=watches,
+            leader=self.is_leader,
+            frozen=self.membership.frozen,
+            errors=(*errors, *(one for one in others if one is not None)),
+        )
+
+    # -- inside
+
+    def _watch(
+        self,
+        kind: Kind[V, W],
+        known: Mapping[K, V],
+        *,
+        on_view: Callable[[str, W | None], None] | None = None,
+        on_list: Callable[[], None] | None = None,
+    ) -> Watch[V, W]:
+        pace = self._timings.watch
+        if kind.resource == "leases" and not self._dry_run:  # one's own renewals come back: silence is a fault sooner
+            pace = replace(pace, silence=min(pace.silence, self._timings.lease))
+        return Watch(
+            kind,
+            connection=self._connection,
+            mirror=Mirror(known),
+            emit=self._emit,
+            clock=self._clock,
+            timings=pace,
+            on_view=on_view,
+            on_list=on_list,
+        )
+
+    def _service_seen(self, key: str, view: ServiceView | None) -> None:
+        self._publisher.service_seen(key, view)
+
+    def _eip_seen(self, name: str, view: EipView | None) -> None:
+        self._publisher.eip_seen(name, view)
+
+    def _lease_seen(self, key: str, view: LeaseView | None) -> None:
+        if key == f"/{LEASE}":
+            self._leadership.observe(view)
+            return
+        if key.startswith("/"):
+            return
+        node = NodeName(key)
+        if view is None:
+            self.membership.forget(node)
+        else:
+            self.membership.hear(node, view)
+        if node == self.node:
+            self._own_lease_seen(view)
+        elif self._dry_run:
+            self.membership.prove_fresh()
+
+    def _own_lease_seen(self, view: LeaseView | None) -> None:
+        if view is None or not view.holder:
+            self._node_lease.renew_soon()
+        else:
+            self.membership.prove_fresh()
+
+    def _held_by(self, holder: NodeName | None) -> None:
+        if holder != self._holder:
+            self._holder = holder
+            self._emit(LeaderObserved(holder=holder))
+
+    def _leads(self, leads: bool) -> None:  # noqa: FBT001 - a callback
+        self._publisher.lead(leads)
+        self._on_leadership(leads)
+
+    async def _read_facts(self) -> None:
+        while True:
+            await self._facts_due.wait()
+            self._facts_due.clear()
+            await self._facts.read()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self._timings.tick)
+            if not self._leases.health.connected:
+                self.membership.interrupt()
+                for watch in self._watches:
+                    watch.doubt(self._timings.lease)
+            self.membership.judge()
+            self._leadership.check()

@@ -1,0 +1,129 @@
+"""The Lease by which this node's agent shows that it lives, and tells of its NICs.
+
+Written every third of its duration, at once when the report changes, and released in order at the end. One request a
+renewal, whatever happens in the cluster. It judges nobody.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from porter.cluster.backoff import Backoff, between
+from porter.cluster.connection import MERGE_PATCH, Connection
+from porter.cluster.errors import ClusterError, NotFoundError
+from porter.cluster.projection import lease_name, report_text
+from porter.cluster.resources import leases_path
+from porter.model import keys
+from porter.model.names import NodeName
+from porter.model.objects import Agent
+
+Wall = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The wall clock, for the times that people read in the API."""
+    return datetime.now(UTC)
+
+
+def micro_time(moment: datetime) -> str:
+    """Write a moment as the API's MicroTime."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class NodeLease:
+    """Keeps the Lease of one node. `error` is the last trouble in one sentence, or None."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        namespace: str,
+        node: NodeName,
+        duration: float,
+        wall: Wall = utc_now,
+    ) -> None:
+        self.error: str | None = None
+        self.renewals = 0
+        self._connection = connection
+        self._namespace = namespace
+        self._path = leases_path(namespace)
+        self._name = lease_name(node)
+        self._agent = Agent(node=node)
+        self._duration = duration
+        self._wall = wall
+        self._due = asyncio.Event()
+
+    @property
+    def agent(self) -> Agent:
+        """What the Lease tells."""
+        return self._agent
+
+    def report(self, agent: Agent) -> None:
+        """Tell this from now on; written at once when it is something new."""
+        if agent != self._agent:
+            self._agent = agent
+            self._due.set()
+
+    def renew_soon(self) -> None:
+        """Write at once: somebody has deleted or changed the Lease."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Renew until cancelled."""
+        third = self._duration / 3
+        backoff = Backoff(first=min(0.2, third / 4), most=third / 2)
+        while True:
+            self._due.clear()
+            try:
+                await self._write(self._body(), timeout=third)
+            except ClusterError as error:
+                self.error = f"the Lease of this node cannot be renewed: {error}"
+                wait = backoff.next()
+            else:
+                self.error = None
+                self.renewals += 1
+                backoff.reset()
+                wait = between(0.9 * third, third)
+            try:
+                async with asyncio.timeout(wait):
+                    await self._due.wait()
+            except TimeoutError:
+                pass
+
+    async def release(self) -> None:
+        """Say that this agent stops; call it when everything is withdrawn and `run` was cancelled. Raises nothing."""
+        try:
+            await self._connection.request(
+                "PATCH",
+                f"{self._path}/{self._name}",
+                body={"spec": {"holderIdentity": "", "renewTime": micro_time(self._wall())}},
+                content_type=MERGE_PATCH,
+                timeout=2.0,
+            )
+        except ClusterError as error:
+            self.error = f"the Lease of this node was not released: {error}"
+
+    async def _write(self, body: dict[str, Any], timeout: float) -> None:  # noqa: ASYNC109 - the client's own limit
+        try:
+            await self._connection.request(
+                "PATCH",
+                f"{self._path}/{self._name}",
+                body=body,
+                content_type=MERGE_PATCH,
+                timeout=timeout,
+            )
+        except NotFoundError:
+            metadata = body["metadata"] | {"name": self._name, "namespace": self._namespace}
+            created = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", **body, "metadata": metadata}
+            await self._connection.request("POST", self._path, body=created, timeout=timeout)
+
+    def _body(self) -> dict[str, Any]:
+        return {
+            "metadata": {"annotations": {keys.AGENT_REPORT: report_text(self._agent)}},
+            "spec": {
+                "holderIdentity": self._agent.node,
+                "leaseDurationSeconds": max(1, round(self._duration)),
+                "renewTime": micro_time(self._wall()),
+            },
+        }

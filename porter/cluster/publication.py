@@ -1,0 +1,293 @@
+"""What the API must show of a Service, compared with what it shows: the smallest patches that mend the difference.
+
+Pure. A patch names only Porter's own fields; nothing differs, no patch. Publishing writes the metadata first and then
+the status, so that an address in the API always has its pool beside it; releasing goes the other way round.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from porter.cluster.connection import STRATEGIC_PATCH
+from porter.cluster.projection import FAMILIES, WRITTEN_ANNOTATIONS, WRITTEN_LABELS
+from porter.cluster.views import ConditionView, IngressView, ServiceView
+from porter.model import keys
+from porter.model.assignment import Assignment
+from porter.model.objects import Service
+from porter.model.reasons import Reason, Verdict
+
+_LONGEST_LABEL = 63
+_LONGEST_MESSAGE = 1000
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A Kubernetes Event to be: told once, after the patch that made it true."""
+
+    type: str
+    """Normal or Warning."""
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """One write. `body` has no resourceVersion; whoever sends it adds the one that was compared with."""
+
+    path: str
+    body: JsonObject
+    content_type: str = STRATEGIC_PATCH
+    notes: tuple[Note, ...] = field(default=())
+
+
+def camel_case(reason: Reason) -> str:
+    """Write a reason as conditions and Events have them: `first-free` is `FirstFree`."""
+    return "".join(part.capitalize() for part in reason.value.split("-"))
+
+
+def plan_service(
+    view: ServiceView,
+    service: Service | None,
+    assignments: Sequence[Assignment],
+    *,
+    now: str,
+) -> tuple[Patch, ...]:
+    """Return the patches, in order, after which the API shows these assignments; none of them: what Porter wrote goes.
+
+    `now` is the time that a condition that turns is given, as RFC 3339.
+    """
+    if service is None or not assignments:
+        return _release(view, deleting=service is None or service.deleting)
+    ordered = sorted(assignments, key=lambda one: _rank(service, one))
+    return tuple(
+        patch
+        for patch in (_metadata_patch(view, service, ordered), _status_patch(view, ordered, now))
+        if patch is not None
+    )
+
+
+def _rank(service: Service, assignment: Assignment) -> tuple[int, str]:
+    families = service.ip_families
+    place = families.index(assignment.family) if assignment.family in families else len(families)
+    return (place, assignment.family)
+
+
+# ---------------------------------------------------------------------------------------------- metadata
+
+
+def _metadata_patch(view: ServiceView, service: Service, assignments: Sequence[Assignment]) -> Patch | None:
+    first = next((one for one in assignments if one.address is not None), None)
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    if first is not None and first.eip is not None and len(first.eip) <= _LONGEST_LABEL:
+        labels[keys.written_eip(service.keys)] = first.eip
+    before = _written_node(view)
+    node = before
+    if first is None or len(first.nodes) > 1:
+        node = None
+    elif first.nodes:
+        node = first.nodes[0]
+    # Nobody may announce it just now: the last owner stays written, so that it has it again when it recovers.
+    if node is not None:
+        annotations[keys.layer2_node(service.keys)] = node
+    metadata = _metadata(view, labels, annotations)
+    if not metadata:
+        return None
+    notes: tuple[Note, ...] = ()
+    if first is not None and before is not None and node is not None and before != node:
+        why = first.placement.sentence if first.placement is not None else ""
+        notes = (Note(type="Normal", reason="OwnerChanged", message=_short(f"{node} announces it now: {why}")),)
+    return Patch(path=view.path, body={"metadata": metadata}, notes=notes)
+
+
+def _metadata(view: ServiceView, labels: dict[str, str], annotations: dict[str, str]) -> JsonObject:
+    metadata: JsonObject = {}
+    if changed := _difference(dict(view.labels), labels):
+        metadata["labels"] = changed
+    if changed := _difference(dict(view.annotations), annotations):
+        metadata["annotations"] = changed
+    if view.finalizers:
+        metadata["$deleteFromPrimitiveList/finalizers"] = list(view.finalizers)
+    return metadata
+
+
+def _difference(shown: dict[str, str], wanted: dict[str, str]) -> dict[str, str | None]:
+    """From one map to the other, as a patch: null takes a key away."""
+    return {key: wanted.get(key) for key in sorted(shown.keys() | wanted.keys()) if shown.get(key) != wanted.get(key)}
+
+
+def _written_node(view: ServiceView) -> str | None:
+    annotations = dict(view.annotations)
+    return next((text for one in FAMILIES if (text := annotations.get(keys.layer2_node(one)))), None)
+
+
+# ---------------------------------------------------------------------------------------------- status
+
+
+def _status_patch(view: ServiceView, assignments: Sequence[Assignment], now: str) -> Patch | None:
+    held = [one for one in assignments if one.address is not None]
+    status: JsonObject = {}
+    wanted = tuple(IngressView(ip=one.address, ip_mode="VIP") for one in held) or _not_ours(view)
+    if tuple(map(_comparable, view.ingress)) != tuple(map(_comparable, wanted)):
+        status["loadBalancer"] = {"ingress": [_ingress(one) for one in wanted] or None}
+    turned = [
+        _condition(found, view, now)
+        for found in (_assigned(view, assignments), _unannounced(view, assignments))
+        if found is not None
+    ]
+    if turned:
+        status["conditions"] = turned
+    if not status:
+        return None
+    return Patch(path=f"{view.path}/status", body={"status": status}, notes=_notes(view, assignments))
+
+
+def _assigned(view: ServiceView, assignments: Sequence[Assignment]) -> ConditionView | None:
+    """The condition Assigned, if it must be written."""
+    held = [one for one in assignments if one.address is not None]
+    waiting = [one for one in assignments if one.address is None]
+    parts = [_has(one) for one in held]
+    if held:
+        parts += [f"no {one.family} address: {one.reason.sentence}" for one in waiting]
+    else:
+        parts = list(dict.fromkeys(one.reason.sentence for one in waiting))
+    because = (held or waiting)[0].reason.reason
+    wanted = ConditionView(
+        type=keys.CONDITION_ASSIGNED,
+        status="True" if held else "False",
+        reason=camel_case(because),
+        message=_short("; ".join(parts)),
+    )
+    shown = view.condition(keys.CONDITION_ASSIGNED)
+    if shown is None or (shown.status, shown.message) != (wanted.status, wanted.message):
+        return wanted
+    # "Held" is what every reason becomes once the address is published: no news.
+    return wanted if shown.reason != wanted.reason and because is not Reason.HELD else None
+
+
+def _has(assignment: Assignment) -> str:
+    pool = f" of Eip {assignment.eip}" if assignment.eip is not None else ""
+    return f"{assignment.address}{pool}"
+
+
+def _unannounced(view: ServiceView, assignments: Sequence[Assignment]) -> ConditionView | None:
+    """The condition Announced, if nobody announces and it must say so; else it is the announcing agent's to write."""
+    held = [one for one in assignments if one.address is not None]
+    shown = view.condition(keys.CONDITION_ANNOUNCED)
+    verdict: Verdict
+    if not held:
+        if shown is None or shown.status != "True":
+            return None
+        verdict = assignments[0].reason
+    elif any(one.nodes for one in held):
+        return None
+    else:
+        verdict = held[0].placement or Verdict(reason=Reason.NO_ELIGIBLE_NODE)
+    wanted = ConditionView(
+        type=keys.CONDITION_ANNOUNCED,
+        status="False",
+        reason=camel_case(verdict.reason),
+        message=_short(verdict.sentence),
+    )
+    return None if shown is not None and _same(shown, wanted) else wanted
+
+
+def announced_patch(view: ServiceView, *, reason: str, message: str, now: str) -> Patch | None:
+    """What the announcing agent writes itself: the Service's address is being answered for."""
+    wanted = ConditionView(type=keys.CONDITION_ANNOUNCED, status="True", reason=reason, message=_short(message))
+    shown = view.condition(keys.CONDITION_ANNOUNCED)
+    if shown is not None and _same(shown, wanted):
+        return None
+    return Patch(path=f"{view.path}/status", body={"status": {"conditions": [_condition(wanted, view, now)]}})
+
+
+def _same(shown: ConditionView, wanted: ConditionView) -> bool:
+    return (shown.status, shown.reason, shown.message) == (wanted.status, wanted.reason, wanted.message)
+
+
+def _condition(wanted: ConditionView, view: ServiceView, now: str) -> JsonObject:
+    shown = view.condition(wanted.type)
+    since = shown.since if shown is not None and shown.status == wanted.status and shown.since else now
+    return {
+        "type": wanted.type,
+        "status": wanted.status,
+        "reason": wanted.reason,
+        "message": wanted.message,
+        "lastTransitionTime": since,
+    }
+
+
+def _notes(view: ServiceView, assignments: Sequence[Assignment]) -> tuple[Note, ...]:
+    before = set(view.ips)
+    new = [one for one in assignments if one.address is not None and one.address not in before]
+    if new:
+        words = "; ".join(f"{_has(one)}{_by(one)}" for one in new)
+        return (Note(type="Normal", reason="AddressAssigned", message=_short(words)),)
+    if any(one.address is not None for one in assignments):
+        return ()
+    sentence = assignments[0].reason.sentence
+    lost = [ip for ip in view.ips if ip in _ours(view)]
+    if lost:
+        return (Note(type="Warning", reason="AddressLost", message=_short(f"{', '.join(lost)}: {sentence}")),)
+    shown = view.condition(keys.CONDITION_ASSIGNED)
+    if shown is not None and shown.status == "False" and shown.message == _short(sentence):
+        return ()
+    return (Note(type="Warning", reason="Waiting", message=_short(sentence)),)
+
+
+def _by(assignment: Assignment) -> str:
+    if not assignment.nodes:
+        return ""
+    return f", announced by {assignment.nodes[0] if len(assignment.nodes) == 1 else f'{len(assignment.nodes)} nodes'}"
+
+
+# ---------------------------------------------------------------------------------------------- release
+
+
+def _release(view: ServiceView, *, deleting: bool) -> tuple[Patch, ...]:
+    """Take off what Porter wrote, and nothing that another program did."""
+    patches: list[Patch] = []
+    kept = _not_ours(view)
+    status: JsonObject = {}
+    lost = [ip for ip in view.ips if ip in _ours(view)]
+    if lost:
+        status["loadBalancer"] = {"ingress": [_ingress(one) for one in kept] or None}
+    if view.conditions:
+        status["conditions"] = [{"$patch": "delete", "type": one.type} for one in view.conditions]
+    if status:
+        message = f"{', '.join(lost)}: the Service is not Porter's any more"
+        notes = (Note(type="Warning", reason="AddressLost", message=message),) if lost and not deleting else ()
+        patches.append(Patch(path=f"{view.path}/status", body={"status": status}, notes=notes))
+    if metadata := _metadata(view, {}, {}):
+        patches.append(Patch(path=view.path, body={"metadata": metadata}))
+    return tuple(patches)
+
+
+def _ours(view: ServiceView) -> frozenset[str]:
+    """The addresses of the Service that Porter wrote: its condition names them, else its label vouches for all."""
+    shown = view.condition(keys.CONDITION_ASSIGNED)
+    if shown is not None:
+        words = frozenset(shown.message.replace(";", " ").split())
+        return words.intersection(view.ips) if shown.status == "True" else frozenset()
+    traces = {key for key, _ in (*view.labels, *view.annotations)}
+    return frozenset(view.ips) if traces & (WRITTEN_LABELS | WRITTEN_ANNOTATIONS) else frozenset()
+
+
+def _not_ours(view: ServiceView) -> tuple[IngressView, ...]:
+    ours = _ours(view)
+    return tuple(one for one in view.ingress if one.ip not in ours)
+
+
+def _comparable(one: IngressView) -> tuple[str | None, str | None, str | None]:
+    return (one.ip, one.hostname, one.ip_mode or ("VIP" if one.ip else None))  # VIP is the server's default
+
+
+def _ingress(one: IngressView) -> JsonObject:
+    shown = {"ip": one.ip, "hostname": one.hostname, "ipMode": one.ip_mode}
+    return {key: value for key, value in shown.items() if value is not None}
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"

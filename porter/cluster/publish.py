@@ -1,0 +1,392 @@
+"""What the leader writes: the state that is wanted is compared with the newest view, and only the difference is sent.
+
+Level-triggered: it keeps the newest wish for every object and compares again whenever the wish or the view changes.
+It decides nothing, writes nothing while this process does not lead, and nothing for a Service that has changed since
+the decision was made.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from porter.cluster.backoff import Backoff
+from porter.cluster.connection import Connection
+from porter.cluster.eip_publication import EipPublication, plan_eip
+from porter.cluster.errors import (
+    ClusterError,
+    ConflictError,
+    MendableError,
+    NotFoundError,
+    ThrottledError,
+)
+from porter.cluster.lanes import Lanes
+from porter.cluster.node_lease import Wall, utc_now
+from porter.cluster.notes import Notes
+from porter.cluster.publication import Patch, announced_patch, plan_service
+from porter.cluster.repeats import SENTENCE, Repeats
+from porter.cluster.timings import PublishTimings
+from porter.cluster.views import EipView, ServiceView
+from porter.cluster.watch import Watch
+from porter.events.entries import EipPublished, Published, PublishFailed
+from porter.model.assignment import Assignment
+from porter.model.names import NodeName, ServiceKey
+from porter.model.objects import Eip, Service
+
+Outcome: TypeAlias = Published | EipPublished | PublishFailed
+Job: TypeAlias = tuple[Literal["service", "eip", "announced"], str]
+
+_MOST_STEPS = 6  # patches and conflicts in one go; then the job waits like any other
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wish:
+    service: Service | None
+    assignments: tuple[Assignment, ...]
+
+
+class Publisher:
+    """Writes Services, Eips and Events. One event loop; every method but `run` returns at once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        node: NodeName,
+        services: Watch[Service, ServiceView],
+        eips: Watch[Eip, EipView],
+        leads: Callable[[], bool],
+        report: Callable[[Outcome], None],
+        clock: Callable[[], float],
+        wall: Wall = utc_now,
+        timings: PublishTimings | None = None,
+    ) -> None:
+        self._connection = connection
+        self._services = services
+        self._eips = eips
+        self._leads = leads
+        self._report = report
+        self._clock = clock
+        self._wall = wall
+        self._timings = timings or PublishTimings()
+        self._notes = Notes(connection, node=node)
+        self._wishes: dict[str, _Wish] = {}
+        self._pools: dict[str, EipPublication] = {}
+        self._announced: dict[str, tuple[str, str]] = {}
+        self._lanes: Lanes[Job] = Lanes(lane=self._lane, locks=self._locks)
+        self._later: dict[Job, asyncio.TimerHandle] = {}
+        self._waits: dict[Job, Backoff] = {}
+        self._failures: dict[Job, str] = {}
+        self._repeats = Repeats(
+            clock=clock,
+            first=self._timings.undone_wait,
+            longest=self._timings.undone_longest,
+        )
+        self._eip_at: dict[str, float] = {}
+        self.writes = 0
+        """How many patches were accepted."""
+
+    # -- wishes
+
+    def want_service(self, key: ServiceKey, service: Service | None, assignments: Sequence[Assignment]) -> None:
+        """Publish this from now on; no assignments: take off what Porter wrote. The newest wish for a key wins.
+
+        `service` is the value that the decision was made from: nothing is written while the API shows a Service that
+        asks for something else, until a wish for that one comes.
+        """
+        wish = _Wish(service=service, assignments=tuple(assignments))
+        if self._wishes.get(key) != wish:
+            self._wishes[key] = wish
+        self._put(("service", key))
+
+    def want_eip(self, publication: EipPublication) -> None:
+        """Publish this Eip's status from now on. The newest wish wins."""
+        self._pools[publication.name] = publication
+        self._put(("eip", publication.name))
+
+    def announced(self, key: ServiceKey, *, reason: str, message: str) -> None:
+        """Write the condition Announced, once: this node answers for the Service. Needs no leadership."""
+        self._announced[key] = (reason, message)
+        self._put(("announced", key))
+
+    def lead(self, leads: bool) -> None:  # noqa: FBT001 - it is the callback of a property
+        """Leadership was gained or lost: compare everything, or stop."""
+        if not leads:
+            self._lanes.clear(lambda job: job[0] != "announced")
+            return
+        for name in self._pools:
+            self._put(("eip", name))
+        for key in self._wishes:
+            self._put(("service", key))
+
+    def service_seen(self, key: str, view: ServiceView | None) -> None:
+        """The view of a Service changed: compare again."""
+        if view is None:
+            self._wishes.pop(key, None)
+            self._forget(("service", key))
+        elif key in self._wishes:
+            self._put(("service", key))
+
+    def eip_seen(self, name: str, view: EipView | None) -> None:
+        """The view of an Eip changed: compare again."""
+        if view is None:
+            self._pools.pop(name, None)
+            self._forget(("eip", name))
+        elif name in self._pools:
+            self._put(("eip", name))
+
+    @property
+    def busy(self) -> bool:
+        """Something waits to be compared or written."""
+        return bool(len(self._lanes) or self._later or self._notes.busy)
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._notes.run())
+                for _ in range(self._timings.at_once):
+                    tasks.create_task(self._work())
+        finally:
+            for timer in self._later.values():
+                timer.cancel()
+            self._later.clear()
+
+    # -- the queue
+
+    def _put(self, job: Job) -> None:
+        if job[0] != "announced" and not self._leads():
+            return
+        if (timer := self._later.pop(job, None)) is not None:
+            timer.cancel()
+        self._lanes.put(job)
+
+    def _put_later(self, job: Job, wait: float) -> None:
+        if (timer := self._later.pop(job, None)) is not None:
+            timer.cancel()
+        self._later[job] = asyncio.get_running_loop().call_later(wait, self._put, job)
+
+    def _lane(self, job: Job) -> str:
+        """A burst of new Services in one namespace holds up neither changes of others nor other namespaces."""
+        kind, key = job
+        if kind != "service":
+            return kind
+        view = self._services.mirror.views.get(key)
+        state = "known" if view is not None and view.ingress else "new"
+        return f"{state} {key.partition('/')[0]}"
+
+    def _locks(self, job: Job) -> list[str]:
+        """What a job touches: its object, and every address that is written to it or taken off."""
+        kind, key = job
+        if kind == "eip":
+            return [f"eip {key}"]
+        view = self._services.mirror.views.get(key)
+        wish = self._wishes.get(key)
+        written = [one.address for one in wish.assignments if one.address is not None] if wish is not None else []
+        return [f"service {key}", *written, *(view.ips if view is not None else ())]
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._lanes.take()
+            try:
+                await self._try(job)
+            finally:
+                self._lanes.done(job)
+            await asyncio.sleep(0)
+
+    async def _try(self, job: Job) -> None:
+        try:
+            match job[0]:
+                case "service":
+                    await self._publish_service(job, ServiceKey(job[1]))
+                case "eip":
+                    await self._publish_eip(job, job[1])
+                case "announced":
+                    await self._publish_announced(job, job[1])
+        except ClusterError as error:
+            self._failed(job, error)
+        else:
+            self._waits.pop(job, None)
+
+    def _failed(self, job: Job, error: ClusterError) -> None:
+        self._complain(job, str(error))
+        backoff = self._waits.setdefault(
+            job,
+            Backoff(first=self._timings.first_wait, most=self._timings.longest_wait),
+        )
+        wait = backoff.next()
+        if isinstance(error, ThrottledError):
+            wait = max(wait, error.retry_after)
+        elif isinstance(error, MendableError):
+            wait = max(wait, self._timings.longest_wait / 3)
+        self._put_later(job, wait)
+
+    # -- one object
+
+    async def _publish_service(self, job: Job, key: ServiceKey) -> None:
+        wrote = False
+        for _ in range(_MOST_STEPS):
+            view, wish = self._services.mirror.views.get(key), self._wishes.get(key)
+            if wish is None or not self._leads():
+                return
+            if view is None:
+                self._wishes.pop(key, None)
+                self._forget(job)
+                return
+            if not self._still_as_decided(key, wish):
+                return
+            patches = plan_service(view, wish.service, wish.assignments, now=self._now())
+            if not patches:
+                self._failures.pop(job, None)
+                if wrote:
+                    self._report(_published(key, wish))
+                return
+            if self._undone(job, patches[0]):
+                return
+            wrote = await self._send_service(job, view, patches[0]) or wrote
+        self._put_later(job, self._timings.first_wait)
+
+    def _still_as_decided(self, key: str, wish: _Wish) -> bool:
+        known = self._services.mirror.known.get(key)
+        if known is None or wish.service is None:
+            return True
+        return _asks(known) == _asks(wish.service)
+
+    async def _send_service(self, job: Job, view: ServiceView, patch: Patch) -> bool:
+        """Send one patch; return whether it was accepted. After a conflict the newest state has been taken in."""
+        body = patch.body | {"metadata": {**patch.body.get("metadata", {}), "resourceVersion": view.version}}
+        try:
+            answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
+        except ConflictError:
+            self._services.observe(await self._connection.request("GET", view.path))
+            return False
+        except NotFoundError:
+            return False  # it is gone: the watch will say so
+        self._accepted(job, patch)
+        self._services.observe(answer)
+        for note in patch.notes:
+            self._notes.tell(view, note, self._wall())
+        return True
+
+    async def _publish_eip(self, job: Job, name: str) -> None:
+        for _ in range(_MOST_STEPS):
+            view, wanted = self._eips.mirror.views.get(name), self._pools.get(name)
+            if wanted is None or not self._leads():
+                return
+            if view is None:
+                self._forget(job)
+                return
+            patch = plan_eip(view, wanted, now=self._now())
+            if patch is None:
+                self._failures.pop(job, None)
+                return
+            early = self._eip_at.get(name, -self._timings.eip_every) + self._timings.eip_every - self._clock()
+            if early > 0:
+                self._put_later(job, early)
+                return
+            if self._undone(job, patch):
+                return
+            body = patch.body | {"metadata": {"resourceVersion": view.version}}
+            self._eip_at[name] = self._clock()
+            try:
+                answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
+            except ConflictError:
+                self._eip_at.pop(name, None)
+                self._eips.observe(await self._connection.request("GET", view.path))
+                continue
+            except NotFoundError:
+                return
+            self._accepted(job, patch)
+            self._eips.observe(answer)
+            self._report(EipPublished(eip=wanted.name, usage=len(wanted.used), ready=wanted.pool.ready))
+        self._put_later(job, self._timings.first_wait)
+
+    async def _publish_announced(self, job: Job, key: str) -> None:
+        words = self._announced.get(key)
+        view = self._services.mirror.views.get(key)
+        if words is None or view is None:
+            self._announced.pop(key, None)
+            return
+        reason, message = words
+        patch = announced_patch(view, reason=reason, message=message, now=self._now())
+        if patch is not None:
+            body = patch.body | {"metadata": {"uid": view.uid}}
+            try:
+                answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
+            except (NotFoundError, ConflictError):
+                pass  # gone, or another one of that name
+            else:
+                self.writes += 1
+                self._services.observe(answer)
+        self._failures.pop(job, None)
+        if self._announced.get(key) == words:
+            del self._announced[key]
+
+    # -- small parts
+
+    def _accepted(self, job: Job, patch: Patch) -> None:
+        self.writes += 1
+        self._repeats.accepted(job, patch)
+
+    def _undone(self, job: Job, patch: Patch) -> bool:
+        """Tell whether this very patch was accepted a short while ago; then it waits, longer each time."""
+        wait = self._repeats.wait(job, patch)
+        if not wait:
+            return False
+        self._complain(job, SENTENCE)
+        self._put_later(job, wait)
+        return True
+
+    def _complain(self, job: Job, sentence: str) -> None:
+        """Report a failure, once for each distinct one."""
+        if self._failures.get(job) != sentence:
+            self._failures[job] = sentence
+            self._report(PublishFailed(what=_subject(job), error=sentence))
+
+    def _forget(self, job: Job) -> None:
+        self._failures.pop(job, None)
+        self._waits.pop(job, None)
+        self._repeats.forget(job)
+        self._eip_at.pop(job[1], None)
+
+    def _now(self) -> str:
+        return self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _asks(service: Service) -> tuple[object, ...]:
+    """What a Service says of itself, without what Porter writes on it."""
+    return (
+        service.uid,
+        service.type,
+        service.load_balancer_class,
+        service.deleting,
+        service.claimed_by,
+        service.wanted_protocol,
+        service.wanted_eip,
+        service.wanted_address,
+        service.load_balancer_ip,
+        service.ip_families,
+        service.ip_family_policy,
+    )
+
+
+def _published(key: ServiceKey, wish: _Wish) -> Published:
+    held = [one for one in wish.assignments if one.address is not None]
+    first = held[0] if held else None
+    return Published(
+        service=key,
+        addresses=tuple(one.address for one in held if one.address is not None),
+        eip=first.eip if first is not None else None,
+        node=first.nodes[0] if first is not None and len(first.nodes) == 1 else None,
+    )
+
+
+def _subject(job: Job) -> str:
+    kind, key = job
+    match kind:
+        case "service":
+            return f"Service {key}"
+        case "eip":
+            return f"Eip {key}"
+        case "announced":
+            return f"Service {key}, condition Announced"
