@@ -1,0 +1,194 @@
+"""`porter log`, through its front door."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from porter.cli import main
+from porter.events.entries import Recorded
+from porter.events.log import EventLog
+from tests.events.examples import BEGIN, some
+from tests.events.golden import FULL
+
+ALL = [Recorded(seq, BEGIN, entry) for seq, entry in enumerate(FULL.values(), start=1)]
+
+
+@pytest.fixture
+def event_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "porter.db"
+    with EventLog.open(str(path), stream="node1", migrate=True) as log:
+        log.append(ALL)
+    monkeypatch.setenv("PORTER_EVENT_LOG", f"sqlite:///{path}")
+    monkeypatch.setenv("TZ", "UTC")
+    return path
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert main(["log", *arguments]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def numbers(lines: list[str]) -> list[int]:
+    return [json.loads(line)["seq"] for line in lines]
+
+
+@pytest.mark.usefixtures("event_log")
+def test_text_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys, "show")
+
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("2026-11-21 (")
+    assert lines[1].split()[:1] == ["1"]
+    assert lines[1].endswith("observed the agent of node1 started: Porter 1.0.0, schema 1,")
+
+
+@pytest.mark.usefixtures("event_log")
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], list(range(1, len(ALL) + 1))),
+        (["--after", "27"], [28, 29]),
+        (["--until", "2"], [1, 2]),
+        (["--after", "5", "--limit", "2"], [6, 7]),
+        (["--kind", "eip.gone", "--kind", "node.gone"], [6, 8]),
+        (["--word", "decided"], [19, 20, 21]),
+        (["--service", "default/web", "--word", "applied"], [22, 26]),
+        (["--node", "node2", "--word", "decided"], [19, 20]),
+        (["--service", "default/other"], []),
+    ],
+    ids=str,
+)
+def test_filters_choose_entries(capsys: pytest.CaptureFixture[str], options: list[str], expected: list[int]) -> None:
+    assert numbers(shown(capsys, "show", "--format", "json", *options)) == expected
+
+
+@pytest.mark.usefixtures("event_log")
+def test_json_is_the_lines_of_an_export(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert shown(capsys, "export", f"{tmp_path}/log.jsonl") == [f"{len(ALL)} entries written to {tmp_path}/log.jsonl"]
+
+    assert shown(capsys, "show", "--format", "json") == (tmp_path / "log.jsonl").read_text().splitlines()
+
+
+@pytest.mark.usefixtures("event_log")
+def test_tail_shows_the_newest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert numbers(shown(capsys, "tail", "--format", "json", "-n", "2")) == [28, 29]
+    assert numbers(shown(capsys, "tail", "--format", "json")) == list(range(20, 30))
+    assert shown(capsys, "tail", "-n", "0") == []
+
+
+def test_tail_follows_an_agent_that_writes(event_log: Path) -> None:
+    follow = [sys.executable, "-c", "import sys; from porter.cli import main; sys.exit(main())", "log", "tail", "-f"]
+    with (
+        subprocess.Popen([*follow, "-n", "1", "--format", "json"], stdout=subprocess.PIPE, text=True) as tail,
+        EventLog.open(str(event_log), stream="node1") as log,
+    ):
+        assert tail.stdout is not None
+        assert json.loads(tail.stdout.readline())["seq"] == len(ALL)
+
+        log.append(some(len(ALL) + 1, len(ALL) + 2))
+
+        assert json.loads(tail.stdout.readline())["seq"] == len(ALL) + 1
+        assert json.loads(tail.stdout.readline())["seq"] == len(ALL) + 2
+        tail.terminate()
+
+
+def test_export_and_import_make_the_same_log(
+    capsys: pytest.CaptureFixture[str],
+    event_log: Path,
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "copy.db"
+    shown(capsys, "export", f"{tmp_path}/log.jsonl.gz")
+
+    said = shown(capsys, "import", f"{tmp_path}/log.jsonl.gz", "--event-log", str(copy))
+
+    assert said == [f"{len(ALL)} entries read into {copy}, stream node1"]
+    with (
+        EventLog.open(str(copy), read_only=True) as imported,
+        EventLog.open(str(event_log), read_only=True) as original,
+    ):
+        assert list(imported.read()) == list(original.read())
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["log", *arguments]) == 1
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.usefixtures("event_log")
+def test_import_refuses_a_log_that_has_entries(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shown(capsys, "export", f"{tmp_path}/log.jsonl")
+
+    assert "has 29 entries; import into an empty log only" in refused(capsys, "import", f"{tmp_path}/log.jsonl")
+
+
+@pytest.mark.usefixtures("event_log")
+def test_import_leaves_nothing_of_a_file_with_a_fault(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shown(capsys, "export", f"{tmp_path}/log.jsonl")
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write("and so on\n")
+
+    said = refused(capsys, "import", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/copy.db")
+
+    assert f"{tmp_path}/log.jsonl, line 30: " in said
+    assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.usefixtures("event_log")
+def test_import_refuses_a_part_of_a_log(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shown(capsys, "export", "--after", "3", f"{tmp_path}/log.jsonl")
+
+    said = refused(capsys, "import", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/copy.db")
+
+    assert "begins with entry 4; only a whole log can be imported" in said
+
+
+def test_import_wants_to_know_whose_log_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with EventLog.open(f"{tmp_path}/a.db", stream="node1", migrate=True) as log:
+        log.append(some(1, 3))
+    shown(capsys, "export", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/a.db")
+
+    copying = ["import", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/copy.db"]
+    assert "does not say whose log it is; name the node with --stream" in refused(capsys, *copying)
+
+    assert shown(capsys, *copying, "--stream", "node7") == [f"3 entries read into {tmp_path}/copy.db, stream node7"]
+
+
+@pytest.mark.usefixtures("event_log")
+def test_upgrade_says_when_there_is_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, "upgrade") == ["schema 1: nothing to do"]
+
+
+def test_upgrade_makes_no_log_where_there_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "there is no log at" in refused(capsys, "upgrade", "--event-log", f"{tmp_path}/none.db")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_log_of_a_newer_porter_is_refused(capsys: pytest.CaptureFixture[str], event_log: Path) -> None:
+    connection = sqlite3.connect(event_log)
+    connection.execute("UPDATE porter_schema SET version_num = '2'")
+    connection.commit()
+    connection.close()
+
+    for command in ("show", "tail", "stat", "upgrade"):
+        assert "was written by a newer Porter (schema 2, this one knows 1)" in refused(capsys, command)
+
+
+@pytest.mark.usefixtures("event_log")
+def test_stat_counts_the_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys, "stat")
+
+    assert lines[1] == "29 entries, 1 to 29"
+    assert [line.split() for line in lines[3:]] == [["1", kind] for kind in sorted(kind for kind, _ in FULL)]
+
+
+def test_stat_of_an_empty_log_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    EventLog.open(f"{tmp_path}/porter.db", stream="node1", migrate=True).close()
+
+    assert shown(capsys, "stat", "--event-log", f"{tmp_path}/porter.db")[-1] == "no entries"
