@@ -38,9 +38,12 @@ RULES = Rules(protocols={p.name: p for p in (SINGLE, EVERYWHERE, STUB, REFUSING,
 """`layer2` has one owner, `everywhere` all; `stub` is a stub, `refusing` refuses every Eip, `broken` raises."""
 
 
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+
+
 def born(age: int) -> str:
     """Return a creation time: the smaller the number, the older the object."""
-    return f"{datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=age):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{EPOCH + timedelta(seconds=age):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def service(key: str, age: int = 0, **fields: Any) -> Service:

@@ -156,7 +156,7 @@ def test_a_new_sharer_comes_to_the_node_that_has_the_address_even_when_it_is_the
 
 
 def test_sharers_that_are_local_go_where_both_have_endpoints() -> None:
-    local = {"policy": "Local", "selector": PODS}
+    local: dict[str, Any] = {"policy": "Local", "selector": PODS}
     one, two = asking("one", 1, 80, **local), asking("two", 2, 81, **local)
 
     decisions = decided(
