@@ -1,6 +1,7 @@
 """What stands in a cluster before anybody comes: namespaces, kube-proxy's configuration, and Porter's own kinds."""
 
 import socket
+from ipaddress import IPv4Address
 
 from porter.lab.errors import LabError
 from porter.lab.kube import Kube, Object
@@ -15,12 +16,17 @@ ipvs:
 """
 
 
-def put(kube: Kube) -> None:
-    """The namespaces and kube-proxy's ConfigMap and DaemonSet, as kubeadm leaves them. Safe to call twice."""
+def put(kube: Kube, *, server: IPv4Address, port: int) -> None:
+    """The namespaces, kube-proxy's ConfigMap and DaemonSet, and where nodes find the API server. Safe to call twice."""
     for name in ("default", "kube-system", "kube-node-lease", "porter-system"):
         kube.apply(_object("v1", "Namespace", name))
     kube.apply({**_object("v1", "ConfigMap", "kube-proxy", "kube-system"), "data": {"config.conf": PROXY_CONFIG}})
     kube.apply({**_object("apps/v1", "DaemonSet", "kube-proxy", "kube-system"), "spec": _proxy_spec()})
+    endpoints = {
+        "endpoints": [{"addresses": [str(server)], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    }
+    kube.patch("EndpointSlice", "kubernetes", endpoints)  # it names the host's loopback, which is not a node's
 
 
 def install(kube: Kube, manifests: str) -> None:

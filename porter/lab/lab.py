@@ -98,9 +98,12 @@ class Lab:
             raise LabError("kubectl is not installed on this machine")
         # Its cache of kinds is kept with the lab, not in the user's home.
         env = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self.directory / "kubectl")}
-        done = subprocess.run(
-            ["kubectl", *arguments], input=text, capture_output=True, text=True, timeout=wait, check=False, env=env
-        )
+        try:
+            done = subprocess.run(
+                ["kubectl", *arguments], input=text, capture_output=True, text=True, timeout=wait, check=False, env=env
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"kubectl {' '.join(arguments)} did not end within {wait:g} s") from None
         if check and done.returncode:
             raise LabError(f"kubectl {' '.join(arguments)} failed: {' '.join(done.stderr.split())}")
         return done.stdout if check else done.stdout + done.stderr

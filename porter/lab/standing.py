@@ -217,7 +217,7 @@ def _furnish(stage: Stage, say: Say, *, grace: float) -> None:
     stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
     kube = Kube(read_access(stage.kubeconfig()))
     stage.wait("the API server", kube.ready, on=on)
-    furniture.put(kube)
+    furniture.put(kube, server=topology.gateway.ip, port=topology.api_port)
     if stage.known.agents:
         say("installing Porter and starting its agents")
         furniture.install(kube, manifests)

@@ -78,7 +78,7 @@ def walk(lab: Lab, page: Page) -> None:
 def strict_arp(lab: Lab, page: Page) -> None:
     """Show kube-proxy's configuration and what it made of each node's kernel."""
     config = lab.api.get("ConfigMap", "kube-proxy", namespace="kube-system")["data"]["config.conf"]
-    page.ran("kubectl get configmap kube-proxy -n kube-system -o yaml", config)
+    page.ran(r"kubectl get cm kube-proxy -n kube-system -o jsonpath='{.data.config\.conf}'", config)
     expect("strictARP: true in kube-proxy's ConfigMap", "strictARP: true" in config, config)
     page.say("(A real cluster needs 'kubectl edit' here; the lab starts with it.)")
     for node in lab.topology.nodes:
@@ -176,6 +176,7 @@ def _local(visit: Visit, address: IPv4Address, pods: dict[str, str]) -> str:
 
 def _cut_off(visit: Visit, address: IPv4Address, owner: str) -> str:
     lab, page, hands, client = visit
+    page.say("Back to Cluster, so that every node may take over.")
     hands.patch_service(SERVICE, {"spec": {"externalTrafficPolicy": "Cluster"}})
     owner = client.single_owner(address)
     since = lab.fail(owner)
@@ -227,4 +228,4 @@ def _until_pods(client: Client, address: IPv4Address, wanted: set[str]) -> Count
 
 
 def _port(target: int) -> Object:
-    return {"name": "http", "port": 80, "protocol": "TCP", "targetPort": target}
+    return {"name": "http", "port": 80, "targetPort": target}

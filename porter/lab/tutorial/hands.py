@@ -11,7 +11,7 @@ from porter.lab.kube import Object
 from porter.lab.lab import Lab
 from porter.lab.tutorial.page import Page
 
-_TYPED = {"svc": "Service", "nodes": "Node", "eip": "Eip", "deployment": "Deployment", "configmap": "ConfigMap"}
+_TYPED = {"svc": "Service", "nodes": "Node"}
 
 
 class Hands:
@@ -63,20 +63,20 @@ class Hands:
         """Show objects: `kubectl get …`. Returns what was printed."""
         shown = f"kubectl get {' '.join(words)}"
         text = self._lab.kube("get", *words) if self.kubectl else self._table(*words)
-        self._page.ran(shown, text)
+        self._page.table(shown, text)
         return text
 
     def _table(self, kind: str, *words: str) -> str:
         names = [word for word in words[:1] if not word.startswith("-")]
         found = self._lab.api.list(_TYPED[kind], namespace="default")
         chosen = [obj for obj in found if not names or obj["metadata"]["name"] in names]
-        return "\n".join(f"{obj['metadata']['name']}  {_gist(obj)}" for obj in chosen)
+        return "\n".join(f"{obj['metadata']['name']}  {_gist(_TYPED[kind], obj)}" for obj in chosen)
 
 
-def _gist(obj: Object) -> str:
-    """What the wide table of kubectl would show of a Service or Node."""
+def _gist(kind: str, obj: Object) -> str:
+    """What kubectl's table would show of a Service or Node."""
     status: dict[str, Any] = obj.get("status", {})
-    if obj["kind" if "kind" in obj else "metadata"] == "Service" or "clusterIP" in obj.get("spec", {}):
+    if kind == "Service":
         ingress = status.get("loadBalancer", {}).get("ingress") or []
         outside = ", ".join(entry["ip"] for entry in ingress) or "<pending>"
         return f"{obj['spec']['type']}  {obj['spec'].get('clusterIP')}  {outside}"

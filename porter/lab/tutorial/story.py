@@ -8,10 +8,15 @@ from porter.lab.lab import Lab
 from porter.lab.processes import porter
 from porter.lab.tutorial.page import Page, StepFailedError, until
 
+_PATIENCE = 30
+
 
 def command(*arguments: str) -> str:
     """Run `porter …` and return what it printed."""
-    done = subprocess.run(porter(*arguments), capture_output=True, text=True, check=False, timeout=30)
+    try:
+        done = subprocess.run(porter(*arguments), capture_output=True, text=True, check=False, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise StepFailedError(f"'porter {arguments[0]}' to end", f"it still ran after {_PATIENCE} s") from None
     if done.returncode:
         raise StepFailedError(f"'porter {arguments[0]}' to succeed", done.stderr.strip() or done.stdout.strip()[-400:])
     return done.stdout
