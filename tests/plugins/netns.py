@@ -2,9 +2,11 @@
 
 import contextlib
 import ctypes
+import fcntl
 import itertools
 import os
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -31,7 +33,7 @@ def inside(namespace: str, function: Callable[[], T]) -> T:
         handle = os.open(Path("/run/netns") / namespace, os.O_RDONLY)
         try:
             if _LIBC.setns(handle, _CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
+                raise OSError(ctypes.get_errno(), "setns")  # noqa: TRY301 - handed on below
             results.append(function())
         except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
             errors.append(error)
@@ -55,10 +57,25 @@ class Wire:
         self._captures: list[Capture] = []
 
     def connect(self, nic: str = "eth0", mac: str = "02:00:00:00:01:01") -> None:
-        ip("-n", self.node, "link", "add", nic, "address", mac, "type", "veth", "peer", "name", nic, "netns", self.client)
+        ip(
+            "-n",
+            self.node,
+            "link",
+            "add",
+            nic,
+            "address",
+            mac,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            nic,
+            "netns",
+            self.client,
+        )
         ip("-n", self.client, "link", "set", nic, "address", "02:00:00:00:02:02", "up")
         ip("-n", self.node, "link", "set", nic, "up")
-        settle(lambda: inside(self.client, lambda: _carrier(nic)))
+        settle(lambda: all(inside(each, lambda: _carrier(nic)) for each in (self.node, self.client)))
 
     def disconnect(self, nic: str = "eth0") -> None:
         ip("-n", self.node, "link", "del", nic)
@@ -145,8 +162,7 @@ def _listen(nic: str) -> socket.socket:
 
 def _carrier(nic: str) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
-        import fcntl  # noqa: PLC0415
-        import struct  # noqa: PLC0415
-
-        flags: int = struct.unpack_from("=H", fcntl.ioctl(connection, 0x8913, struct.pack("16s24x", nic.encode())), 16)[0]
+        flags: int = struct.unpack_from("=H", fcntl.ioctl(connection, 0x8913, struct.pack("16s24x", nic.encode())), 16)[
+            0
+        ]
         return bool(flags & 0x40)

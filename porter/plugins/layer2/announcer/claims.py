@@ -20,7 +20,7 @@ ANNOUNCEMENTS = 3
 ANNOUNCEMENT_GAP = 1.1
 """Linux ignores a change of a neighbour within a second of the last (net.ipv4.neigh.*.locktime): RFC 5227, 2.3 says
 two announcements two seconds apart; three at 1.1 s reach every cache at the latest after 2.2 s."""
-FIRST_RETRY, LAST_RETRY = 1.0, 32.0
+FIRST_RETRY, LAST_RETRY = 0.25, 32.0
 
 
 class Step(NamedTuple):
@@ -32,7 +32,7 @@ class Step(NamedTuple):
     taken: bool = False
     """From now on the address is answered for."""
     rival: bytes | None = None
-    """The MAC of the host that has the address; it is asked again later."""
+    """The MAC of the host that has the address, from its second answer on: a peer just letting go is no news."""
 
 
 class Claim:
@@ -89,5 +89,6 @@ class Claim:
         responder.forget(self.address)
         self._said = 0
         pause = self._retry * (1 + jitter)
+        first = self._retry == FIRST_RETRY
         self._retry = min(self._retry * 2, LAST_RETRY)
-        return Step(again=pause, rival=rival)
+        return Step(again=pause, rival=None if first else rival)
