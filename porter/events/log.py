@@ -18,7 +18,7 @@ from porter.events.engines import make_engine, writing
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.migrate import found_version, upgrade_engine
-from porter.events.refusals import explained
+from porter.events.refusals import explained, sentence
 from porter.events.schema import ENTRY, SCHEMA_VERSION
 from porter.events.urls import LogUrl, parse_url
 
@@ -157,10 +157,15 @@ class EventLog:
     ) -> None:
         self.close()
 
-    def _page(self, after: int, until: int) -> Sequence[sqlalchemy.Row[int, int, str, int, str]]:
+    def _page(self, after: int, until: int) -> Sequence[tuple[int, int, str, int, str]]:
         wanted = {"stream": self.stream, "after": after, "until": until}
         with self._exclusive(), explained(self._where), self._engine.connect() as connection:
-            return connection.execute(_PAGE_OF_ENTRIES, wanted).all()
+            cursor = connection.execute(_PAGE_OF_ENTRIES, wanted).cursor
+            assert cursor is not None
+            try:
+                return cursor.fetchall()  # the driver's own tuples: twice as fast as SQLAlchemy's rows
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                raise LogError(sentence(self._where, str(error))) from None
 
     def _exclusive(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext() if self._turn is None else self._turn

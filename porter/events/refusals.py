@@ -30,7 +30,7 @@ def explained(where: LogUrl) -> Iterator[None]:
             f"another agent writes to the same stream of {where}; give each agent its own --node-name or its own log",
         ) from None
     except exc.DBAPIError as error:
-        raise LogError(_sentence(where, str(error.orig))) from None
+        raise LogError(sentence(where, str(error.orig))) from None
     except exc.TimeoutError:
         raise LogError(f"{where} has no connection free; end what else reads it, or try again") from None
     except exc.NoSuchModuleError:
@@ -46,7 +46,8 @@ def explained(where: LogUrl) -> Iterator[None]:
         raise LogError(f"{where} needs the Python module {error.name!r}: {remedy}") from None
 
 
-def _sentence(where: LogUrl, said: str) -> str:
+def sentence(where: LogUrl, said: str) -> str:
+    """Put what a database driver said in words that name the log."""
     first_line = said.strip().partition("\n")[0]
     if where.path is not None:
         for pattern, sentence in _SQLITE:
