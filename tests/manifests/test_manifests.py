@@ -71,7 +71,7 @@ def test_the_rights_are_the_smallest() -> None:
     assert not any(verb.startswith("delete") for *_, verb in granted)
     assert not any(resource in {"secrets", "pods", "configmaps", "serviceaccounts"} for _, _, resource, _ in granted)
     cluster_wide = {(resource, verb) for kind, _, resource, verb in granted if kind == "ClusterRole"}
-    assert {resource for resource, verb in cluster_wide if verb not in {"list", "watch"}} == {
+    assert {resource for resource, verb in cluster_wide if verb not in {"get", "list", "watch"}} == {
         "services",
         "services/status",
         "eips/status",
