@@ -1,0 +1,195 @@
+"""One node's agent: started, tied together, and ended in order."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from porter.agent.http import HttpServer, Pages
+from porter.agent.metrics import exposition
+from porter.agent.pipeline import Batch, Pipeline
+from porter.agent.publishing import Publishing
+from porter.agent.recorder import Recorder
+from porter.agent.settings import Settings
+from porter.agent.telling import Teller
+from porter.cluster.adapter import ClusterAdapter
+from porter.cluster.connection import Connection
+from porter.events.entries import AgentStarted, AgentStopped, Announced, Applied
+from porter.events.log import EventLog
+from porter.events.schema import SCHEMA_VERSION
+from porter.model.objects import Agent as AgentReport
+from porter.model.objects import Nic
+from porter.plugins.nics import NicWatcher, read_nics
+from porter.plugins.registry import Registry
+from porter.plugins.runner import Runner
+from porter.plugins.shipped import shipped_version
+from porter.reconciler.decide import Rules
+from porter.reconciler.fold import Reconciler
+
+_LOG = logging.getLogger("porter.agent")
+_WITHDRAW = 3.0  # seconds that plugins have to withdraw everything when the agent ends
+
+
+async def run_agent(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises PorterError for what the user must mend before it can start."""
+    registry = Registry.discover()
+    for problem in registry.problems:
+        _LOG.error("plugin of %s is not used: %s", problem.distribution, problem.sentence)
+    async with await Connection.open(settings.kubeconfig, settings.context) as connection:
+        with EventLog.open(settings.event_log, stream=settings.node, migrate=True) as log:
+            await Agent(settings, registry=registry, log=log, connection=connection).run()
+
+
+class Agent:
+    """The parts of an agent and the order in which they come and go. Belongs to one event loop."""
+
+    def __init__(self, settings: Settings, *, registry: Registry, log: EventLog, connection: Connection) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._nics: tuple[Nic, ...] | None = None
+        self._api_servers: tuple[str, ...] = ()
+        self._registry = registry
+        self._connection = connection
+        self._reconciler = Reconciler(Rules(protocols=registry.rules))
+        started = time.monotonic()
+        self._reconciler.fold_all(log.read())
+        _LOG.info("%s: %d entries folded in %.2f s", log.describe(), log.last_seq, time.monotonic() - started)
+        self._recorder = Recorder(log, lambda: datetime.now(UTC))
+        self._pipeline = Pipeline(self._reconciler, self._recorder, self._act)
+        self._runner = Runner(
+            registry,
+            node=settings.node,
+            nics=lambda: self._nics or (),
+            report=self._from_thread(self._applied),
+        )
+        self._watcher = NicWatcher(self._from_thread(self._nics_changed))
+        self._adapter = ClusterAdapter(
+            connection,
+            namespace=settings.namespace,
+            node=settings.node,
+            known=self._reconciler.world,
+            emit=self._pipeline.observe,
+            report=self._applied,
+            lease_duration=settings.lease_duration,
+            read_only=settings.dry_run,
+        )
+        self._publishing = Publishing(self._reconciler, self._adapter)
+        self._teller = Teller(
+            settings,
+            reconciler=self._reconciler,
+            recorder=self._recorder,
+            pipeline=self._pipeline,
+            runner=self._runner,
+            adapter=self._adapter,
+        )
+        self._http = self._server()
+
+    async def run(self) -> None:
+        """Run until told to stop; then withdraw, release the Leases, and write the last entry."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stopping.set)
+        if self._http is not None:
+            await self._http.start()
+        self._api_servers = await self._connection.server_addresses()
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(self._recorder.run())
+            self._pipeline.observe(self._started())
+            await self._pipeline.step()
+            self._start_announcing()
+            await self._adapter.start()
+            working = [group.create_task(job) for job in (self._pipeline.run(), self._adapter.watch_over())]
+            try:
+                await self._stopping.wait()
+                _LOG.info("stopping: withdrawing, then releasing the Leases")
+            finally:
+                await self._stop(working)
+                writing.cancel()
+        await self._recorder.close()
+
+    async def _stop(self, working: Sequence[asyncio.Task[None]]) -> None:
+        """Publish nothing more, fall silent, then let others take over."""
+        self._publishing.stop()
+        await self._adapter.stop_publishing()
+        self._watcher.stop()
+        if not self._settings.dry_run:
+            await self._loop.run_in_executor(None, self._runner.stop, _WITHDRAW)
+        for task in working:
+            task.cancel()
+        await self._adapter.stop()
+        if self._http is not None:
+            await self._http.stop()
+        await asyncio.sleep(0)  # what the plugins reported last is still on its way from their threads
+        self._pipeline.applied(AgentStopped(node=self._settings.node))
+        await self._recorder.flushed()
+
+    def _started(self) -> AgentStarted:
+        return AgentStarted(
+            node=self._settings.node,
+            porter=shipped_version(),
+            schema=SCHEMA_VERSION,
+            plugins=self._registry.infos,
+            options=self._settings.options,
+        )
+
+    def _start_announcing(self) -> None:
+        """Announce what this node last owned, before the API server was asked anything."""
+        self._watcher.start()
+        self._nics_changed()
+        if not self._settings.dry_run:
+            self._runner.start()
+            self._announce()
+
+    def _nics_changed(self) -> None:
+        owned = {a.address for group in self._reconciler.announcements(self._settings.node).values() for a in group}
+        nics = read_nics(leave_out=owned)
+        if nics == self._nics:
+            return
+        self._nics = nics
+        _LOG.info("NICs: %s", ", ".join(_shown(nic) for nic in nics) or "none")
+        report = AgentReport(node=self._settings.node, nics=nics, api_servers=self._api_servers)
+        self._adapter.report_agent(report)
+        self._runner.again()
+
+    def _act(self, batch: Batch) -> None:
+        for decision in batch.decided:
+            self._teller.decided(decision)
+        self._announce()
+        self._publishing.after(batch)
+
+    def _announce(self) -> None:
+        if not self._settings.dry_run:
+            self._runner.apply(self._reconciler.announcements(self._settings.node))
+
+    def _applied(self, entry: Applied) -> None:
+        self._pipeline.applied(entry)
+        self._teller.applied(entry)
+        if isinstance(entry, Announced):
+            self._publishing.announced(entry, self._settings.node)
+
+    def _server(self) -> HttpServer | None:
+        if self._settings.http is None:
+            return None
+        pages = Pages(
+            problems=self._teller.problems,
+            status=self._teller.status,
+            metrics=exposition(self._teller.readings),
+        )
+        return HttpServer(self._settings.http, pages)
+
+    def _from_thread(self, call: Callable[..., None]) -> Callable[..., None]:
+        """Wrap a call so that any thread may make it: it happens on the event loop."""
+
+        def passed_on(*args: object) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and with it everything that could care
+                self._loop.call_soon_threadsafe(call, *args)
+
+        return passed_on
+
+
+def _shown(nic: Nic) -> str:
+    state = "" if nic.up and nic.carrier else " (no carrier)" if nic.up else " (down)"
+    return f"{nic.name} {' '.join(nic.networks)}{state}"

@@ -1,0 +1,126 @@
+"""What the agent tells people: a line in its log for every decision that changed, its status, its readiness."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from porter.agent.metrics import Readings
+from porter.agent.pipeline import Pipeline
+from porter.agent.recorder import Recorder
+from porter.agent.settings import Settings
+from porter.cluster.adapter import ClusterAdapter
+from porter.events.entries import (
+    AnnouncementFailed,
+    Applied,
+    AssignmentDecided,
+    AssignmentEnded,
+    Decided,
+    PluginFailed,
+    PoolDecided,
+    PublishFailed,
+)
+from porter.events.sentences import sentence
+from porter.plugins.runner import Runner
+from porter.plugins.shipped import shipped_version
+from porter.reconciler.fold import Reconciler
+
+_LOG = logging.getLogger("porter")
+
+
+class Teller:
+    """Reads the parts of an agent; changes none of them. Belongs to the event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reconciler: Reconciler,
+        recorder: Recorder,
+        pipeline: Pipeline,
+        runner: Runner,
+        adapter: ClusterAdapter,
+    ) -> None:
+        self._settings = settings
+        self._reconciler = reconciler
+        self._recorder = recorder
+        self._pipeline = pipeline
+        self._runner = runner
+        self._adapter = adapter
+
+    def decided(self, decision: Decided) -> None:
+        """Say what was decided."""
+        match decision:
+            case AssignmentDecided(assignment=assignment) if assignment.address is None or not assignment.nodes:
+                _LOG.warning("%s", sentence(decision))
+            case AssignmentDecided() | AssignmentEnded():
+                _LOG.info("%s", sentence(decision))
+            case PoolDecided(pool=pool):
+                _LOG.log(logging.INFO if pool.ready else logging.WARNING, "%s", sentence(decision))
+
+    def applied(self, entry: Applied) -> None:
+        """Say what was done, and what could not be."""
+        failed = isinstance(entry, AnnouncementFailed | PluginFailed | PublishFailed)
+        _LOG.log(logging.ERROR if failed else logging.INFO, "%s", sentence(entry))
+
+    def problems(self) -> list[str]:
+        """Return what keeps the agent from doing all of its work, a sentence each; nothing when it is ready."""
+        found = list(self._adapter.health.errors)
+        missing = set(self._reconciler.world.listed)
+        if not self._reconciler.world.complete:
+            found.append(f"not all kinds were listed yet, only: {', '.join(sorted(missing)) or 'none'}")
+        if self._recorder.problem is not None:
+            found.append(f"the event log takes no entries: {self._recorder.problem}")
+        found.extend(f"plugin {name}: {error}" for name, error in self._runner.failures.items())
+        return found
+
+    def status(self) -> Mapping[str, Any]:
+        """Return everything at a glance, as plain data."""
+        reconciler, node = self._reconciler, self._settings.node
+        return {
+            "node": node,
+            "version": shipped_version(),
+            "leader": reconciler.world.leader,
+            "leading": self._adapter.is_leader,
+            "ready": not self.problems(),
+            "problems": self.problems(),
+            "log": {"last_seq": self._recorder.last_seq, "waiting": self._recorder.behind},
+            "assignments": [
+                {
+                    "service": assignment.service,
+                    "family": assignment.family,
+                    "address": assignment.address,
+                    "eip": assignment.eip,
+                    "protocol": assignment.protocol,
+                    "nodes": assignment.nodes,
+                    "reason": assignment.sentence,
+                }
+                for _, assignment in sorted(reconciler.decisions.assignments.items())
+            ],
+            "announcing": {
+                protocol: [{"address": one.address, "nic": one.nic, "services": one.services} for one in announcements]
+                for protocol, announcements in reconciler.announcements(node).items()
+            },
+            "eips": [pool for _, pool in sorted(reconciler.decisions.pools.items())],
+        }
+
+    def readings(self) -> Readings:
+        """Return what the metrics show."""
+        assignments = self._reconciler.decisions.assignments.values()
+        announcements = self._reconciler.announcements(self._settings.node)
+        now = time.monotonic()
+        return Readings(
+            entries=self._pipeline.counts,
+            entries_waiting=self._recorder.behind,
+            addresses=len({one.address for one in assignments if one.address is not None}),
+            waiting_services=len({one.service for one in assignments if one.address is None}),
+            unannounced=len({one.address for one in assignments if one.address is not None and not one.nodes}),
+            announced=sum(len(group) for group in announcements.values()),
+            leader=self._adapter.is_leader,
+            plugin_failures=self._runner.failures,
+            watch_ages={
+                watch.resource: now - watch.last_line
+                for watch in self._adapter.health.watches
+                if watch.last_line is not None
+            },
+        )
