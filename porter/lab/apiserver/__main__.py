@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import ipaddress
 import logging
 import os
 import signal
@@ -34,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.dir.mkdir(parents=True, exist_ok=True)
         asyncio.run(_serve(options))
     except OSError as failed:
-        print(f"cannot serve on {' '.join(str(one) for one in options.listen)}: {failed}", file=sys.stderr)  # noqa: T201
+        places = ", ".join(str(one) for some in options.listen for one in some)
+        print(f"cannot serve on {places}: {failed}", file=sys.stderr)  # noqa: T201  (this is the command)
         return 1
     return 0
 
@@ -46,16 +48,33 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         nargs="+",
         required=True,
-        type=Listen.parse,
+        type=_listen,
         metavar="ADDR:PORT[@NETNS]",
         help="where to listen; port 0 takes a free one",
     )
     parser.add_argument("--dir", required=True, type=Path, help="for certificates and kubeconfig files")
-    parser.add_argument("--service-cidr", default=DEFAULT_SERVICE_CIDR, help="range of cluster IPs")
+    parser.add_argument("--service-cidr", default=DEFAULT_SERVICE_CIDR, type=_ranges, help="range of cluster IPs")
     parser.add_argument("--kubeconfig-name", default="porter-lab", help="name of cluster and context in the kubeconfig")
     parser.add_argument("--token", default="", help="the administrator's bearer token; made up when not given")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the process that started this ends")
     return parser
+
+
+def _listen(text: str) -> Listen:
+    try:
+        return Listen.parse(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
+
+
+def _ranges(text: str) -> str:
+    try:
+        for one in text.split(","):
+            ipaddress.ip_network(one.strip())
+    except ValueError as wrong:
+        message = f"{wrong}; give a range as 10.233.0.0/18, or two with a comma"
+        raise argparse.ArgumentTypeError(message) from wrong
+    return text
 
 
 async def _serve(options: argparse.Namespace) -> None:

@@ -36,6 +36,9 @@ class Listen:
         ipaddress.ip_address(bare)
         return cls(bare, int(port), netns)
 
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}" + (f"@{self.netns}" if self.netns else "")
+
     @property
     def host(self) -> str:
         """The address as it stands in a URL."""

@@ -24,19 +24,21 @@ def _spec(obj: Json | None) -> Json:
     return found
 
 
+def _type(spec: Json) -> str:
+    return str(spec.get("type", "ClusterIP"))
+
+
 def _has_address(spec: Json) -> bool:
-    return spec.get("type", "ClusterIP") != "ExternalName"
+    return _type(spec) != "ExternalName"
 
 
 def _wants_node_ports(spec: Json) -> bool:
-    kind = spec.get("type")
-    return bool(kind == "NodePort") or (
-        kind == "LoadBalancer" and bool(spec.get("allocateLoadBalancerNodePorts", True))
-    )
+    given = bool(spec.get("allocateLoadBalancerNodePorts", True))
+    return _type(spec) == "NodePort" or (_type(spec) == "LoadBalancer" and given)
 
 
 def _wants_health_port(spec: Json) -> bool:
-    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+    return _type(spec) == "LoadBalancer" and bool(spec.get("externalTrafficPolicy") == "Local")
 
 
 class ServiceBehaviour(Behaviour):

@@ -260,8 +260,8 @@ def _only_the_part(kind: Kind, obj: Json, old: Json, subresource: str) -> Json:
             whole["status"] = obj["status"]
         return whole
     if subresource == "status":
-        kept: Json = {key: value for key, value in old.items() if key not in ("metadata", "status")}
-        return {key: value for key, value in obj.items() if key in ("metadata", "status")} | copied(kept)
+        kept: Json = copied({key: value for key, value in old.items() if key not in ("metadata", "status")})
+        return {key: value for key, value in obj.items() if key in ("metadata", "status")} | kept
     if not kind.status:
         return obj
     part = {key: value for key, value in obj.items() if key != "status"}

@@ -1,0 +1,313 @@
+"""What the recordings do not cover of storing objects: names, locking, allocation, validation, ownership, bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.lab.apiserver.client import APPLY, JSON_PATCH, MERGE, STRATEGIC, Client
+
+SERVICES = "/api/v1/namespaces/default/services"
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+THINGS = "/apis/example.com/v1/namespaces/default/things"
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}], **spec}}
+
+
+def definition(schema: dict[str, Any]) -> dict[str, Any]:
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": "Thing", "plural": "things", "shortNames": ["th"]}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    return {"metadata": {"name": "things.example.com"}, "spec": spec}
+
+
+def causes(client: Client, path: str, body: Any) -> list[tuple[str, str]]:
+    answer = client.ask("POST", path, body)
+    assert answer.status == 422, answer
+    return [(cause["field"], cause["message"]) for cause in answer.body["details"]["causes"]]
+
+
+def test_a_write_that_changes_nothing_keeps_the_version(client: Client) -> None:
+    made = client.post(CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"k": "v"}})
+
+    put = client.ask("PUT", f"{CONFIG_MAPS}/a", {"metadata": {"name": "a"}, "data": {"k": "v"}})
+    patched = client.patch(f"{CONFIG_MAPS}/a", {"data": {"k": "v"}})
+
+    assert put.body["metadata"] == patched["metadata"] == made["metadata"]
+
+
+def test_a_generated_name_is_the_prefix_and_five_letters(client: Client) -> None:
+    made = client.post(CONFIG_MAPS, {"metadata": {"generateName": "a-"}})
+
+    assert made["metadata"]["name"].startswith("a-")
+    assert len(made["metadata"]["name"]) == 7
+
+
+def test_two_writers_with_the_same_version_do_not_both_win(client: Client) -> None:
+    made = client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+
+    first = client.ask("PUT", f"{CONFIG_MAPS}/a", made | {"data": {"by": "first"}})
+    second = client.ask("PUT", f"{CONFIG_MAPS}/a", made | {"data": {"by": "second"}})
+
+    assert (first.status, second.status) == (200, 409)
+    assert second.body["reason"] == "Conflict"
+
+
+def test_a_delete_with_another_uid_is_refused(client: Client) -> None:
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+
+    refused = client.ask("DELETE", f"{CONFIG_MAPS}/a", {"preconditions": {"uid": "another"}})
+
+    assert refused.status == 409
+    assert client.get(f"{CONFIG_MAPS}/a")
+
+
+def test_a_dry_run_stores_nothing(client: Client) -> None:
+    assert client.ask("POST", f"{CONFIG_MAPS}?dryRun=All", {"metadata": {"name": "a"}}).status == 201
+
+    assert client.ask("GET", f"{CONFIG_MAPS}/a").status == 404
+
+
+def test_what_an_owner_owned_goes_with_it(client: Client) -> None:
+    owner = client.post(CONFIG_MAPS, {"metadata": {"name": "owner"}})
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
+    client.post(CONFIG_MAPS, {"metadata": {"name": "owned", "ownerReferences": [reference]}})
+
+    client.ask("DELETE", f"{CONFIG_MAPS}/owner")
+
+    assert client.ask("GET", f"{CONFIG_MAPS}/owned").status == 404
+
+
+def test_managed_fields_tell_who_wrote_what(client: Client) -> None:
+    client.ask("POST", f"{CONFIG_MAPS}?fieldManager=a", {"metadata": {"name": "m"}, "data": {"x": "1", "y": "1"}})
+    changed = client.patch(f"{CONFIG_MAPS}/m?fieldManager=b", {"data": {"y": "2"}})
+
+    owned = {entry["manager"]: entry["fieldsV1"] for entry in changed["metadata"]["managedFields"]}
+
+    assert owned == {"a": {"f:data": {"f:x": {}}}, "b": {"f:data": {"f:y": {}}}}
+
+
+def test_a_field_that_its_applier_no_longer_applies_goes(client: Client) -> None:
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}
+    client.patch(f"{CONFIG_MAPS}/m?fieldManager=a", config | {"data": {"x": "1", "y": "1"}}, APPLY)
+
+    changed = client.patch(f"{CONFIG_MAPS}/m?fieldManager=a", config | {"data": {"x": "1"}}, APPLY)
+
+    assert changed["data"] == {"x": "1"}
+
+
+def test_cluster_ips_and_node_ports_are_given_once(client: Client) -> None:
+    made = [client.post(SERVICES, service(f"s-{index}", type="NodePort")) for index in range(20)]
+
+    assert len({one["spec"]["clusterIP"] for one in made}) == 20
+    assert len({one["spec"]["ports"][0]["nodePort"] for one in made}) == 20
+
+
+def test_a_taken_node_port_is_refused_until_it_is_free_again(client: Client) -> None:
+    asked = [{"port": 80, "nodePort": 31000}]
+    client.post(SERVICES, service("a", type="NodePort", ports=asked))
+
+    refused = causes(client, SERVICES, service("b", type="NodePort", ports=asked))
+    client.ask("DELETE", f"{SERVICES}/a")
+
+    assert refused == [("spec.ports[0].nodePort", "Invalid value: 31000: provided port is already allocated")]
+    assert client.post(SERVICES, service("b", type="NodePort", ports=asked))
+
+
+def test_a_replaced_service_keeps_its_address_and_port(client: Client) -> None:
+    made = client.post(SERVICES, service("a", type="NodePort"))
+
+    put = client.ask("PUT", f"{SERVICES}/a", service("a", type="NodePort", selector={"x": "y"})).body
+
+    assert put["spec"]["clusterIP"] == made["spec"]["clusterIP"]
+    assert put["spec"]["ports"] == made["spec"]["ports"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        pytest.param({"ports": [{"port": 0}]}, "spec.ports[0].port", id="port 0"),
+        pytest.param({"ports": [{"port": 1, "name": "a"}, {"port": 1, "name": "b"}]}, "spec.ports[1]", id="port twice"),
+        pytest.param({"ports": [{"port": 1}, {"port": 2}]}, "spec.ports[0].name", id="unnamed ports"),
+        pytest.param({"type": "Balancer"}, "spec.type", id="unknown type"),
+        pytest.param({"sessionAffinity": "Sticky"}, "spec.sessionAffinity", id="unknown affinity"),
+        pytest.param({"clusterIP": "192.0.2.1"}, "spec.clusterIPs", id="address outside the range"),
+        pytest.param({"loadBalancerClass": "a/b"}, "spec.loadBalancerClass", id="class without a load balancer"),
+    ],
+)
+def test_a_wrong_service_is_refused_with_the_field(client: Client, spec: dict[str, Any], field: str) -> None:
+    assert causes(client, SERVICES, service("wrong", **spec))[0][0] == field
+
+
+def test_a_headless_service_has_no_address(client: Client) -> None:
+    made = client.post(SERVICES, service("a", clusterIP="None"))
+
+    assert (made["spec"]["clusterIP"], made["spec"]["clusterIPs"]) == ("None", ["None"])
+
+
+def test_a_custom_schema_defaults_prunes_and_validates(client: Client) -> None:
+    rule = {"rule": "self.low <= self.high", "message": "low is above high"}
+    spec = {
+        "type": "object",
+        "x-kubernetes-validations": [rule],
+        "properties": {
+            "low": {"type": "integer", "default": 1, "minimum": 0},
+            "high": {"type": "integer", "default": 9},
+            "names": {
+                "type": "array",
+                "maxItems": 2,
+                "x-kubernetes-list-type": "set",
+                "items": {"type": "string", "pattern": "^[a-z]+$"},
+            },
+            "either": {"x-kubernetes-int-or-string": True},
+        },
+    }
+    client.post(CRDS, definition({"type": "object", "properties": {"spec": spec}}))
+
+    made = client.post(THINGS, {"metadata": {"name": "a"}, "spec": {"unknown": 1, "either": "5%"}})
+
+    assert made["spec"] == {"low": 1, "high": 9, "either": "5%"}
+    assert causes(client, THINGS, {"metadata": {"name": "b"}, "spec": {"low": 10}}) == [
+        ("spec", "Invalid value: low is above high")
+    ]
+    wrong = causes(
+        client, THINGS, {"metadata": {"name": "b"}, "spec": {"low": -1, "names": ["A", "A", "b"], "either": True}}
+    )
+    assert [field for field, _ in wrong] == [
+        "spec.low",
+        "spec.names",
+        "spec.names[0]",
+        "spec.names[1]",
+        "spec.names[1]",
+        "spec.either",
+        "<nil>",
+    ]
+
+
+def test_a_transition_rule_sees_the_old_value(client: Client) -> None:
+    fixed = {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "is fixed"}]}
+    client.post(
+        CRDS, definition({"type": "object", "properties": {"spec": {"type": "object", "properties": {"fixed": fixed}}}})
+    )
+    client.post(THINGS, {"metadata": {"name": "a"}, "spec": {"fixed": "x"}})
+
+    refused = client.ask("PATCH", f"{THINGS}/a", {"spec": {"fixed": "y"}}, content_type=MERGE)
+
+    assert (refused.status, refused.body["details"]["causes"][0]["message"]) == (422, "Invalid value: is fixed")
+
+
+def test_a_definition_with_a_broken_rule_is_refused(client: Client) -> None:
+    schema = {"type": "object", "x-kubernetes-validations": [{"rule": "self.("}]}
+
+    assert "compilation failed" in causes(client, CRDS, definition(schema))[0][1]
+
+
+def test_a_deleted_definition_takes_its_objects_along(client: Client) -> None:
+    client.post(CRDS, definition({"type": "object"}))
+    client.post(THINGS, {"metadata": {"name": "a"}})
+
+    client.ask("DELETE", f"{CRDS}/things.example.com")
+
+    assert client.ask("GET", f"{THINGS}/a").status == 404
+    client.post(CRDS, definition({"type": "object"}))
+    assert client.get(THINGS)["items"] == []
+
+
+def test_unknown_fields_are_told_in_a_warning(client: Client) -> None:
+    answer = client.ask("POST", CONFIG_MAPS, {"metadata": {"name": "a"}, "dta": {}})
+
+    assert answer.status == 201
+    assert answer.headers["Warning"] == '299 - "unknown field \\"dta\\""'
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "content_type", "status"),
+    [
+        pytest.param("POST", CONFIG_MAPS, b"{", "application/json", 400, id="broken JSON"),
+        pytest.param("POST", CONFIG_MAPS, b"[]", "application/json", 400, id="not an object"),
+        pytest.param("POST", CONFIG_MAPS, b"\xff\xfe", "application/json", 400, id="not UTF-8"),
+        pytest.param(
+            "POST", CONFIG_MAPS, b"k8s\x00\x0a\xff", "application/vnd.kubernetes.protobuf", 400, id="broken protobuf"
+        ),
+        pytest.param("POST", CONFIG_MAPS, b"a", "application/cbor", 415, id="unknown format"),
+        pytest.param(
+            "POST",
+            CONFIG_MAPS,
+            {"metadata": {"name": "x", "labels": {"a": 1}}},
+            "application/json",
+            400,
+            id="number as label",
+        ),
+        pytest.param(
+            "POST",
+            CONFIG_MAPS,
+            {"metadata": {"name": "x", "labels": {"a b": "c"}}},
+            "application/json",
+            422,
+            id="wrong label",
+        ),
+        pytest.param(
+            "POST",
+            CONFIG_MAPS,
+            {"metadata": {"name": "x", "namespace": "other"}},
+            "application/json",
+            400,
+            id="another namespace",
+        ),
+        pytest.param("POST", CONFIG_MAPS, {"metadata": "x"}, "application/json", 400, id="metadata is text"),
+        pytest.param(
+            "POST",
+            SERVICES,
+            {"metadata": {"name": "x"}, "spec": {"ports": "80"}},
+            "application/json",
+            400,
+            id="ports are text",
+        ),
+        pytest.param(
+            "POST",
+            SERVICES,
+            {"metadata": {"name": "x"}, "spec": {"ports": ["80"]}},
+            "application/json",
+            400,
+            id="port is text",
+        ),
+        pytest.param(
+            "PUT", f"{CONFIG_MAPS}/x", {"metadata": {"name": "y"}}, "application/json", 400, id="another name"
+        ),
+        pytest.param("PATCH", f"{SERVICES}/kubernetes", b"[]", MERGE, 400, id="merge patch is a list"),
+        pytest.param("PATCH", f"{SERVICES}/kubernetes", {}, JSON_PATCH, 400, id="JSON patch is an object"),
+        pytest.param("PATCH", f"{SERVICES}/kubernetes", [{"op": "leap"}], JSON_PATCH, 422, id="unknown operation"),
+        pytest.param(
+            "PATCH", f"{SERVICES}/kubernetes", [{"op": "remove", "path": "/spec"}], JSON_PATCH, 422, id="spec removed"
+        ),
+        pytest.param(
+            "PATCH", f"{SERVICES}/kubernetes", {"spec": {"ports": [{"name": "a"}]}}, STRATEGIC, 400, id="no merge key"
+        ),
+        pytest.param("GET", f"{CONFIG_MAPS}?limit=many", None, "", 400, id="limit is text"),
+        pytest.param("GET", f"{CONFIG_MAPS}?continue=nothing", None, "", 400, id="wrong continue"),
+        pytest.param("TRACE", CONFIG_MAPS, None, "", 405, id="unknown method"),
+        pytest.param("GET", "/apis/apps/v1/nothing", None, "", 404, id="unknown resource"),
+        pytest.param("GET", "/api/v1/namespaces/default/services/kubernetes/a/b", None, "", 404, id="too deep"),
+    ],
+)
+def test_bad_input_gets_a_status(
+    client: Client, method: str, path: str, body: Any, content_type: str, status: int
+) -> None:
+    if path.endswith("/x"):
+        client.post(CONFIG_MAPS, {"metadata": {"name": "x"}})
+
+    answer = client.ask(method, path, body, content_type=content_type)
+
+    assert answer.status == status, answer
+    assert answer.body["kind"] == "Status"
+    assert client.get(f"{SERVICES}/kubernetes")
+
+
+def test_a_huge_body_is_refused(client: Client) -> None:
+    answer = client.ask("POST", CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"x": "y" * 4_000_000}})
+
+    assert (answer.status, answer.body["reason"]) == (413, "RequestEntityTooLarge")

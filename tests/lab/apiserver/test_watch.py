@@ -1,0 +1,154 @@
+"""Watches beyond the recordings: bookmarks, tables, resuming, lost history, and many watchers at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from porter.lab.apiserver import ApiServer
+from tests.lab.apiserver.client import Client
+from tests.lab.apiserver.conftest import Running
+
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+
+
+def version(client: Client) -> str:
+    return str(client.get(CONFIG_MAPS)["metadata"]["resourceVersion"])
+
+
+def test_a_watch_without_a_version_begins_with_what_is_there(client: Client) -> None:
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+
+    seen = [(event["type"], event["object"]["metadata"]["name"]) for event in client.events(CONFIG_MAPS)]
+
+    assert seen == [("ADDED", "a")]
+
+
+def test_bookmarks_come_while_nothing_happens(client: Client) -> None:
+    seen = [
+        event["type"]
+        for event in client.events(
+            f"{CONFIG_MAPS}?allowWatchBookmarks=true&resourceVersion={version(client)}", seconds=5
+        )
+    ]
+
+    assert set(seen) == {"BOOKMARK"}
+    assert len(seen) > 3
+
+
+def test_a_page_shows_the_list_as_it_was_at_its_first_page(client: Client) -> None:
+    for index in range(4):
+        client.post(CONFIG_MAPS, {"metadata": {"name": f"a-{index}"}, "data": {"n": "old"}})
+    first = client.get(f"{CONFIG_MAPS}?limit=2")
+    client.ask("DELETE", f"{CONFIG_MAPS}/a-2")
+    client.patch(f"{CONFIG_MAPS}/a-3", {"data": {"n": "new"}})
+
+    rest = client.get(f"{CONFIG_MAPS}?limit=2&continue={first['metadata']['continue']}")
+
+    assert first["metadata"]["remainingItemCount"] == 2
+    assert [(item["metadata"]["name"], item["data"]["n"]) for item in rest["items"]] == [("a-2", "old"), ("a-3", "old")]
+    assert "continue" not in rest["metadata"]
+
+
+def test_a_stopped_server_starts_again_on_its_port_with_its_objects(running: Running) -> None:
+    client, url = running.client, running.server.url
+    before = client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+
+    running.stop()
+    running.start()
+
+    assert running.server.url == url
+    assert client.get(f"{CONFIG_MAPS}/a") == before
+    assert list(client.events(f"{CONFIG_MAPS}?resourceVersion={before['metadata']['resourceVersion']}")) == []
+
+
+def test_stopping_ends_an_open_watch_at_once(running: Running) -> None:
+    ended = threading.Event()
+    opened = threading.Event()
+
+    def watch() -> None:
+        try:
+            with running.client.request("GET", f"{CONFIG_MAPS}?watch=1") as answer:
+                opened.set()
+                answer.read()
+        except OSError:
+            pass
+        finally:
+            ended.set()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    assert opened.wait(5)
+    running.stop()
+
+    assert ended.wait(3)
+    thread.join()
+
+
+def test_lost_history_is_told_as_410(running: Running) -> None:
+    before = version(running.client)
+    running.client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+    assert [event["type"] for event in running.client.events(f"{CONFIG_MAPS}?resourceVersion={before}")] == ["ADDED"]
+
+    running.forget_history()
+    seen = list(running.client.events(f"{CONFIG_MAPS}?resourceVersion={before}"))
+
+    assert [(event["type"], event["object"]["code"]) for event in seen] == [("ERROR", 410)]
+    assert [item["metadata"]["name"] for item in running.client.get(CONFIG_MAPS)["items"]] == ["a"]
+
+
+def test_the_window_of_history_is_bounded(start: Callable[[ApiServer], Running]) -> None:
+    client = start(ApiServer(tls=False, history=10)).client
+    before = version(client)
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+    for index in range(30):
+        client.patch(f"{CONFIG_MAPS}/a", {"data": {"n": str(index)}})
+
+    seen = list(client.events(f"{CONFIG_MAPS}?resourceVersion={before}"))
+
+    assert [event["type"] for event in seen] == ["ERROR"]
+
+
+def test_a_watch_of_tables_sends_rows(client: Client) -> None:
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"k": "v"}})
+
+    with client.request("GET", f"{CONFIG_MAPS}?watch=1&timeoutSeconds=1", accept=TABLE) as answer:
+        assert b'"cells":["a",1,' in answer.read()
+
+
+def test_two_hundred_watchers_each_see_every_write_in_order(running: Running) -> None:
+    watchers, writes = 200, 100
+    seen: list[list[str]] = [[] for _ in range(watchers)]
+    start = version(running.client)
+
+    def watch(index: int) -> None:
+        path = f"{CONFIG_MAPS}?resourceVersion={start}"
+        seen[index] = [
+            event["object"]["metadata"]["resourceVersion"] for event in running.client.events(path, seconds=6)
+        ]
+
+    threads = [threading.Thread(target=watch, args=(index,)) for index in range(watchers)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    running.client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+    for index in range(writes - 1):
+        running.client.patch(f"{CONFIG_MAPS}/a", {"data": {"n": str(index)}})
+    for thread in threads:
+        thread.join(30)
+
+    assert len(seen[0]) == writes
+    assert seen[0] == sorted(seen[0], key=int)
+    assert all(one == seen[0] for one in seen)
+
+
+def test_a_watcher_that_does_not_read_harms_nobody(running: Running) -> None:
+    with running.client.request("GET", f"{CONFIG_MAPS}?watch=1&timeoutSeconds=20"):
+        running.client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+        began = time.monotonic()
+        for index in range(60):
+            running.client.patch(f"{CONFIG_MAPS}/a", {"data": {"n": f"{index}" + "x" * 100_000}})
+
+        assert time.monotonic() - began < 10
