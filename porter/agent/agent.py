@@ -52,6 +52,7 @@ class Agent:
         self._stopping = asyncio.Event()
         self._nics: tuple[Nic, ...] | None = None
         self._api_servers: tuple[str, ...] = ()
+        self._owned: frozenset[str] = frozenset()
         self._registry = registry
         self._connection = connection
         self._reconciler = Reconciler(Rules(protocols=registry.rules))
@@ -66,7 +67,7 @@ class Agent:
             nics=lambda: self._nics or (),
             report=self._from_thread(self._applied),
         )
-        self._watcher = NicWatcher(self._from_thread(self._nics_changed))
+        self._watcher = NicWatcher(lambda: self._from_thread(self._nics_read)(self._read_nics()))
         self._adapter = ClusterAdapter(
             connection,
             namespace=settings.namespace,
@@ -99,7 +100,7 @@ class Agent:
             writing = group.create_task(self._recorder.run())
             self._pipeline.observe(self._started())
             await self._pipeline.step()
-            self._start_announcing()
+            await self._start_announcing()
             await self._adapter.start()
             working = [group.create_task(job) for job in (self._pipeline.run(), self._adapter.watch_over())]
             try:
@@ -135,17 +136,19 @@ class Agent:
             options=self._settings.options,
         )
 
-    def _start_announcing(self) -> None:
+    async def _start_announcing(self) -> None:
         """Announce what this node last owned, before the API server was asked anything."""
         self._watcher.start()
-        self._nics_changed()
+        self._nics_read(await self._loop.run_in_executor(None, self._read_nics))
         if not self._settings.dry_run:
             self._runner.start()
             self._announce()
 
-    def _nics_changed(self) -> None:
-        owned = {a.address for group in self._reconciler.announcements(self._settings.node).values() for a in group}
-        nics = read_nics(leave_out=owned)
+    def _read_nics(self) -> tuple[Nic, ...]:
+        """Read the NICs. Never on the event loop: pyroute2 brings a loop of its own."""
+        return read_nics(leave_out=self._owned)
+
+    def _nics_read(self, nics: tuple[Nic, ...]) -> None:
         if nics == self._nics:
             return
         self._nics = nics
@@ -161,8 +164,10 @@ class Agent:
         self._publishing.after(batch)
 
     def _announce(self) -> None:
+        wanted = self._reconciler.announcements(self._settings.node)
+        self._owned = frozenset(one.address for group in wanted.values() for one in group)
         if not self._settings.dry_run:
-            self._runner.apply(self._reconciler.announcements(self._settings.node))
+            self._runner.apply(wanted)
 
     def _applied(self, entry: Applied) -> None:
         self._pipeline.applied(entry)
