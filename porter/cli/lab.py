@@ -60,8 +60,16 @@ def lab() -> None:
     show_default=True,
     help="Seconds of silence until a Node is NotReady.",
 )
+@click.option("--strict-arp/--no-strict-arp", default=True, help="As kube-proxy's ConfigMap has it.  [default: on]")
 def up(
-    name: str, *, nodes: int | None, plan: str | None, no_agents: bool, lease_duration: float | None, grace: float
+    name: str,
+    *,
+    nodes: int | None,
+    plan: str | None,
+    no_agents: bool,
+    lease_duration: float | None,
+    grace: float,
+    strict_arp: bool,
 ) -> None:
     """Bring up a lab and print how to talk to it."""
     if nodes is not None and plan is not None:
@@ -70,7 +78,13 @@ def up(
     _interruptible()
     begin = time.monotonic()
     up_lab = Lab.up(
-        name, network=network, agents=not no_agents, lease_duration=lease_duration or 0.0, grace=grace, say=_say
+        name,
+        network=network,
+        agents=not no_agents,
+        lease_duration=lease_duration or 0.0,
+        grace=grace,
+        strict_arp=strict_arp,
+        say=_say,
     )
     option = "" if name == "lab" else f" --name {name}"
     _say(f"up after {time.monotonic() - begin:.1f} s")

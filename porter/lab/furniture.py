@@ -12,15 +12,16 @@ apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: "ipvs"
 ipvs:
-  strictARP: true
+  strictARP: {strict}
 """
 
 
-def put(kube: Kube, *, server: IPv4Address, port: int) -> None:
+def put(kube: Kube, *, server: IPv4Address, port: int, strict_arp: bool) -> None:
     """The namespaces, kube-proxy's ConfigMap and DaemonSet, and where nodes find the API server. Safe to call twice."""
     for name in ("default", "kube-system", "kube-node-lease", "porter-system"):
         kube.apply(_object("v1", "Namespace", name))
-    kube.apply({**_object("v1", "ConfigMap", "kube-proxy", "kube-system"), "data": {"config.conf": PROXY_CONFIG}})
+    config = PROXY_CONFIG.format(strict="true" if strict_arp else "false")
+    kube.apply({**_object("v1", "ConfigMap", "kube-proxy", "kube-system"), "data": {"config.conf": config}})
     kube.apply({**_object("apps/v1", "DaemonSet", "kube-proxy", "kube-system"), "spec": _proxy_spec()})
     endpoints = {
         "endpoints": [{"addresses": [str(server)], "conditions": {"ready": True}}],
@@ -40,6 +41,12 @@ def install(kube: Kube, manifests: str) -> None:
         kube.apply(document)
 
 
+def proxies(kube: Kube) -> int:
+    """On how many nodes kube-proxy has started."""
+    status = kube.get("DaemonSet", "kube-proxy", namespace="kube-system").get("status") or {}
+    return int(status.get("numberReady") or 0)
+
+
 def ready_nodes(kube: Kube) -> set[str]:
     """The nodes whose Ready condition is True."""
     return {name for name, status in readiness(kube).items() if status == "True"}
@@ -54,11 +61,18 @@ def readiness(kube: Kube) -> dict[str, str]:
     return found
 
 
-def listens(netns: str, port: int) -> bool:
-    """Tell whether somebody accepts connections on that namespace's loopback."""
+def problems_of_agent(netns: str, port: int) -> str:
+    """What the agent of that namespace says why it is not ready; nothing when it is."""
     with inside(netns, socket.socket) as stream:
-        stream.settimeout(0.5)
-        return stream.connect_ex(("127.0.0.1", port)) == 0
+        stream.settimeout(1.0)
+        try:
+            stream.connect(("127.0.0.1", port))
+            stream.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+            answer = stream.recv(4096).decode(errors="replace")
+        except OSError as error:
+            return f"{type(error).__name__} on port {port}"
+    head, _, body = answer.partition("\r\n\r\n")
+    return "" if " 200 " in head.split("\r\n")[0] else " ".join(body.split()) or head
 
 
 def _object(version: str, kind: str, name: str, namespace: str | None = None) -> Object:

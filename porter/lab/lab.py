@@ -51,11 +51,14 @@ class Lab:
         agents: bool = True,
         lease_duration: float = 0.0,
         grace: float = GRACE,
+        strict_arp: bool = True,
         say: Callable[[str], None] = _quiet,
     ) -> "Lab":
-        """Bring up a lab and return when its nodes are ready and its agents listen. `lease_duration` 0: the default."""
+        """Bring up a lab and return when its nodes and its agents are ready. `lease_duration` 0: the default."""
         plan = network if network is not None else topology.guide(nodes)
-        standing.bring_up(name, plan, agents=agents, lease_duration=lease_duration, grace=grace, say=say)
+        standing.bring_up(
+            name, plan, agents=agents, lease_duration=lease_duration, grace=grace, strict_arp=strict_arp, say=say
+        )
         return cls(name)
 
     def down(self) -> None:
@@ -92,12 +95,15 @@ class Lab:
         """A small client of the API server, as administrator."""
         return Kube(read_access(self.kubeconfig))
 
-    def kube(self, *arguments: str, text: str | None = None, check: bool = True, wait: float = 30.0) -> str:
+    def kube(
+        self, *arguments: str, text: str | None = None, editor: str = "", check: bool = True, wait: float = 30.0
+    ) -> str:
         """Run kubectl against this lab, `text` on its input. Returns its output; raises LabError when it failed."""
         if shutil.which("kubectl") is None:
             raise LabError("kubectl is not installed on this machine")
         # Its cache of kinds is kept with the lab, not in the user's home.
         env = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self.directory / "kubectl")}
+        env |= {"KUBE_EDITOR": editor} if editor else {}
         try:
             done = subprocess.run(
                 ["kubectl", *arguments], input=text, capture_output=True, text=True, timeout=wait, check=False, env=env

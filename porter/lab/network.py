@@ -18,10 +18,10 @@ SERVICE_LINK = "kube-ipvs0"  # where kube-proxy in IPVS mode keeps the addresses
 POD_LINK = "cni0"
 _LONGEST_LINK = 15
 
-_ALL = {"net.ipv6.conf.all.disable_ipv6": 1, "net.ipv6.conf.default.disable_ipv6": 1, "net.ipv4.conf.all.arp_ignore": 1}
+_ALL = {"net.ipv6.conf.all.disable_ipv6": 1, "net.ipv6.conf.default.disable_ipv6": 1}
+_SWITCH = {**_ALL, "net.ipv4.ip_forward": 1, "net.ipv4.conf.all.arp_ignore": 1}
 _NODE = {
     **_ALL,
-    "net.ipv4.conf.all.arp_announce": 2,  # with arp_ignore=1: what strictARP makes kube-proxy set
     "net.ipv4.ip_forward": 1,
     "net.ipv4.conf.all.rp_filter": 2,
     "net.ipv4.conf.default.rp_filter": 2,
@@ -65,7 +65,7 @@ class Network:
     def build(self) -> None:
         """Fill the namespaces, which exist, with links, addresses and routes."""
         switch = self.namespace(SWITCH)
-        self._sysctl(switch, {**_ALL, "net.ipv4.ip_forward": 1})
+        self._sysctl(switch, _SWITCH)
         lines = ["link set lo up"]
         for segment in self.topology.segments:
             # A MAC of its own: a bridge else takes a port's, and would answer to it.

@@ -80,7 +80,7 @@ class Stage:
         self.start("agent", command, node=node.name, netns=self.network.namespace(node.name))
 
     def wait(self, what: str, ready: Callable[[], Any], *, on: list[tuple[str, str | None]]) -> None:
-        """Wait until something is ready. Raises LabError at once when one of the processes it depends on has ended."""
+        """Wait until something is ready. Raises LabError at once when a process that it depends on has ended."""
         limit = time.monotonic() + _PATIENCE
         while not ready():
             for role, node in on:
@@ -95,7 +95,9 @@ class Stage:
             time.sleep(0.02)
 
 
-def bring_up(name: str, topology: Topology, *, agents: bool, lease_duration: float, grace: float, say: Say) -> Path:
+def bring_up(
+    name: str, topology: Topology, *, agents: bool, lease_duration: float, grace: float, strict_arp: bool, say: Say
+) -> Path:
     """Bring up a lab and return its directory. On any failure, Ctrl-C too, nothing of it is left."""
     namespaces.check_possible()
     _clear_leftovers(name, say)
@@ -114,7 +116,7 @@ def bring_up(name: str, topology: Topology, *, agents: bool, lease_duration: flo
             stage = Stage(directory, known)
             stage.save()
             _build(stage, say)
-            _furnish(stage, say, grace=grace)
+            _furnish(stage, say, grace=grace, strict_arp=strict_arp)
             known.phase = "up"
             stage.save()
     except BaseException:
@@ -199,7 +201,7 @@ def _build(stage: Stage, say: Say) -> None:
     network.build()
 
 
-def _furnish(stage: Stage, say: Say, *, grace: float) -> None:
+def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
     topology, switch = stage.topology, stage.network.namespace(SWITCH)
     say("starting the API server, the controllers and the nodes")
     inside = f"{topology.gateway.ip}:{topology.api_port}@{switch}"
@@ -217,7 +219,7 @@ def _furnish(stage: Stage, say: Say, *, grace: float) -> None:
     stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
     kube = Kube(read_access(stage.kubeconfig()))
     stage.wait("the API server", kube.ready, on=on)
-    furniture.put(kube, server=topology.gateway.ip, port=topology.api_port)
+    furniture.put(kube, server=topology.gateway.ip, port=topology.api_port, strict_arp=strict_arp)
     if stage.known.agents:
         say("installing Porter and starting its agents")
         furniture.install(kube, manifests)
@@ -227,12 +229,18 @@ def _furnish(stage: Stage, say: Say, *, grace: float) -> None:
     names = {node.name for node in topology.nodes}
     stand_ins: list[tuple[str, str | None]] = [("node", name) for name in sorted(names)]
     stage.wait("ready nodes", lambda: names <= furniture.ready_nodes(kube), on=[*stand_ins, ("controllers", None)])
+    stage.wait("kube-proxy on every node", lambda: furniture.proxies(kube) == len(names), on=stand_ins)
     if stage.known.agents:
         for name in sorted(names):
-            netns = stage.network.namespace(name)
-            stage.wait(
-                f"the agent of {name}", functools.partial(furniture.listens, netns, AGENT_PORT), on=[("agent", name)]
-            )
+            _wait_for_agent(stage, name)
+
+
+def _wait_for_agent(stage: Stage, node: str) -> None:
+    problems = functools.partial(furniture.problems_of_agent, stage.network.namespace(node), AGENT_PORT)
+    try:
+        stage.wait(f"the agent of {node}", lambda: not problems(), on=[("agent", node)])
+    except LabError as error:
+        raise LabError(f"{error.message}; it says: {problems()}") from None
 
 
 def _manifests(stage: Stage) -> str:

@@ -8,6 +8,7 @@ import pytest
 from porter.lab import namespaces, probe, topology
 from porter.lab.errors import LabError
 from porter.lab.network import SERVICE_LINK, SWITCH, Network
+from porter.lab.node.strictarp import SETTINGS
 from porter.lab.topology import Topology
 
 pytestmark = pytest.mark.root
@@ -54,10 +55,14 @@ def test_every_node_answers_the_client_with_its_own_mac(guide: Network) -> None:
         assert ask(guide, node.address.ip) == [guide.mac(node.name)]
 
 
-def test_a_node_has_a_service_address_and_stays_silent_about_it(guide: Network) -> None:
+def test_with_strict_arp_a_node_has_a_service_address_and_stays_silent_about_it(guide: Network) -> None:
     address = IPv4Address("192.168.0.91")
     netns = guide.namespace("node1")
     namespaces.ip("addr", "add", f"{address}/32", "dev", SERVICE_LINK, netns=netns, env=os.environ)
+    assert ask(guide, address) == [guide.mac("node1")], "without strictARP every node answers for its Services"
+    for setting, value in SETTINGS.items():
+        script = ["sh", "-c", f"echo {value} > /proc/sys/{setting}"]
+        namespaces.ip("netns", "exec", netns, *script, env=os.environ)
     assert ask(guide, address) == []
 
     client = guide.namespace("client")

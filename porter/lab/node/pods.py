@@ -15,6 +15,7 @@ from porter.lab.following import Api, Cache, key_of
 from porter.lab.kube import Object
 from porter.lab.network import POD_LINK
 from porter.lab.node import addresses
+from porter.lab.node.strictarp import configure, is_kube_proxy
 
 KUBIA_PORT = 8080
 _REQUEST_LIMIT = 5.0  # seconds that a client may take to say what it wants
@@ -61,6 +62,8 @@ class Pods:
 
     async def _start(self, pod: Object) -> Running:
         name = pod["metadata"]["name"]
+        if is_kube_proxy(pod):
+            await configure(self._api)
         if pod["spec"].get("hostNetwork"):
             return Running(name=name, address=self._address, servers=())
         address = self._address_for(pod)

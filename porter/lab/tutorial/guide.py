@@ -7,6 +7,7 @@ from typing import NamedTuple
 from porter.lab.kube import Object
 from porter.lab.lab import Lab
 from porter.lab.node.pods import is_ready
+from porter.lab.node.strictarp import SETTINGS
 from porter.lab.tutorial import story
 from porter.lab.tutorial.client import Client
 from porter.lab.tutorial.hands import Hands
@@ -34,7 +35,7 @@ def walk(lab: Lab, page: Page) -> None:
     hands.introduce()
 
     page.step("Step 1: strictARP for kube-proxy")
-    strict_arp(lab, page)
+    strict_arp(lab, page, hands)
 
     page.step("Step 2: the NIC that Porter uses")
     page.say("node1 is the guide's master1: eth0 192.168.0.2 and eth1 192.168.1.2.")
@@ -75,19 +76,27 @@ def walk(lab: Lab, page: Page) -> None:
     story.tell(lab, page, f"default/{SERVICE}", node=survivor)
 
 
-def strict_arp(lab: Lab, page: Page) -> None:
-    """Show kube-proxy's configuration and what it made of each node's kernel."""
-    config = lab.api.get("ConfigMap", "kube-proxy", namespace="kube-system")["data"]["config.conf"]
-    page.ran(r"kubectl get cm kube-proxy -n kube-system -o jsonpath='{.data.config\.conf}'", config)
-    expect("strictARP: true in kube-proxy's ConfigMap", "strictARP: true" in config, config)
-    page.say("(A real cluster needs 'kubectl edit' here; the lab starts with it.)")
-    for node in lab.topology.nodes:
-        names = ["net.ipv4.conf.all.arp_ignore", "net.ipv4.conf.all.arp_announce"]
-        paths = [f"/proc/sys/{name.replace('.', '/')}" for name in names]
-        values = lab.exec(node.name, ["cat", *paths]).stdout.split()
-        expect(f"arp_ignore 1 and arp_announce 2 on {node.name}", values == ["1", "2"], str(values))
-    names_text = ", ".join(node.name for node in lab.topology.nodes)
-    page.holds(f"arp_ignore=1 and arp_announce=2 on {names_text}: no kernel answers ARP for a Service")
+def strict_arp(lab: Lab, page: Page, hands: Hands) -> None:
+    """Switch strictARP on as the guide does, and show what that changes in each node's kernel."""
+    names = [node.name for node in lab.topology.nodes]
+    page.say(
+        f"As it is now, arp_ignore and arp_announce are {_arp_settings(lab, names[0])} on {names[0]}: every node would "
+        "answer ARP for every Service, because kube-proxy in IPVS mode makes its address local."
+    )
+    hands.edit_strict_arp()
+    hands.restart_kube_proxy()
+
+    def look() -> tuple[bool, dict[str, str]]:
+        found = {name: _arp_settings(lab, name) for name in names}
+        return set(found.values()) == {"1 and 2"}, found
+
+    until("arp_ignore and arp_announce 1 and 2 on every node", look, within=15.0)
+    page.holds(f"they are 1 and 2 now on {', '.join(names)}: no kernel answers for a Service")
+
+
+def _arp_settings(lab: Lab, node: str) -> str:
+    paths = [f"/proc/sys/{name}" for name in SETTINGS]
+    return " and ".join(lab.exec(node, ["cat", *paths]).stdout.split())
 
 
 def wait_for_eip(lab: Lab, *, size: int) -> Object:

@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,31 @@ class Hands:
             return
         self._lab.api.patch("Service", name, change)
         self._page.ran(shown, f"Service {name} patched through the API")
+
+    def edit_strict_arp(self) -> None:
+        """`kubectl edit configmap kube-proxy`, with sed in place of a hand in the editor."""
+        editor = "sed -i 's/strictARP: false/strictARP: true/'"
+        shown = f'KUBE_EDITOR="{editor}" kubectl edit configmap kube-proxy -n kube-system'
+        if self.kubectl:
+            words = ("edit", "configmap", "kube-proxy", "-n", "kube-system")
+            self._page.ran(shown, self._lab.kube(*words, editor=editor))
+            return
+        config = self._lab.api.get("ConfigMap", "kube-proxy", namespace="kube-system")["data"]["config.conf"]
+        change = {"data": {"config.conf": config.replace("strictARP: false", "strictARP: true")}}
+        self._lab.api.patch("ConfigMap", "kube-proxy", change, namespace="kube-system")
+        self._page.ran(shown, "ConfigMap kube-proxy patched through the API")
+
+    def restart_kube_proxy(self) -> None:
+        """`kubectl rollout restart daemonset kube-proxy`."""
+        shown = "kubectl rollout restart daemonset kube-proxy -n kube-system"
+        if self.kubectl:
+            self._page.ran(shown, self._lab.kube(*shown.split()[1:]))
+            return
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        metadata = {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}
+        change = {"spec": {"template": {"metadata": metadata}}}
+        self._lab.api.patch("DaemonSet", "kube-proxy", change, namespace="kube-system")
+        self._page.ran(shown, "DaemonSet kube-proxy patched through the API")
 
     def show(self, *words: str) -> str:
         """Show objects: `kubectl get …`. Returns what was printed."""

@@ -38,7 +38,7 @@ def walk(lab: Lab, page: Page) -> None:
 
 def _steps(lab: Lab, page: Page, hands: Hands, client: Client) -> None:
     page.step("Step 1: strictARP for kube-proxy")
-    guide.strict_arp(lab, page)
+    guide.strict_arp(lab, page, hands)
 
     page.step("Step 2: the NIC that Porter uses")
     page.ran("ip -brief link", lab.exec("orion", ["ip", "-brief", "link"]).stdout)
