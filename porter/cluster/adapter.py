@@ -26,13 +26,11 @@ from porter.cluster.watch import Watch, WatchHealth
 from porter.events.entries import LeaderObserved, Observed
 from porter.model.assignment import Assignment
 from porter.model.names import NodeName, ServiceKey
-from porter.model.objects import Agent, Nic, Service
+from porter.model.objects import Agent, Service
 
 V = TypeVar("V")
 W = TypeVar("W")
 K = TypeVar("K", bound=str)
-
-_STOPPING = 3.0  # seconds that releasing the Leases may take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,38 +67,43 @@ class ClusterAdapter:
         known: Known,
         emit: Callable[[Observed], None],
         report: Callable[[Outcome], None],
+        lease_duration: float = 15.0,
+        read_only: bool = False,
         clock: Callable[[], float] = monotonic,
         wall: Wall = utc_now,
         timings: AdapterTimings | None = None,
-        dry_run: bool = False,
         on_leadership: Callable[[bool], None] | None = None,
     ) -> None:
-        """`dry_run`: watch only; no Lease is held and nothing is written."""
+        """`lease_duration`: seconds that a Lease counts without being renewed, a node's and the leader's.
+
+        `read_only`: watch only; no Lease is held and nothing is written.
+        """
         self.node = node
         self._connection = connection
         self._emit = emit
         self._clock = clock
         self._timings = timings or AdapterTimings()
-        self._dry_run = dry_run
+        self._read_only = read_only
+        self._duration = lease_duration
         self._on_leadership = on_leadership or (lambda _leads: None)
         self._holder: NodeName | None = known.leader
         self._tasks: list[asyncio.Task[None]] = []
+        self._writing: list[asyncio.Task[None]] = []
         self._facts_due = asyncio.Event()
         self._facts = Facts(connection, known=known.cluster, emit=emit)
-        duration = self._timings.lease
         self.membership = Membership(
             clock=clock,
             emit=emit,
             silent=known.silent,
-            patience=duration * 2 / 3,
-            slack=min(1.0, duration / 5),
+            patience=lease_duration * 2 / 3,
+            slack=min(1.0, lease_duration / 5),
         )
-        self._node_lease = NodeLease(connection, namespace=namespace, node=node, duration=duration, wall=wall)
+        self._node_lease = NodeLease(connection, namespace=namespace, node=node, duration=lease_duration, wall=wall)
         self._leadership = Leadership(
             connection,
             namespace=namespace,
             node=node,
-            duration=duration,
+            duration=lease_duration,
             clock=clock,
             on_change=self._leads,
             on_holder=self._held_by,
@@ -114,7 +117,7 @@ class ClusterAdapter:
             self._watch(resources.namespaces(), known.namespaces),
             self._watch(resources.nodes(), known.nodes),
             self._leases,
-            self._watch(resources.endpointslices(), known.endpoints, on_list=self._facts_due.set),
+            self._watch(resources.endpointslices(), known.slices, on_list=self._facts_due.set),
             self._services,
         )
         self._publisher = Publisher(
@@ -133,32 +136,40 @@ class ClusterAdapter:
 
     async def start(self) -> None:
         """Begin to watch, to hold the Leases and to publish; returns at once. The API server need not be there yet."""
-        jobs = [watch.run() for watch in self._watches]
-        jobs += [self._read_facts(), self._tick()]
-        if not self._dry_run:
-            jobs += [self._node_lease.run(), self._leadership.run(), self._publisher.run()]
+        jobs = [watch.run() for watch in self._watches] + [self._read_facts(), self._tick()]
+        if not self._read_only:
+            jobs.append(self._node_lease.run())
+            self._writing = [asyncio.create_task(job) for job in (self._leadership.run(), self._publisher.run())]
         self._tasks = [asyncio.create_task(job) for job in jobs]
 
+    async def watch_over(self) -> None:
+        """Wait until something ends that never should: raises what is a bug of ours, and otherwise never returns."""
+        done, _ = await asyncio.wait([*self._tasks, *self._writing], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
     async def run(self) -> None:
-        """Start, go on until cancelled, and stop in order. Ends by itself only by raising what is a bug of ours."""
+        """Start, go on until cancelled, and stop in order."""
         await self.start()
         try:
-            done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await self.watch_over()
         finally:
             await self.stop()
 
+    async def stop_publishing(self) -> None:
+        """Write nothing more and let another agent lead; watching and the node's Lease go on. Safe to call twice."""
+        writing, self._writing = self._writing, []
+        await _end(writing)
+        if writing:
+            await self._leadership.release()
+
     async def stop(self) -> None:
         """End everything and release the Leases: call it when all is withdrawn. Safe to call twice."""
+        await self.stop_publishing()
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if tasks and not self._dry_run:
-            release = asyncio.gather(self._leadership.release(), self._node_lease.release())
-            await asyncio.wait([release], timeout=_STOPPING)
-            release.cancel()
+        await _end(tasks)
+        if tasks and not self._read_only:
+            await self._node_lease.release()
 
     async def wait_synced(self) -> None:
         """Wait until every kind was listed once."""
@@ -180,12 +191,12 @@ class ClusterAdapter:
 
     def announced(self, key: ServiceKey, *, reason: str, message: str) -> None:
         """Write on the Service that this node answers for it; whether this node leads or not."""
-        if not self._dry_run:
+        if not self._read_only:
             self._publisher.announced(key, reason=reason, message=message)
 
-    def report_nics(self, nics: Sequence[Nic], api_servers: Sequence[str] = ()) -> None:
-        """Tell on this node's Lease what its NICs are; written at once when it is something new."""
-        self._node_lease.report(Agent(node=self.node, nics=tuple(nics), api_servers=tuple(api_servers)))
+    def report_agent(self, agent: Agent) -> None:
+        """Tell this on the node's Lease; written at once when it is something new."""
+        self._node_lease.report(agent)
 
     # -- out
 
@@ -223,8 +234,8 @@ class ClusterAdapter:
         on_list: Callable[[], None] | None = None,
     ) -> Watch[V, W]:
         pace = self._timings.watch
-        if kind.resource == "leases" and not self._dry_run:  # one's own renewals come back: silence is a fault sooner
-            pace = replace(pace, silence=min(pace.silence, self._timings.lease))
+        if kind.resource == "leases" and not self._read_only:  # one's own renewals come back: silence is a fault sooner
+            pace = replace(pace, silence=min(pace.silence, self._duration))
         return Watch(
             kind,
             connection=self._connection,
@@ -255,7 +266,7 @@ class ClusterAdapter:
             self.membership.hear(node, view)
         if node == self.node:
             self._own_lease_seen(view)
-        elif self._dry_run:
+        elif self._read_only:
             self.membership.prove_fresh()
 
     def _own_lease_seen(self, view: LeaseView | None) -> None:
@@ -285,6 +296,12 @@ class ClusterAdapter:
             if not self._leases.health.connected:
                 self.membership.interrupt()
                 for watch in self._watches:
-                    watch.doubt(self._timings.lease)
+                    watch.doubt(self._duration)
             self.membership.judge()
             self._leadership.check()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

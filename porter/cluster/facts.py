@@ -45,7 +45,7 @@ class Facts:
         self,
         connection: Connection,
         *,
-        known: Cluster | None,
+        known: Cluster,
         emit: Callable[[ClusterObserved], None],
     ) -> None:
         self.error: str | None = None
@@ -56,12 +56,12 @@ class Facts:
     async def read(self) -> None:
         """Read everything once. Raises nothing: `error` says what failed, and what was known stands."""
         self.error = None
-        before = self._known or Cluster()
+        before = self._known
         found = Cluster(
             service_ranges=await self._ranges(before.service_ranges),
             api_servers=await self._servers(before.api_servers),
         )
-        if found != self._known and (self.error is None or found != before):
+        if found != before:
             self._known = found
             self._emit(ClusterObserved(cluster=found))
 

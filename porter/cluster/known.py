@@ -1,22 +1,48 @@
 """What an agent knows of its cluster before it has asked: the state that its log folds to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from typing import Protocol
 
 from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.objects import Agent, Cluster, Eip, Endpoints, Namespace, Node, Service
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """Everything known, so that the first lists tell only the differences."""
+class Known(Protocol):
+    """Everything known, so that the first lists tell only the differences. The reconciler's World is one; only read."""
 
-    services: Mapping[ServiceKey, Service] = field(default_factory=dict)
-    eips: Mapping[EipName, Eip] = field(default_factory=dict)
-    nodes: Mapping[NodeName, Node] = field(default_factory=dict)
-    endpoints: Mapping[str, Endpoints] = field(default_factory=dict)
-    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
-    agents: Mapping[NodeName, Agent] = field(default_factory=dict)
-    silent: frozenset[NodeName] = frozenset()
-    cluster: Cluster | None = None
-    leader: NodeName | None = None
+    @property
+    def services(self) -> Mapping[ServiceKey, Service]:
+        """Services by `namespace/name`."""
+
+    @property
+    def eips(self) -> Mapping[EipName, Eip]:
+        """Eips by name."""
+
+    @property
+    def nodes(self) -> Mapping[NodeName, Node]:
+        """Nodes by name."""
+
+    @property
+    def slices(self) -> Mapping[str, Endpoints]:
+        """EndpointSlices by `namespace/name`."""
+
+    @property
+    def namespaces(self) -> Mapping[str, Namespace]:
+        """Namespaces by name."""
+
+    @property
+    def agents(self) -> Mapping[NodeName, Agent]:
+        """Agents by their node."""
+
+    @property
+    def silent(self) -> AbstractSet[NodeName]:
+        """The nodes whose agents are silent."""
+
+    @property
+    def cluster(self) -> Cluster:
+        """What holds for the whole cluster."""
+
+    @property
+    def leader(self) -> NodeName | None:
+        """The node whose agent leads."""

@@ -6,6 +6,7 @@ stops acting before its own can run out, even if its event loop was asleep meanw
 
 import asyncio
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 from uuid import uuid4
 
@@ -165,7 +166,7 @@ class Leadership:
             "metadata": {"name": LEASE, "namespace": self._namespace},
             "spec": {
                 "holderIdentity": holder,
-                "leaseDurationSeconds": max(1, round(self._duration)),
+                "leaseDurationSeconds": ceil(self._duration),
                 "renewTime": now,
                 "leaseTransitions": transitions,
             },

@@ -7,6 +7,7 @@ renewal, whatever happens in the cluster. It judges nobody.
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from porter.cluster.backoff import Backoff, between
@@ -123,7 +124,7 @@ class NodeLease:
             "metadata": {"annotations": {keys.AGENT_REPORT: report_text(self._agent)}},
             "spec": {
                 "holderIdentity": self._agent.node,
-                "leaseDurationSeconds": max(1, round(self._duration)),
+                "leaseDurationSeconds": ceil(self._duration),
                 "renewTime": micro_time(self._wall()),
             },
         }

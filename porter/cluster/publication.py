@@ -1,7 +1,7 @@
 """What the API must show of a Service, compared with what it shows: the smallest patches that mend the difference.
 
 Pure. A patch names only Porter's own fields; nothing differs, no patch. Publishing writes the metadata first and then
-the status, so that an address in the API always has its pool beside it; releasing goes the other way round.
+the status, so that an address in the API always has its pool beside it.
 """
 
 from collections.abc import Sequence
@@ -262,7 +262,8 @@ def _release(view: ServiceView, *, deleting: bool) -> tuple[Patch, ...]:
         patches.append(Patch(path=f"{view.path}/status", body={"status": status}, notes=notes))
     if metadata := _metadata(view, {}, {}):
         patches.append(Patch(path=view.path, body={"metadata": metadata}))
-    return tuple(patches)
+    # What vouches for the addresses goes last: the condition, or on a Service of an older version the label.
+    return tuple(reversed(patches) if view.condition(keys.CONDITION_ASSIGNED) is not None else patches)
 
 
 def _ours(view: ServiceView) -> frozenset[str]:

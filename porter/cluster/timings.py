@@ -36,8 +36,6 @@ class PublishTimings:
 class AdapterTimings:
     """The paces of everything."""
 
-    lease: float = 15.0
-    """How long a Lease counts without being renewed: of nodes and of the leader."""
     tick: float = 0.25
     """How often silence is judged."""
     watch: WatchTimings = field(default_factory=WatchTimings)
