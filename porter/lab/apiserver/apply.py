@@ -139,7 +139,7 @@ def _remove_item(items: list[Any], step: str, rest: Path) -> None:
             if step == "v:" + encode(item).decode():
                 items.remove(item)
         elif isinstance(item, dict) and item_step(item, keys) == step:
-            if rest:
+            if rest and rest not in {("f:" + key,) for key in keys}:  # its keys go with the item, not before
                 _remove(item, rest)
             if not rest or not set(item) - set(keys):
                 items.remove(item)

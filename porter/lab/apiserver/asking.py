@@ -50,7 +50,7 @@ def target(kinds: Kinds, path: str) -> Target | None:
     del plural
     if kind is None or more or (namespace and not kind.namespaced):
         raise no_such_resource()
-    if subresource and subresource not in (*subresources(kind), *_OF_NAMESPACE[1:]):
+    if subresource and subresource not in subresources(kind):
         raise no_such_resource()
     if kind.namespaced and name and not namespace:
         raise no_such_resource()

@@ -311,3 +311,38 @@ def test_a_huge_body_is_refused(client: Client) -> None:
     answer = client.ask("POST", CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"x": "y" * 4_000_000}})
 
     assert (answer.status, answer.body["reason"]) == (413, "RequestEntityTooLarge")
+
+
+def test_two_appliers_own_a_condition_each(client: Client) -> None:
+    client.post(SERVICES, service("a", type="LoadBalancer"))
+    envelope = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}
+    for name in ("one", "two"):
+        condition = {
+            "type": name,
+            "status": "True",
+            "reason": "R",
+            "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        client.patch(
+            f"{SERVICES}/a/status?fieldManager={name}", envelope | {"status": {"conditions": [condition]}}, APPLY
+        )
+
+    left = client.patch(f"{SERVICES}/a/status?fieldManager=one", envelope | {"status": {}}, APPLY)
+
+    assert [one["type"] for one in left["status"]["conditions"]] == ["two"]
+
+
+def test_a_namespace_that_is_going_takes_nothing_new(client: Client) -> None:
+    client.post("/api/v1/namespaces", {"metadata": {"name": "shop"}})
+    held = {"metadata": {"name": "held", "finalizers": ["example.com/held"]}}
+    client.post("/api/v1/namespaces/shop/configmaps", held)
+
+    client.ask("DELETE", "/api/v1/namespaces/shop")
+    refused = client.ask("POST", "/api/v1/namespaces/shop/configmaps", {"metadata": {"name": "new"}})
+    phase = client.get("/api/v1/namespaces/shop")["status"]["phase"]
+    client.patch("/api/v1/namespaces/shop/configmaps/held", {"metadata": {"finalizers": None}})
+
+    assert (refused.status, refused.body["reason"]) == (403, "Forbidden")
+    assert phase == "Terminating"
+    assert client.ask("GET", "/api/v1/namespaces/shop").status == 404
