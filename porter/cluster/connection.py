@@ -26,7 +26,7 @@ from porter.cluster.errors import (
     UnreachableError,
     error_of,
 )
-from porter.cluster.kubeconfig import SERVICE_ACCOUNT, open_client
+from porter.cluster.kubeconfig import SERVICE_ACCOUNT, Opened, open_client
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -53,14 +53,16 @@ class Connection:
 
     def __init__(
         self,
-        client: ApiClient,
+        opened: Opened,
         *,
         kubeconfig: Path | None,
         context: str | None,
         environ: Mapping[str, str],
         service_account: Path,
     ) -> None:
-        self._client = client
+        self._client = opened.client
+        self._transport = opened.transport
+        self._retired: ApiClient | None = None
         self._source = (kubeconfig, context)
         self._environ = environ
         self._service_account = service_account
@@ -79,8 +81,8 @@ class Connection:
         service_account: Path = SERVICE_ACCOUNT,
     ) -> Self:
         """Load the credentials. Nothing is sent yet. Raises KubeconfigError or CertificateError."""
-        client = await open_client(kubeconfig, context, environ=environ, service_account=service_account)
-        return cls(client, kubeconfig=kubeconfig, context=context, environ=environ, service_account=service_account)
+        opened = await open_client(kubeconfig, context, environ=environ, service_account=service_account)
+        return cls(opened, kubeconfig=kubeconfig, context=context, environ=environ, service_account=service_account)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,6 +98,8 @@ class Connection:
     async def close(self) -> None:
         """Close every connection. Safe to call twice."""
         await self._client.close()
+        if self._retired is not None:
+            await self._retired.close()
 
     @property
     def server(self) -> str:
@@ -195,12 +199,8 @@ class Connection:
                 response.release()  # closes the connection when the answer was not read to its end
         except ClusterError:
             raise
-        except (aiohttp.ClientError, ssl.SSLError, OSError) as error:  # TimeoutError is an OSError
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError and SSLError are OSErrors
             raise self._sentence(error, request) from error
-        except RuntimeError as error:
-            if not self._closed_under(error):
-                raise
-            raise UnreachableError(f"the connection was closed during {request}") from error
 
     async def _send(self, request: _Request) -> aiohttp.ClientResponse:
         client = self._client
@@ -223,20 +223,23 @@ class Connection:
         response: aiohttp.ClientResponse = answer.response
         return response
 
-    @staticmethod
-    def _closed_under(error: RuntimeError) -> bool:
-        """Tell whether the client was replaced, after new credentials, while this request was on its way."""
-        return "closed" in str(error).lower()
-
     async def _load_again(self, generation: int) -> None:
         """Read the credentials anew, once for all requests that met the same 401."""
         async with self._loading:
             if generation != self._generation:
                 return
             fresh = await open_client(*self._source, environ=self._environ, service_account=self._service_account)
-            old, self._client = self._client, fresh
             self._generation += 1
-            await old.close()  # its watches end and are opened again with the new credentials
+            if fresh.transport == self._transport:
+                self._client.configuration.api_key = fresh.client.configuration.api_key
+                self._client.configuration.refresh_api_key_hook = fresh.client.configuration.refresh_api_key_hook
+                await fresh.client.close()
+                return
+            # Another CA, certificate or server: what is under way ends by itself, and is gone by the next such change.
+            before, self._retired = self._retired, self._client
+            self._client, self._transport = fresh.client, fresh.transport
+            if before is not None:
+                await before.close()
 
     def _sentence(self, error: Exception, request: _Request) -> ClusterError:
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):

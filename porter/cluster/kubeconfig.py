@@ -7,6 +7,7 @@ keys and certificates that a kubeconfig carries inside are on disk only while th
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLError
 from tempfile import TemporaryDirectory
@@ -27,13 +28,21 @@ _FILES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A client, and everything that its connections depend on: where two agree, only the token may differ."""
+
+    client: ApiClient
+    transport: tuple[object, ...]
+
+
 async def open_client(
     kubeconfig: Path | None,
     context: str | None,
     *,
     environ: Mapping[str, str],
     service_account: Path = SERVICE_ACCOUNT,
-) -> ApiClient:
+) -> Opened:
     """Return a client with fresh credentials. Raises KubeconfigError or CertificateError."""
     configuration = Configuration()
     if kubeconfig is None:
@@ -50,13 +59,25 @@ async def open_client(
         return _client(configuration, f"kubeconfig {kubeconfig}")
 
 
-def _client(configuration: Configuration, whose: str) -> ApiClient:
+def _client(configuration: Configuration, whose: str) -> Opened:
     try:
+        transport = _transport(configuration)
         client = ApiClient(configuration=configuration)
     except (SSLError, OSError, ValueError) as error:
         raise CertificateError(f"a certificate or key of {whose} cannot be read: {error}") from error
     client.user_agent = "porter"
-    return client
+    return Opened(client=client, transport=transport)
+
+
+def _transport(configuration: Configuration) -> tuple[object, ...]:
+    files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+    return (
+        configuration.host,
+        configuration.verify_ssl,
+        configuration.tls_server_name,
+        configuration.proxy,
+        *(None if name is None else Path(name).read_bytes() for name in files),
+    )
 
 
 def _load_in_cluster(configuration: Configuration, environ: Mapping[str, str], directory: Path) -> None:

@@ -1,0 +1,130 @@
+from porter.cluster.mirror import Change, Mirror, Seen
+
+M = Mirror[str, str]
+
+
+def seen(version: str, value: str | None = None, *, key: str = "a", uid: str = "u") -> Seen[str, str]:
+    shown = value if value is not None else f"v{version}"
+    return Seen(key=key, uid=uid, version=version, value=shown, view=shown)
+
+
+def change(value: str | None, key: str = "a") -> Change[str]:
+    return Change(key=key, value=value)
+
+
+def test_an_own_write_is_not_undone_by_older_states_that_the_watch_still_brings() -> None:
+    mirror: M = Mirror({})
+    mirror.take(seen("1"))
+
+    assert mirror.own(seen("3")) == change("v3")
+    assert mirror.take(seen("2")) is None
+    assert mirror.take(seen("3")) is None
+    assert mirror.known == {"a": "v3"}
+    assert mirror.take(seen("4")) == change("v4")
+
+
+def test_an_answer_that_comes_after_the_watch_has_passed_it_changes_nothing() -> None:
+    mirror: M = Mirror({})
+    for version in ("1", "2", "3"):
+        mirror.take(seen(version))
+
+    assert mirror.own(seen("2")) is None
+    assert mirror.known == {"a": "v3"}
+    assert mirror.take(seen("4")) == change("v4")
+
+
+def test_an_answer_that_changed_nothing_does_not_stop_the_watch_from_being_believed() -> None:
+    mirror: M = Mirror({})
+    mirror.list_begins()
+    mirror.take_list([seen("1")])
+
+    assert mirror.own(seen("1")) is None
+    assert mirror.take(seen("2")) == change("v2")
+    assert mirror.own(seen("1")) is None
+    assert mirror.take(seen("3")) == change("v3")
+
+
+def test_two_own_writes_wait_for_the_later_one() -> None:
+    mirror: M = Mirror({"a": "v1"})
+
+    mirror.own(seen("2"))
+    mirror.own(seen("3"))
+
+    assert mirror.take(seen("2")) is None
+    assert mirror.known == {"a": "v3"}
+    assert mirror.take(seen("3")) is None
+    assert mirror.take(seen("4")) == change("v4")
+
+
+def test_a_deletion_after_an_own_write_counts_and_that_of_an_older_namesake_does_not() -> None:
+    mirror: M = Mirror({})
+    mirror.own(seen("5", uid="new"))
+
+    assert mirror.drop(seen("4", uid="old")) is None
+    assert mirror.known == {"a": "v5"}
+    assert mirror.drop(seen("6", uid="new")) == change(None)
+    assert mirror.take(seen("7", uid="newer")) == change("v7")
+
+
+def test_events_that_come_again_after_a_reconnect_do_not_flicker() -> None:
+    mirror: M = Mirror({})
+    for version in ("1", "2", "3"):
+        mirror.take(seen(version))
+
+    assert [mirror.take(seen(version)) for version in ("1", "2", "3")] == [None, None, None]
+    assert mirror.known == {"a": "v3"}
+
+
+def test_a_list_settles_what_was_written_before_it() -> None:
+    mirror: M = Mirror({})
+    mirror.own(seen("2"))
+    mirror.list_begins()
+
+    found = mirror.take_list([seen("9")])
+
+    assert (found.changed, found.gone, found.doubtful) == (("v9",), (), ())
+    assert mirror.take(seen("10")) == change("v10")
+
+
+def test_what_is_written_during_a_list_is_read_once_more() -> None:
+    mirror: M = Mirror({})
+    mirror.list_begins()
+    mirror.own(seen("5"))
+    found = mirror.take_list([seen("4")])
+    assert (found.changed, found.doubtful) == ((), ("a",))
+
+    assert mirror.settle("a", read=seen("6"), listed="4") == change("v6")
+    assert mirror.take(seen("5")) is None
+    assert mirror.take(seen("6")) is None
+    assert mirror.take(seen("7")) == change("v7")
+
+
+def test_what_is_written_during_a_list_that_holds_it_needs_no_second_look() -> None:
+    mirror: M = Mirror({})
+    mirror.list_begins()
+    mirror.own(seen("5"))
+
+    assert mirror.take_list([seen("5")]).doubtful == ()
+    assert mirror.take(seen("6")) == change("v6")
+
+
+def test_an_object_read_again_that_is_as_listed_is_believed_at_once() -> None:
+    mirror: M = Mirror({})
+    mirror.list_begins()
+    mirror.own(seen("5"))
+    mirror.take_list([seen("6")])
+
+    mirror.settle("a", read=seen("6"), listed="6")
+
+    assert mirror.known == {"a": "v6"}
+    assert mirror.take(seen("7")) == change("v7")
+
+
+def test_what_is_of_no_interest_is_neither_known_nor_gone_twice() -> None:
+    mirror: M = Mirror({"a": "v0"})
+    dull: Seen[str, str] = Seen(key="a", uid="u", version="1", value=None, view=None)
+
+    assert mirror.take(dull) == change(None)
+    assert mirror.take(Seen(key="a", uid="u", version="2", value=None, view=None)) is None
+    assert mirror.drop(seen("3")) is None
+    assert mirror.views == {}
