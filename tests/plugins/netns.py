@@ -16,6 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _COUNT = itertools.count()
+_INDEX = itertools.count(100)
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -57,22 +58,10 @@ class Wire:
         self._captures: list[Capture] = []
 
     def connect(self, nic: str = "eth0", mac: str = "02:00:00:00:01:01") -> None:
-        ip(
-            "-n",
-            self.node,
-            "link",
-            "add",
-            nic,
-            "address",
-            mac,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            nic,
-            "netns",
-            self.client,
-        )
+        # Ends of different index: of others the kernel may tell a second late that they have carrier (linkwatch)
+        near, far = (str(next(_INDEX)) for _ in range(2))
+        peer = ["peer", "name", nic, "index", far, "netns", self.client]
+        ip("-n", self.node, "link", "add", nic, "index", near, "address", mac, "type", "veth", *peer)
         ip("-n", self.client, "link", "set", nic, "address", "02:00:00:00:02:02", "up")
         ip("-n", self.node, "link", "set", nic, "up")
         settle(lambda: all(inside(each, lambda: _carrier(nic)) for each in (self.node, self.client)))
