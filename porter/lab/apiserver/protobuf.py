@@ -1,6 +1,6 @@
 """Bodies in Kubernetes' protobuf form, read for the few kinds that kubectl creates that way. Nothing is written in it.
 
-kubectl 1.32 sends protobuf from its typed clients (`create namespace`, `create configmap`, `auth can-i` ...) and takes
+kubectl 1.32 sends protobuf from its typed clients (`create namespace`, `create deployment`, `auth can-i` ...) and takes
 JSON in return. FIELDS holds the field numbers of the generated.proto files of k8s.io/api, for these kinds only.
 """
 
@@ -15,7 +15,8 @@ from porter.lab.apiserver.objects import Json
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
 
-# Number: (field, what it holds). A `*` repeats, `map:` is a mapping of strings, a capital is another message.
+# Number: (field, what it holds). A `*` repeats, `map:` is a mapping of strings, a capital is another message; `skip` is
+# what the server sets itself.
 FIELDS: dict[str, dict[int, tuple[str, str]]] = {
     "Unknown": {1: ("typeMeta", "TypeMeta"), 2: ("raw", "raw")},
     "TypeMeta": {1: ("apiVersion", "string"), 2: ("kind", "string")},
@@ -25,11 +26,12 @@ FIELDS: dict[str, dict[int, tuple[str, str]]] = {
         3: ("namespace", "string"),
         5: ("uid", "string"),
         6: ("resourceVersion", "string"),
+        8: ("creationTimestamp", "skip"),
         11: ("labels", "map:string"),
         12: ("annotations", "map:string"),
         14: ("finalizers", "*string"),
     },
-    "Namespace": {1: ("metadata", "ObjectMeta")},
+    "Namespace": {1: ("metadata", "ObjectMeta"), 2: ("spec", "skip"), 3: ("status", "skip")},
     "ConfigMap": {
         1: ("metadata", "ObjectMeta"),
         2: ("data", "map:string"),
@@ -44,7 +46,11 @@ FIELDS: dict[str, dict[int, tuple[str, str]]] = {
         5: ("immutable", "bool"),
     },
     "ServiceAccount": {1: ("metadata", "ObjectMeta")},
-    "SelfSubjectAccessReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "AccessReviewSpec")},
+    "SelfSubjectAccessReview": {
+        1: ("metadata", "ObjectMeta"),
+        2: ("spec", "AccessReviewSpec"),
+        3: ("status", "skip"),
+    },
     "AccessReviewSpec": {
         1: ("resourceAttributes", "ResourceAttributes"),
         2: ("nonResourceAttributes", "NonResourceAttributes"),
@@ -59,9 +65,13 @@ FIELDS: dict[str, dict[int, tuple[str, str]]] = {
         7: ("name", "string"),
     },
     "NonResourceAttributes": {1: ("path", "string"), 2: ("verb", "string")},
-    "SelfSubjectRulesReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "RulesReviewSpec")},
+    "SelfSubjectRulesReview": {
+        1: ("metadata", "ObjectMeta"),
+        2: ("spec", "RulesReviewSpec"),
+        3: ("status", "skip"),
+    },
     "RulesReviewSpec": {1: ("namespace", "string")},
-    "SelfSubjectReview": {1: ("metadata", "ObjectMeta")},
+    "SelfSubjectReview": {1: ("metadata", "ObjectMeta"), 2: ("status", "skip")},
     "Role": {1: ("metadata", "ObjectMeta"), 2: ("rules", "*PolicyRule")},
     "ClusterRole": {1: ("metadata", "ObjectMeta"), 2: ("rules", "*PolicyRule")},
     "PolicyRule": {
@@ -80,6 +90,50 @@ FIELDS: dict[str, dict[int, tuple[str, str]]] = {
         4: ("namespace", "string"),
     },
     "RoleRef": {1: ("apiGroup", "string"), 2: ("kind", "string"), 3: ("name", "string")},
+    "Service": {1: ("metadata", "ObjectMeta"), 2: ("spec", "ServiceSpec"), 3: ("status", "skip")},
+    "ServiceSpec": {
+        1: ("ports", "*ServicePort"),
+        2: ("selector", "map:string"),
+        3: ("clusterIP", "string"),
+        4: ("type", "string"),
+        7: ("sessionAffinity", "string"),
+        8: ("loadBalancerIP", "string"),
+        10: ("externalName", "string"),
+        11: ("externalTrafficPolicy", "string"),
+    },
+    "ServicePort": {
+        1: ("name", "string"),
+        2: ("protocol", "string"),
+        3: ("port", "int"),
+        4: ("targetPort", "IntOrString"),
+        5: ("nodePort", "int"),
+    },
+    "IntOrString": {1: ("type", "int"), 2: ("intVal", "int"), 3: ("strVal", "string")},
+    "Deployment": {1: ("metadata", "ObjectMeta"), 2: ("spec", "DeploymentSpec"), 3: ("status", "skip")},
+    "DeploymentSpec": {
+        1: ("replicas", "int"),
+        2: ("selector", "LabelSelector"),
+        3: ("template", "PodTemplateSpec"),
+        4: ("strategy", "Empty"),
+    },
+    "LabelSelector": {1: ("matchLabels", "map:string")},
+    "PodTemplateSpec": {1: ("metadata", "ObjectMeta"), 2: ("spec", "PodSpec")},
+    "PodSpec": {2: ("containers", "*Container")},
+    "Container": {
+        1: ("name", "string"),
+        2: ("image", "string"),
+        3: ("command", "*string"),
+        4: ("args", "*string"),
+        6: ("ports", "*ContainerPort"),
+        8: ("resources", "Empty"),
+    },
+    "ContainerPort": {
+        1: ("name", "string"),
+        2: ("hostPort", "int"),
+        3: ("containerPort", "int"),
+        4: ("protocol", "string"),
+    },
+    "Empty": {},
     "DeleteOptions": {
         2: ("preconditions", "Preconditions"),
         4: ("propagationPolicy", "string"),
@@ -106,16 +160,18 @@ def protobuf_body(raw: bytes) -> Json:
 
 
 def _message(raw: bytes, name: str) -> Json:
-    """One message; fields that the table does not name are skipped, as protobuf asks of every reader."""
+    """One message; a field that the table does not name must be empty, so that nothing is lost unseen."""
     found: Json = {}
     at = 0
     while at < len(raw):
         tag, at = _varint(raw, at)
         value, at = _value(raw, at, tag & 7)
-        field = FIELDS[name].get(tag >> 3)
-        if field is None:
+        key, kind = FIELDS[name].get(tag >> 3, ("", "unknown"))
+        if kind == "unknown" and any(value if isinstance(value, bytes) else [value]):
+            message = f"field {tag >> 3} of {name} is not read from protobuf here; send application/json"
+            raise unsupported_media(message, details=False)
+        if kind in ("unknown", "skip"):
             continue
-        key, kind = field
         if kind.startswith("*"):
             found.setdefault(key, []).append(_read(value, kind[1:]))
         elif kind.startswith("map:"):
@@ -123,7 +179,7 @@ def _message(raw: bytes, name: str) -> Json:
             found.setdefault(key, {}).update(inner)
         else:
             read = _read(value, kind)
-            if read not in ("", {}):  # Go writes every string that is not a pointer, empty or not
+            if read not in ("", {}) or key == "spec":  # Go writes every string that is not a pointer, empty or not
                 found[key] = read
     return found
 
@@ -145,8 +201,11 @@ def _read(value: Any, kind: str) -> Any:
             return base64.b64encode(value).decode()
         case "bool":
             return bool(value)
-        case "raw":
+        case "raw" | "int":
             return value
+        case "IntOrString":
+            found = _message(value, kind)
+            return found.get("strVal") or found.get("intVal", 0)
         case _:
             return _message(value, kind)
 

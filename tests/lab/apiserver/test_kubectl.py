@@ -248,10 +248,28 @@ def test_typed_creates_arrive_as_protobuf(kubectl: Kubectl) -> None:
     kubectl("create", "namespace", "shop")
     kubectl("create", "secret", "generic", "s", "-n", "shop", "--from-literal=password=word")
     kubectl("create", "serviceaccount", "porter", "-n", "shop")
+    kubectl("create", "deployment", "web", "-n", "shop", "--image=example.com/web", "--port=80", "--replicas=2")
+    kubectl("create", "service", "loadbalancer", "web", "-n", "shop", "--tcp=80:8080")
     kubectl("create", "clusterrole", "reader", "--verb=get,list", "--resource=services")
     kubectl("create", "clusterrolebinding", "reader", "--clusterrole=reader", "--serviceaccount=shop:porter")
 
     assert kubectl("get", "secret", "s", "-n", "shop", "-o", "jsonpath={.data.password}") == "d29yZA=="
+    assert (
+        kubectl(
+            "get",
+            "deployment",
+            "web",
+            "-n",
+            "shop",
+            "-o",
+            "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image}",
+        )
+        == "2 example.com/web"
+    )
+    assert (
+        kubectl("get", "svc", "web", "-n", "shop", "-o", "jsonpath={.spec.type} {.spec.ports[0].targetPort}")
+        == "LoadBalancer 8080"
+    )
     assert kubectl("get", "clusterrole", "reader", "-o", "jsonpath={.rules[0].verbs}") == '["get","list"]'
     assert kubectl("get", "clusterrolebinding", "reader", "-o", "jsonpath={.subjects[0].namespace}") == "shop"
     assert kubectl("auth", "can-i", "patch", "services") == "yes\n"
