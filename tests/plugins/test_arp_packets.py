@@ -72,6 +72,11 @@ def test_what_is_packed_is_parsed_again(frame: Frame, padding: bytes) -> None:
     assert len(frame.pack()) == 42
 
 
+@given(FRAMES, MACS, st.binary(max_size=18))
+def test_the_fast_answer_is_the_plain_one(request: Frame, mac: bytes, padding: bytes) -> None:
+    assert arp.Answers(mac).to(request.pack() + padding) == arp.answer(request, mac).pack()
+
+
 @given(st.binary(max_size=80))
 def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
     try:

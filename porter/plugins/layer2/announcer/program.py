@@ -6,6 +6,7 @@ On a new order: first silence about what is no longer ours, then claims on what 
 import gc
 import heapq
 import select
+import signal
 import socket
 import sys
 import time
@@ -182,6 +183,8 @@ def _packed(address: str) -> bytes | None:
 
 def main() -> None:
     """Run the announcer: orders come on standard input, which is a socket; it ends when that is closed."""
+    # Ctrl-C reaches the whole terminal; the agent stops in order, and answers until then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     rights.end_with_parent()
     rights.call_it("porter-announce")
     connection = socket.socket(fileno=sys.stdin.fileno())

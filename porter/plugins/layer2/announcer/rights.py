@@ -38,4 +38,4 @@ def keep_only_raw_sockets() -> None:
     _, permitted, _, _, _, _ = struct.unpack("=6I", current.raw)
     kept = permitted & (1 << _CAP_NET_RAW)  # what is not permitted cannot be asked for
     header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
-    _libc.capset(header, struct.pack("=6I", kept, kept, kept, 0, 0, 0))
+    _libc.capset(header, struct.pack("=6I", kept, kept, 0, 0, 0, 0))
