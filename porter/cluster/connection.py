@@ -232,7 +232,6 @@ class Connection:
             self._generation += 1
             if fresh.transport == self._transport:
                 self._client.configuration.api_key = fresh.client.configuration.api_key
-                self._client.configuration.refresh_api_key_hook = fresh.client.configuration.refresh_api_key_hook
                 await fresh.client.close()
                 return
             # Another CA, certificate or server: what is under way ends by itself, and is gone by the next such change.
@@ -251,6 +250,8 @@ class Connection:
             return UnreachableError(f"the API server {self.server} cannot be reached: {_words(error)}")
         if isinstance(error, aiohttp.InvalidURL):
             return CertificateError(f"the kubeconfig names the server {self.server!r}, which is no URL")
+        if isinstance(error, aiohttp.SocketTimeoutError) and request.limit.sock_read is not None:
+            return UnreachableError(f"nothing came for {request.limit.sock_read:g} s on {request}: it is opened again")
         if isinstance(error, TimeoutError):
             return UnreachableError(f"the API server {self.server} did not answer {request} in time")
         return UnreachableError(f"the answer of the API server to {request} was cut off: {_words(error)}")

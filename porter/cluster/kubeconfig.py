@@ -85,6 +85,7 @@ def _load_in_cluster(configuration: Configuration, environ: Mapping[str, str], d
         token_filename=str(directory / "token"),
         cert_filename=str(directory / "ca.crt"),
         environ=environ,
+        try_refresh_token=False,  # a 401 has it read again; a file that is away for a moment must break no request
     )
     try:
         loader.load_and_set(configuration)

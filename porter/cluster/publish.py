@@ -8,19 +8,12 @@ the decision was made.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from porter.cluster.backoff import Backoff
 from porter.cluster.connection import Connection
 from porter.cluster.eip_publication import EipPublication, plan_eip
-from porter.cluster.errors import (
-    ClusterError,
-    ConflictError,
-    MendableError,
-    NotFoundError,
-    ThrottledError,
-)
-from porter.cluster.lanes import Lanes
+from porter.cluster.errands import Errands, Job
+from porter.cluster.errors import ConflictError, NotFoundError
 from porter.cluster.node_lease import Wall, utc_now
 from porter.cluster.notes import Notes
 from porter.cluster.publication import Patch, announced_patch, plan_service
@@ -34,7 +27,6 @@ from porter.model.names import NodeName, ServiceKey
 from porter.model.objects import Eip, Service
 
 Outcome: TypeAlias = Published | EipPublished | PublishFailed
-Job: TypeAlias = tuple[Literal["service", "eip", "announced"], str]
 
 _MOST_STEPS = 6  # patches and conflicts in one go; then the job waits like any other
 
@@ -73,10 +65,14 @@ class Publisher:
         self._wishes: dict[str, _Wish] = {}
         self._pools: dict[str, EipPublication] = {}
         self._announced: dict[str, tuple[str, str]] = {}
-        self._lanes: Lanes[Job] = Lanes(lane=self._lane, locks=self._locks)
-        self._later: dict[Job, asyncio.TimerHandle] = {}
-        self._waits: dict[Job, Backoff] = {}
-        self._failures: dict[Job, str] = {}
+        self._errands = Errands(
+            do=self._do,
+            may=lambda job: job[0] == "announced" or leads(),
+            lane=self._lane,
+            locks=self._locks,
+            complain=lambda job, sentence: report(PublishFailed(what=_subject(job), error=sentence)),
+            timings=self._timings,
+        )
         self._repeats = Repeats(
             clock=clock,
             first=self._timings.undone_wait,
@@ -94,30 +90,28 @@ class Publisher:
         `service` is the value that the decision was made from: nothing is written while the API shows a Service that
         asks for something else, until a wish for that one comes.
         """
-        wish = _Wish(service=service, assignments=tuple(assignments))
-        if self._wishes.get(key) != wish:
-            self._wishes[key] = wish
-        self._put(("service", key))
+        self._wishes[key] = _Wish(service=service, assignments=tuple(assignments))
+        self._errands.put(("service", key))
 
     def want_eip(self, publication: EipPublication) -> None:
         """Publish this Eip's status from now on. The newest wish wins."""
         self._pools[publication.name] = publication
-        self._put(("eip", publication.name))
+        self._errands.put(("eip", publication.name))
 
     def announced(self, key: ServiceKey, *, reason: str, message: str) -> None:
         """Write the condition Announced, once: this node answers for the Service. Needs no leadership."""
         self._announced[key] = (reason, message)
-        self._put(("announced", key))
+        self._errands.put(("announced", key))
 
     def lead(self, leads: bool) -> None:  # noqa: FBT001 - it is the callback of a property
         """Leadership was gained or lost: compare everything, or stop."""
         if not leads:
-            self._lanes.clear(lambda job: job[0] != "announced")
+            self._errands.drop(lambda job: job[0] != "announced")
             return
         for name in self._pools:
-            self._put(("eip", name))
+            self._errands.put(("eip", name))
         for key in self._wishes:
-            self._put(("service", key))
+            self._errands.put(("service", key))
 
     def service_seen(self, key: str, view: ServiceView | None) -> None:
         """The view of a Service changed: compare again."""
@@ -125,7 +119,7 @@ class Publisher:
             self._wishes.pop(key, None)
             self._forget(("service", key))
         elif key in self._wishes:
-            self._put(("service", key))
+            self._errands.put(("service", key))
 
     def eip_seen(self, name: str, view: EipView | None) -> None:
         """The view of an Eip changed: compare again."""
@@ -133,12 +127,12 @@ class Publisher:
             self._pools.pop(name, None)
             self._forget(("eip", name))
         elif name in self._pools:
-            self._put(("eip", name))
+            self._errands.put(("eip", name))
 
     @property
     def busy(self) -> bool:
         """Something waits to be compared or written."""
-        return bool(len(self._lanes) or self._later or self._notes.busy)
+        return self._errands.busy or self._notes.busy
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -146,25 +140,11 @@ class Publisher:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._notes.run())
                 for _ in range(self._timings.at_once):
-                    tasks.create_task(self._work())
+                    tasks.create_task(self._errands.work())
         finally:
-            for timer in self._later.values():
-                timer.cancel()
-            self._later.clear()
+            self._errands.stop()
 
-    # -- the queue
-
-    def _put(self, job: Job) -> None:
-        if job[0] != "announced" and not self._leads():
-            return
-        if (timer := self._later.pop(job, None)) is not None:
-            timer.cancel()
-        self._lanes.put(job)
-
-    def _put_later(self, job: Job, wait: float) -> None:
-        if (timer := self._later.pop(job, None)) is not None:
-            timer.cancel()
-        self._later[job] = asyncio.get_running_loop().call_later(wait, self._put, job)
+    # -- how jobs are kept apart
 
     def _lane(self, job: Job) -> str:
         """A burst of new Services in one namespace holds up neither changes of others nor other namespaces."""
@@ -185,43 +165,16 @@ class Publisher:
         written = [one.address for one in wish.assignments if one.address is not None] if wish is not None else []
         return [f"service {key}", *written, *(view.ips if view is not None else ())]
 
-    async def _work(self) -> None:
-        while True:
-            job = await self._lanes.take()
-            try:
-                await self._try(job)
-            finally:
-                self._lanes.done(job)
-            await asyncio.sleep(0)
-
-    async def _try(self, job: Job) -> None:
-        try:
-            match job[0]:
-                case "service":
-                    await self._publish_service(job, ServiceKey(job[1]))
-                case "eip":
-                    await self._publish_eip(job, job[1])
-                case "announced":
-                    await self._publish_announced(job, job[1])
-        except ClusterError as error:
-            self._failed(job, error)
-        else:
-            self._waits.pop(job, None)
-
-    def _failed(self, job: Job, error: ClusterError) -> None:
-        self._complain(job, str(error))
-        backoff = self._waits.setdefault(
-            job,
-            Backoff(first=self._timings.first_wait, most=self._timings.longest_wait),
-        )
-        wait = backoff.next()
-        if isinstance(error, ThrottledError):
-            wait = max(wait, error.retry_after)
-        elif isinstance(error, MendableError):
-            wait = max(wait, self._timings.longest_wait / 3)
-        self._put_later(job, wait)
-
     # -- one object
+
+    async def _do(self, job: Job) -> None:
+        match job[0]:
+            case "service":
+                await self._publish_service(job, ServiceKey(job[1]))
+            case "eip":
+                await self._publish_eip(job, job[1])
+            case "announced":
+                await self._publish_announced(job, job[1])
 
     async def _publish_service(self, job: Job, key: ServiceKey) -> None:
         wrote = False
@@ -237,14 +190,14 @@ class Publisher:
                 return
             patches = plan_service(view, wish.service, wish.assignments, now=self._now())
             if not patches:
-                self._failures.pop(job, None)
+                self._errands.forget(job)
                 if wrote:
                     self._report(_published(key, wish))
                 return
             if self._undone(job, patches[0]):
                 return
             wrote = await self._send_service(job, view, patches[0]) or wrote
-        self._put_later(job, self._timings.first_wait)
+        self._errands.put_later(job, self._timings.first_wait)
 
     def _still_as_decided(self, key: str, wish: _Wish) -> bool:
         known = self._services.mirror.known.get(key)
@@ -278,11 +231,11 @@ class Publisher:
                 return
             patch = plan_eip(view, wanted, now=self._now())
             if patch is None:
-                self._failures.pop(job, None)
+                self._errands.forget(job)
                 return
             early = self._eip_at.get(name, -self._timings.eip_every) + self._timings.eip_every - self._clock()
             if early > 0:
-                self._put_later(job, early)
+                self._errands.put_later(job, early)
                 return
             if self._undone(job, patch):
                 return
@@ -299,7 +252,7 @@ class Publisher:
             self._accepted(job, patch)
             self._eips.observe(answer)
             self._report(EipPublished(eip=wanted.name, usage=len(wanted.used), ready=wanted.pool.ready))
-        self._put_later(job, self._timings.first_wait)
+        self._errands.put_later(job, self._timings.first_wait)
 
     async def _publish_announced(self, job: Job, key: str) -> None:
         words = self._announced.get(key)
@@ -318,7 +271,7 @@ class Publisher:
             else:
                 self.writes += 1
                 self._services.observe(answer)
-        self._failures.pop(job, None)
+        self._errands.forget(job)
         if self._announced.get(key) == words:
             del self._announced[key]
 
@@ -333,19 +286,12 @@ class Publisher:
         wait = self._repeats.wait(job, patch)
         if not wait:
             return False
-        self._complain(job, SENTENCE)
-        self._put_later(job, wait)
+        self._errands.tell(job, SENTENCE)
+        self._errands.put_later(job, wait)
         return True
 
-    def _complain(self, job: Job, sentence: str) -> None:
-        """Report a failure, once for each distinct one."""
-        if self._failures.get(job) != sentence:
-            self._failures[job] = sentence
-            self._report(PublishFailed(what=_subject(job), error=sentence))
-
     def _forget(self, job: Job) -> None:
-        self._failures.pop(job, None)
-        self._waits.pop(job, None)
+        self._errands.forget(job)
         self._repeats.forget(job)
         self._eip_at.pop(job[1], None)
 

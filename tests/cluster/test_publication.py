@@ -1,0 +1,234 @@
+from typing import Any
+
+import pytest
+
+from porter.cluster.eip_publication import MOST_USED, EipPublication, plan_eip
+from porter.cluster.publication import Patch, camel_case, plan_service
+from porter.cluster.views import ConditionView, EipView, IngressView, ServiceView
+from porter.model import keys
+from porter.model.addresses import parse_range
+from porter.model.assignment import Assignment, PoolState
+from porter.model.names import EipName, ServiceKey
+from porter.model.objects import Service
+from porter.model.reasons import Reason, Verdict
+from tests.cluster.cluster import assigned
+
+NOW, BEFORE = "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"
+SERVICE = Service(namespace="default", name="web", uid="u", created=BEFORE, type="LoadBalancer")
+DUAL = Service(
+    namespace="default",
+    name="web",
+    uid="u",
+    created=BEFORE,
+    type="LoadBalancer",
+    ip_families=("IPv6", "IPv4"),
+    keys="openelb",
+)
+HELD = assigned("web", "192.168.0.91", "node1", reason=Reason.HELD)
+SIX = assigned("web", "fd00::1", "node1", family="IPv6")
+
+
+def view(**fields: Any) -> ServiceView:
+    return ServiceView(**({"namespace": "default", "name": "web", "uid": "u", "version": "1"} | fields))
+
+
+def ours(**fields: Any) -> ServiceView:
+    shown: dict[str, Any] = {
+        "ingress": (IngressView(ip="192.168.0.91", ip_mode="VIP"),),
+        "labels": ((keys.written_eip("porter"), "pool-a"),),
+        "annotations": ((keys.layer2_node("porter"), "node1"),),
+        "conditions": (
+            ConditionView(
+                type=keys.CONDITION_ASSIGNED,
+                status="True",
+                reason="FirstFree",
+                message="192.168.0.91 of Eip pool-a",
+                since=BEFORE,
+            ),
+        ),
+    }
+    return view(**(shown | fields))
+
+
+def plan(shown: ServiceView, *assignments: Assignment, service: Service | None = SERVICE) -> tuple[Patch, ...]:
+    return plan_service(shown, service, assignments, now=NOW)
+
+
+def test_nothing_is_written_where_nothing_differs() -> None:
+    assert plan(ours(), HELD) == ()
+
+
+def test_a_server_that_leaves_out_the_mode_shows_the_same() -> None:
+    assert plan(ours(ingress=(IngressView(ip="192.168.0.91"),)), HELD) == ()
+
+
+def test_both_families_are_shown_in_the_order_of_the_service_under_the_keys_that_it_uses() -> None:
+    metadata, status = plan(view(), assigned("web", "192.168.0.91", "node1"), SIX, service=DUAL)
+
+    assert metadata.body == {
+        "metadata": {
+            "labels": {keys.written_eip("openelb"): "pool-a"},
+            "annotations": {keys.layer2_node("openelb"): "node1"},
+        },
+    }
+    assert status.body["status"]["loadBalancer"] == {
+        "ingress": [{"ip": "fd00::1", "ipMode": "VIP"}, {"ip": "192.168.0.91", "ipMode": "VIP"}],
+    }
+
+
+def test_a_family_that_waits_is_told_beside_the_one_that_has_an_address() -> None:
+    waiting = assigned("web", None, family="IPv6", reason=Reason.POOL_EXHAUSTED)
+
+    *_, status = plan(ours(), HELD, waiting)
+
+    assert status.body == {
+        "status": {
+            "conditions": [
+                {
+                    "type": keys.CONDITION_ASSIGNED,
+                    "status": "True",
+                    "reason": "Held",
+                    "message": "192.168.0.91 of Eip pool-a; no IPv6 address: no address is free in Eip pool-a",
+                    "lastTransitionTime": BEFORE,
+                },
+            ],
+        },
+    }
+    assert status.notes == ()
+
+
+def test_keys_of_the_other_family_are_taken_off_when_the_service_changes_its_keys() -> None:
+    (metadata,) = plan(
+        ours(),
+        HELD,
+        service=Service(**({f: getattr(SERVICE, f) for f in SERVICE.__struct_fields__} | {"keys": "openelb"})),
+    )
+
+    assert metadata.body["metadata"] == {
+        "labels": {keys.written_eip("openelb"): "pool-a", keys.written_eip("porter"): None},
+        "annotations": {keys.layer2_node("openelb"): "node1", keys.layer2_node("porter"): None},
+    }
+    assert metadata.notes == ()
+
+
+def test_the_node_is_written_for_a_single_owner_only_and_the_last_one_stays_while_there_is_none() -> None:
+    several = plan(ours(), assigned("web", "192.168.0.91", "node1", "node2", reason=Reason.HELD))
+    nobody = plan(ours(), assigned("web", "192.168.0.91", reason=Reason.HELD))
+
+    assert [patch.body for patch in several] == [{"metadata": {"annotations": {keys.layer2_node("porter"): None}}}]
+    (status,) = nobody
+    assert status.body["status"]["conditions"][0]["type"] == keys.CONDITION_ANNOUNCED
+    assert status.body["status"]["conditions"][0]["status"] == "False"
+
+
+def test_an_address_that_is_lost_is_taken_off_with_all_that_belongs_to_it() -> None:
+    metadata, status = plan(ours(), assigned("web", None, reason=Reason.ADDRESS_RESERVED))
+
+    assert metadata.body["metadata"] == {
+        "labels": {keys.written_eip("porter"): None},
+        "annotations": {keys.layer2_node("porter"): None},
+    }
+    assert status.body["status"]["loadBalancer"] == {"ingress": None}
+    assert [note.reason for note in status.notes] == ["AddressLost"]
+    assert status.notes[0].message.startswith("192.168.0.91: the address is never handed out")
+
+
+def test_a_pool_whose_name_fits_no_label_is_left_unwritten() -> None:
+    (metadata, _) = plan(view(), assigned("web", "192.168.0.91", "node1", eip=EipName("a" * 64)))
+
+    assert "labels" not in metadata.body["metadata"]
+
+
+def test_another_programs_address_is_left_alone_while_the_service_waits() -> None:
+    patches = plan(view(ingress=(IngressView(ip="10.9.9.9"),)), assigned("web", None, reason=Reason.NO_POOL))
+
+    assert all("loadBalancer" not in patch.body.get("status", {}) for patch in patches)
+
+
+def test_what_an_older_version_published_is_taken_off_by_its_label() -> None:
+    status, metadata = plan(ours(conditions=()), service=None)
+
+    assert status.body == {"status": {"loadBalancer": {"ingress": None}}}
+    assert set(metadata.body["metadata"]) == {"labels", "annotations"}
+
+
+def test_a_service_that_never_was_ours_is_not_touched() -> None:
+    assert plan(view(ingress=(IngressView(ip="10.9.9.9"), IngressView(hostname="x")))) == ()
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_is_a_word_that_a_condition_may_have(reason: Reason) -> None:
+    assert camel_case(reason).isalnum()
+    assert camel_case(reason)[0].isupper()
+
+
+def publication(**fields: Any) -> EipPublication:
+    pool = PoolState(eip=EipName("pool-a"), ready=True, reason=Verdict(reason=Reason.POOL_READY))
+    return EipPublication(**({"pool": pool, "range": parse_range("10.0.0.0/24")} | fields))
+
+
+def eip(status: Any) -> EipView:
+    return EipView(name="pool-a", uid="u", version="1", status=status)
+
+
+def merged(status: Any, patch: Patch | None) -> Any:
+    assert patch is not None
+    result = dict(status)
+    for key, value in patch.body["status"].items():
+        if key == "used":
+            result["used"] = {k: v for k, v in {**result.get("used", {}), **value}.items() if v is not None}
+        elif value is None:
+            result.pop(key, None)
+        else:
+            result[key] = value
+    return result
+
+
+def test_an_eip_that_shows_it_all_is_not_written_again() -> None:
+    wanted = publication(used=(("10.0.0.1", (ServiceKey("a/b"),)),))
+
+    status = merged({}, plan_eip(eip({}), wanted, now=BEFORE))
+
+    assert plan_eip(eip(status), wanted, now=NOW) is None
+
+
+def test_used_addresses_are_patched_one_by_one() -> None:
+    status = merged({}, plan_eip(eip({}), publication(used=(("10.0.0.1", (ServiceKey("a/b"),)),)), now=BEFORE))
+
+    patch = plan_eip(eip(status), publication(used=(("10.0.0.2", (ServiceKey("a/b"),)),)), now=NOW)
+
+    assert patch is not None
+    assert patch.body == {"status": {"used": {"10.0.0.1": None, "10.0.0.2": "a/b"}}}
+
+
+def test_too_many_used_addresses_are_cut_and_said() -> None:
+    used = tuple((f"10.0.{n // 256}.{n % 256}", (ServiceKey("a/b"),)) for n in range(MOST_USED + 1))
+
+    status = merged({}, plan_eip(eip({}), publication(used=used), now=NOW))
+
+    assert len(status["used"]) == MOST_USED
+    assert status["usage"] == MOST_USED + 1
+    assert status["conditions"][-1]["message"].startswith("status.used names 1000 of 1001 addresses")
+
+
+def test_an_eip_whose_range_cannot_be_read_shows_none_and_the_conditions_of_others_stay() -> None:
+    other = {"type": "Other", "status": "True"}
+    status = merged({"conditions": [other]}, plan_eip(eip({"conditions": [other]}), publication(), now=BEFORE))
+    bad = PoolState(eip=EipName("pool-a"), ready=False, reason=Verdict(reason=Reason.POOL_INVALID, detail="bad"))
+
+    status = merged(status, plan_eip(eip(status), publication(pool=bad, range=None), now=NOW))
+
+    assert "firstIP" not in status
+    assert "poolSize" not in status
+    ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+    assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("False", "PoolInvalid", NOW)
+    assert other in status["conditions"]
+
+
+def test_a_pool_larger_than_a_number_and_odd_data_in_its_status_do_no_harm() -> None:
+    odd = {"used": "x", "conditions": [1, {"type": 2}], "poolSize": "many"}
+
+    patch = plan_eip(eip(odd), publication(range=parse_range("fd00::/8")), now=NOW)
+
+    assert patch is not None
+    assert patch.body["status"]["poolSize"] == 2**63 - 1
