@@ -25,14 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
-        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        _skipped.append(f"{report.nodeid}: {why}")
+        _skipped.append(f"{report.nodeid}: {_reason(report.longrepr)}")
 
 
 @pytest.hookimpl
 def pytest_collectreport(report: pytest.CollectReport) -> None:
     if report.skipped:
-        _skipped.append(f"{report.nodeid}: {report.longrepr}")
+        _skipped.append(f"{report.nodeid}: {_reason(report.longrepr)}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -56,6 +55,10 @@ def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in tuple(os.environ):
         if name.startswith("PORTER_") and name != NO_SKIPS:
             monkeypatch.delenv(name)
+
+
+def _reason(outcome: object) -> str:
+    return str(outcome[2]) if isinstance(outcome, tuple) else str(outcome)
 
 
 def _why_no_namespaces() -> str | None:

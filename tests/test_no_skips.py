@@ -1,0 +1,51 @@
+"""Where everything must be there, a skipped test fails the run; elsewhere it is only listed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(folder: Path, body: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_it.py").write_text(f"import pytest\n{body}\n")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "--rootdir", folder, folder],
+        cwd=ROOT,
+        env={**os.environ, "PORTER_NO_SKIPS": "", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+SKIPPED = {
+    "in the test": "def test_a(): pytest.skip('no such thing here')",
+    "by mark": "@pytest.mark.skip(reason='no such thing here')\ndef test_a(): pass",
+    "as a whole": "pytest.skip('no such thing here', allow_module_level=True)",
+}
+
+
+@pytest.mark.parametrize("body", SKIPPED.values(), ids=SKIPPED)
+def test_a_skipped_test_fails_a_run_that_may_skip_none(tmp_path: Path, body: str) -> None:
+    ran = run(tmp_path, f"def test_b(): pass\n{body}", PORTER_NO_SKIPS="1")
+
+    assert ran.returncode != 0, ran.stdout
+    assert "PORTER_NO_SKIPS is set and 1 tests were skipped" in ran.stdout
+    assert "no such thing here" in ran.stdout
+
+
+@pytest.mark.parametrize("body", list(SKIPPED.values())[:2])
+def test_elsewhere_a_skipped_test_is_none_that_failed(tmp_path: Path, body: str) -> None:
+    assert run(tmp_path, body).returncode == 0
+
+
+def test_a_run_without_skips_succeeds(tmp_path: Path) -> None:
+    ran = run(
+        tmp_path, "def test_a(): pass\n@pytest.mark.xfail(strict=True)\ndef test_b(): assert False", PORTER_NO_SKIPS="1"
+    )
+
+    assert ran.returncode == 0, ran.stdout
