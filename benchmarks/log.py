@@ -1,7 +1,6 @@
 """How fast the log is: `python -m benchmarks.log [--entries N] [--url URL] [--json]`.
 
-Appends in batches (each durable), appends one by one, and reads everything back beside reading the same rows without
-making entries of them.
+It appends in batches and one by one, each durable, and reads everything back.
 """
 
 import argparse
