@@ -187,7 +187,11 @@ def execute(name: str, node: str, command: tuple[str, ...]) -> None:
 @click.option("--kind", type=click.Choice(list(faults.KINDS)), default="network", show_default=True)
 @click.argument("node")
 def fail(name: str, kind: str, node: str) -> None:
-    """Break a node: cut it off the network, take its carrier away, or kill its agent."""
+    """Break a node.
+
+    network: cut off, and it cannot tell. link: its NICs lose their carrier. agent, hang: SIGKILL or SIGSTOP of its
+    agent. power: everything on it at once.
+    """
     namespaces.check_possible()
     Lab(name).fail(node, kind)
     click.echo(f"{_clock()} {node} is broken: {kind}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from porter.lab import processes
 from porter.lab.errors import LabError
 from porter.lab.standing import Stage
+from porter.lab.state import Process
 
 _PATIENCE = 5.0
 
@@ -21,6 +22,8 @@ def fail(stage: Stage, node: str, kind: str = "network") -> float:
         raise LabError(f"no fault is called '{kind}'; there are: {', '.join(KINDS)}")
     if known := stage.known.faults.get(node):
         raise LabError(f"{node} is broken already ({known}); porter lab recover {node} mends it")
+    if kind in {"agent", "hang"}:
+        _agent(stage, node)  # before it is written down as broken
     stage.known.faults = {**stage.known.faults, node: kind}
     stage.save()
     KINDS[kind][0](stage, host.name)
@@ -53,10 +56,15 @@ def _join(stage: Stage, node: str) -> None:
     stage.network.attach(node)
 
 
-def _kill_agent(stage: Stage, node: str) -> None:
+def _agent(stage: Stage, node: str) -> Process:
     agent = stage.process("agent", node)
     if agent is None or not processes.alive(agent):
         raise LabError(f"no agent runs on {node}")
+    return agent
+
+
+def _kill_agent(stage: Stage, node: str) -> None:
+    agent = _agent(stage, node)
     processes.end(agent, how=signal.SIGKILL)
     limit = time.monotonic() + _PATIENCE
     while processes.alive(agent):
@@ -64,6 +72,35 @@ def _kill_agent(stage: Stage, node: str) -> None:
             raise LabError(f"the agent of {node} (process {agent.pid}) does not end")
         time.sleep(0.001)
     processes.collect(agent.pid)
+
+
+def _stop_agent(stage: Stage, node: str) -> None:
+    _signal_agent(stage, node, signal.SIGSTOP)
+
+
+def _continue_agent(stage: Stage, node: str) -> None:
+    _signal_agent(stage, node, signal.SIGCONT)
+
+
+def _signal_agent(stage: Stage, node: str, number: signal.Signals) -> None:
+    processes.end(_agent(stage, node), how=number)
+
+
+def _power_off(stage: Stage, node: str) -> None:
+    """Nothing runs and nothing is heard, at once: first the wire, then every process of the node."""
+    stage.network.detach(node)
+    netns = [known for known in stage.known.namespaces if known.name == stage.network.namespace(node)]
+    processes.end_in(netns, patience=_PATIENCE)
+    for process in stage.known.processes:
+        if process.node == node:
+            processes.collect(process.pid)
+
+
+def _power_on(stage: Stage, node: str) -> None:
+    stage.network.attach(node)
+    stage.start_node(stage.topology.node(node))
+    if stage.known.agents:
+        stage.start_agent(stage.topology.node(node))
 
 
 def _start_agent(stage: Stage, node: str) -> None:
@@ -75,4 +112,6 @@ KINDS: dict[str, tuple[_Act, _Act]] = {
     "network": (_cut, _join),  # the cable ends nowhere, the node cannot tell
     "link": (_unplug, _join),  # the node's NICs lose their carrier
     "agent": (_kill_agent, _start_agent),  # SIGKILL of `porter run`
+    "hang": (_stop_agent, _continue_agent),  # SIGSTOP of `porter run`: it is there and does nothing
+    "power": (_power_off, _power_on),  # all of the node at once; its log stays
 }

@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from porter.lab import state
 from porter.lab.errors import LabError
-from porter.lab.state import Process, State
+from porter.lab.state import Namespace, Process, State
 
 _STARTED = 21  # proc(5): field 22 of /proc/PID/stat, counted from zero
 _PARENT = 3
@@ -104,19 +104,32 @@ def end(process: Process, *, how: signal.Signals = signal.SIGKILL) -> bool:
 
 def end_all(directory: Path, known: State, *, patience: float = 10.0) -> int:
     """End every process of the lab and wait until none is left. Returns how many there were."""
-    ended: set[int] = set()
-    limit = time.monotonic() + patience
-    while found := set(belonging(directory, known)):
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        ended |= found
-        if time.monotonic() > limit:
-            raise LabError(f"processes of lab '{known.name}' do not end: {', '.join(map(str, sorted(found)))}")
-        time.sleep(0.01)
+    ended = _end_found(lambda: belonging(directory, known), patience=patience)
     for process in known.processes:  # only what `start` started: other children have somebody who waits for them
         collect(process.pid)
-    return len(ended)
+    return ended
+
+
+def end_in(netns: list[Namespace], *, patience: float) -> int:
+    """End every process that lives in these namespaces and wait until none is left. Returns how many there were."""
+    return _end_found(lambda: _living_in({one.inode for one in netns}), patience=patience)
+
+
+def _end_found(find: Callable[[], Iterable[int]], *, patience: float) -> int:
+    """End what is found until nothing is. A process on its way out has no namespace any more, so all are remembered."""
+    seen: dict[int, int | None] = {}
+    limit = time.monotonic() + patience
+    while True:
+        seen |= {pid: started_at(pid) for pid in find() if pid not in seen}
+        left = [pid for pid, began in seen.items() if began is not None and started_at(pid) == began]
+        if not left:
+            return len(seen)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > limit:
+            raise LabError(f"processes do not end: {', '.join(map(str, left))}")
+        time.sleep(0.002)
 
 
 def collect(pid: int) -> None:
@@ -141,6 +154,19 @@ def belonging(directory: Path, known: State) -> Iterator[int]:
                 or mark in (entry / "environ").read_bytes().split(b"\0")
             ):
                 yield pid
+
+
+def _living_in(inodes: set[int]) -> Iterator[int]:
+    spared = _our_line()
+    for entry in sorted(Path("/proc").iterdir()):
+        with contextlib.suppress(OSError):
+            if (
+                entry.name.isdigit()
+                and (entry / "ns/net").stat().st_ino in inodes
+                and int(entry.name) not in spared
+                and started_at(int(entry.name)) is not None
+            ):
+                yield int(entry.name)
 
 
 def _our_line() -> set[int]:

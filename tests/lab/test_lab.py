@@ -1,5 +1,6 @@
 """A lab behaves as a cluster: one lab without agents for all tests here; the tests play Porter's part themselves."""
 
+import json
 import os
 import subprocess
 import time
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from porter.lab import Lab
+from porter.lab import Lab, processes
 from porter.lab.errors import LabError
+from porter.lab.processes import porter
 
 pytestmark = pytest.mark.root
 
@@ -207,3 +209,61 @@ def test_commands_run_where_they_are_told(lab: Lab) -> None:
         lab.exec("node9", ["true"])
     with pytest.raises(LabError, match="no fault is called 'plague'"):
         lab.fail("node1", "plague")
+
+
+def test_a_node_without_power_is_gone_and_comes_back_with_what_it_knew(lab: Lab) -> None:
+    node = "node3"
+    address = lab.topology.node(node).address.ip
+    before = lab.stage.process("node", node)
+    assert before is not None
+
+    lab.fail(node, "power")
+    assert not processes.alive(before)
+    assert lab.ping(address, wait=0.3) is None
+    until("NotReady", lambda: f"{node}   NotReady" in lab.kube("get", "nodes"))
+
+    lab.recover(node)
+    until("Ready again", lambda: "NotReady" not in lab.kube("get", "nodes"))
+    assert lab.ping(address) is not None
+
+
+def porter_lab(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PORTER_LAB_DIR": str(lab.directory.parent)}
+    command = [arguments[0], "--name", lab.name, *arguments[1:]]
+    return subprocess.run(porter("lab", *command), capture_output=True, text=True, check=False, env=env)
+
+
+def test_the_commands_say_what_the_lab_is(lab: Lab) -> None:
+    status = json.loads(porter_lab(lab, "status", "--format", "json").stdout)
+
+    assert [one["name"] for one in status] == [lab.name]
+    assert [(n["name"], n["ready"], n["fault"]) for n in status[0]["nodes"]] == [
+        ("node1", "True", None),
+        ("node2", "True", None),
+        ("node3", "True", None),
+    ]
+    assert porter_lab(lab, "status").stdout.startswith(f"{lab.name}: up, API server runs, controllers runs")
+    assert porter_lab(lab, "kubeconfig").stdout.strip() == str(lab.kubeconfig)
+    assert "clusters:" in porter_lab(lab, "kubeconfig", "--print").stdout
+    assert "pod porter-layer2-" in porter_lab(lab, "logs", "--of", "stand-ins", "node1").stdout
+    assert "was never started" in porter_lab(lab, "logs", "node1").stderr
+
+
+def test_exec_hands_through_output_and_exit_code(lab: Lab) -> None:
+    done = porter_lab(lab, "exec", "client", "--", "sh", "-c", "ip -brief address show eth0; exit 7")
+
+    assert done.returncode == 7
+    assert "192.168.0.200/24" in done.stdout
+
+
+def test_fail_and_recover_from_the_command_line(lab: Lab) -> None:
+    assert lab.ping("192.168.0.4") is not None
+
+    assert porter_lab(lab, "fail", "node3").returncode == 0
+    assert lab.ping("192.168.0.4", wait=0.3) is None
+    assert "broken already (network)" in porter_lab(lab, "fail", "node3").stderr
+    assert "network" in porter_lab(lab, "status").stdout
+    assert porter_lab(lab, "recover", "node3").returncode == 0
+    until("an echo", lambda: lab.ping("192.168.0.4") is not None)
+    assert "no agent runs on node3" in porter_lab(lab, "fail", "--kind", "agent", "node3").stderr
+    assert lab.stage.known.faults == {}

@@ -45,6 +45,12 @@ class Page:
             for piece in _broken(line, WIDTH - 4):
                 self._echo(f"    {piece.rstrip()}")
 
+    def quote(self, command: str, output: str) -> None:
+        """Show a command and what it printed for people, as it is: such output keeps to 80 columns itself."""
+        self.ran(command)
+        for line in ["", *output.rstrip().splitlines(), ""]:
+            self._echo(line)
+
     def table(self, command: str, output: str) -> None:
         """Show a command and the table it printed: the columns that fit, closer together; the others are named."""
         rows = [re.split(r" {2,}", line.rstrip()) for line in output.rstrip().splitlines()]

@@ -49,8 +49,8 @@ def tell(lab: Lab, page: Page, service: str, *, node: str) -> None:
     """Print the Service's story as a node's log has it."""
     page.say(f"As recorded on {node}:")
     log = lab.event_log(node)
-    page.ran(f"porter replay $LOG --service {service}", command("replay", log, "--service", service))
-    page.ran(
+    page.quote(f"porter replay $LOG --service {service}", command("replay", log, "--service", service))
+    page.quote(
         f"porter explain service {service} --event-log $LOG",
         command("explain", "service", service, "--event-log", log),
     )

@@ -1,0 +1,75 @@
+"""Faults of a node with a real agent on it: each is seen on the wire, and gone after `recover`."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from porter.lab import Lab, processes
+from porter.lab.state import Process
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+ADDRESS = "192.168.0.91"
+YAML = Path(str(resources.files("porter.lab.tutorial")))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
+        made = Lab.up(f"g{os.getpid()}", nodes=2, lease_duration=3.0)
+    with made:
+        for file in ("porter-layer2-eip.yaml", "porter-layer2.yaml", "porter-layer2-svc.yaml"):
+            made.kube("apply", "-f", str(YAML / file))
+        yield made
+
+
+def until(what: str, look: Callable[[], bool], *, within: float = 20.0) -> None:
+    limit = time.monotonic() + within
+    while not look():
+        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
+        time.sleep(0.05)
+
+
+def owners(lab: Lab) -> list[str]:
+    names = {lab.mac(node.name): node.name for node in lab.topology.nodes}
+    return sorted({names.get(answer.mac, answer.mac) for answer in lab.arp(ADDRESS, wait=0.2)})
+
+
+def agent(lab: Lab, node: str) -> Process:
+    process = lab.stage.process("agent", node)
+    assert process is not None
+    return process
+
+
+@pytest.mark.parametrize("kind", ["agent", "power", "link"])
+def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, kind: str) -> None:
+    until("one owner", lambda: len(owners(lab)) == 1)
+    (owner,) = owners(lab)
+    before = agent(lab, owner)
+
+    lab.fail(owner, kind)
+    assert processes.alive(before) == (kind == "link")
+    until("another owner", lambda: len(owners(lab)) == 1 and owners(lab) != [owner])
+    (survivor,) = owners(lab)
+
+    lab.recover(owner)
+    until("a ready agent", lambda: processes.alive(agent(lab, owner)))
+    until("both nodes ready", lambda: "NotReady" not in lab.kube("get", "nodes"))
+    assert owners(lab) == [survivor]
+
+
+def test_an_agent_that_hangs_is_there_and_does_nothing_until_it_goes_on(lab: Lab) -> None:
+    process = agent(lab, "node2")
+
+    lab.fail("node2", "hang")
+    state = Path(f"/proc/{process.pid}/stat")
+    until("a stopped process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T")
+
+    lab.recover("node2")
+    until("a running process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "T")
+    assert agent(lab, "node2") == process
