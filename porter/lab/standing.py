@@ -19,7 +19,7 @@ from porter.lab.topology import Host, Topology, parse, plain
 
 Say = Callable[[str], None]
 AGENT_PORT = 7472
-_PATIENCE = 20.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
+_PATIENCE = 60.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
 
 
 class Stage:

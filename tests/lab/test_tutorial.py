@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 from importlib import resources
 from pathlib import Path
@@ -28,11 +29,19 @@ def test_the_guides_files_are_kept_letter_for_letter(file: str) -> None:
 
 @pytest.mark.root
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["guide", "orion"])
-def test_every_step_holds_and_nothing_stays_behind(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("case", "kubectl"), [("guide", True), ("orion", False)], ids=["guide", "orion, no kubectl"])
+def test_every_step_holds_and_nothing_stays_behind(
+    case: str, *, kubectl: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "labs"
     name = f"w{os.getpid()}"
     monkeypatch.setenv("PORTER_LAB_DIR", str(home))
+    if not kubectl:
+        commands = tmp_path / "commands"
+        commands.mkdir()
+        for command in ("ip", "sh", "cat"):
+            (commands / command).symlink_to(shutil.which(command) or "")
+        monkeypatch.setenv("PATH", str(commands))
 
     done = subprocess.run(
         porter("lab", "tutorial", "--case", case, "--name", name),
@@ -44,6 +53,7 @@ def test_every_step_holds_and_nothing_stays_behind(case: str, tmp_path: Path, mo
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every step held" in done.stdout
+    assert ("kubectl is not installed" in done.stdout) != kubectl
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert not home.exists()
     assert not [netns for netns in os.listdir(namespaces.RUN) if netns.startswith(name)]  # noqa: PTH208
