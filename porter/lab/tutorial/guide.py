@@ -146,7 +146,8 @@ def verify(visit: Visit, address: IPv4Address) -> str:
     page.ran("ip neigh", f"{address} dev eth0 lladdr {mac}")
     hands.show("nodes", "-o", "wide")
     expect(f"the MAC of {owner}, {lab.mac(owner)}", mac == lab.mac(owner), str(mac))
-    page.holds(f"{mac} is {owner}'s eth0 ({lab.topology.node(owner).address.ip}): {owner} answers for {address}")
+    node = lab.topology.node(owner)
+    page.holds(f"{mac} is {owner}'s {node.nic().name} ({node.address.ip}): {owner} answers for {address}")
 
     def look() -> tuple[bool, str]:
         return owner_on_service(lab) == owner, owner_on_service(lab)

@@ -20,20 +20,40 @@ def walk(lab: Lab, page: Page) -> None:
     with lab.capture(lab.topology.client.name, protocol=probe.ETH_P_ARP) as wire:
         _steps(lab, page, hands, client)
 
-        page.step("Step 5: nobody took orion's address")
-        claims = _claims(wire.frames(wait=0.2))
-        page.say(f"Of all ARP frames that the client saw, {len(claims)} different claims:")
-        page.ran("ip neigh", "\n".join(f"{ip} is at {mac} ({client.name(mac)})" for ip, mac in sorted(claims)))
-        strangers = sorted(mac for ip, mac in claims if ip == OWN and client.name(mac) != "orion")
-        expect(f"no MAC but orion's for {OWN}", not strangers, ", ".join(strangers))
-        owner = guide.owner_on_service(lab)
-        foreign = sorted(mac for ip, mac in claims if client.name(mac) == "orion" and ip not in _orions(owner))
-        expect("orion's MAC for orion's own addresses only", not foreign, ", ".join(foreign))
-        page.holds(f"{OWN} was orion's all the time, and orion's MAC spoke for nothing that is not orion's")
+        page.step("Step 5: orion itself has the Service's address")
+        _to_orion(lab, page, client)
 
-    page.step("Step 6: the story, from the logs")
-    story.agree(lab, page, f"default/{guide.SERVICE}", owner=owner)
-    story.tell(lab, page, f"default/{guide.SERVICE}", node=owner)
+        page.step("Step 6: nobody took orion's own address")
+        claims = _claims(wire.frames(wait=0.2))
+    page.say(f"In all ARP frames that the client saw, {len(claims)} different claims:")
+    for address, mac in sorted(claims):
+        page.say(f"  {address} is at {mac} ({client.name(mac)})")
+    strangers = sorted(mac for address, mac in claims if address == OWN and client.name(mac) != "orion")
+    expect(f"no MAC but orion's for {OWN}", not strangers, ", ".join(strangers))
+    spoken = {address for address, mac in claims if client.name(mac) == "orion"}
+    expect(f"orion's MAC for {OWN} and {FREE} only", spoken <= {OWN, FREE}, ", ".join(map(str, sorted(spoken))))
+    page.holds(f"{OWN} was orion's all the time, and orion's MAC spoke for nothing that is not orion's")
+
+    page.step("Step 7: the story, from the logs")
+    story.agree(lab, page, f"default/{guide.SERVICE}", owner="orion")
+    story.tell(lab, page, f"default/{guide.SERVICE}", node="orion")
+
+
+def _to_orion(lab: Lab, page: Page, client: Client) -> None:
+    """Cut the other node off, if it is the owner: then orion is, rightly, and its own address must not suffer."""
+    owner = guide.owner_on_service(lab)
+    if owner != "orion":
+        since = lab.fail(owner)
+        page.ran(f"porter lab fail {owner}")
+        _, seconds = client.seconds_until_moved(FREE, away_from=owner, since=since, within=30.0)
+        page.holds(f"orion answers for {FREE} {seconds:.1f} s after {owner} was cut off")
+    for address in (OWN, FREE):
+        owners = client.owners(address)
+        expect(f"orion and nobody else answering for {address}", owners == ["orion"], str(owners))
+    page.holds(f"orion answers for {FREE} and, as ever, for its own {OWN} (ping: {client.ping(OWN):.2f} ms)")
+    if owner != "orion":
+        lab.recover(owner)
+        page.ran(f"porter lab recover {owner}")
 
 
 def _steps(lab: Lab, page: Page, hands: Hands, client: Client) -> None:
@@ -68,11 +88,6 @@ def _steps(lab: Lab, page: Page, hands: Hands, client: Client) -> None:
         owners = client.owners(OWN)
         expect(f"orion and nobody else answering for {OWN}", owners == ["orion"], str(owners))
     page.holds(f"orion answers for its own {OWN} (ping: {client.ping(OWN):.2f} ms), {owner} for {FREE}")
-
-
-def _orions(owner: str) -> set[IPv4Address]:
-    """What orion's MAC may speak for: its own address, and the Service's while orion owns it."""
-    return {OWN, FREE} if owner == "orion" else {OWN}
 
 
 def _claims(frames: list[probe.Frame]) -> set[tuple[IPv4Address, str]]:
