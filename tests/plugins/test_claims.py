@@ -94,6 +94,22 @@ def test_an_address_that_the_other_host_gave_up_is_taken() -> None:
     assert any(step(claim, responder).taken for _ in range(4))
 
 
+def test_once_taken_a_rival_is_waited_for_as_shortly_as_at_first() -> None:
+    responder, claim = claimed()
+    for _ in range(3):
+        step(claim, responder)
+        responder.hear(Frame(MAC, STRANGER, arp.REPLY, STRANGER, ADDRESS, MAC, arp.NO_ADDRESS).pack())
+        step(claim, responder)
+    while not step(claim, responder).taken:
+        pass
+
+    claim.begin(responder)  # the NIC was away
+    step(claim, responder)
+    responder.hear(Frame(MAC, STRANGER, arp.REPLY, STRANGER, ADDRESS, MAC, arp.NO_ADDRESS).pack())
+
+    assert step(claim, responder) == Step(again=0.375)
+
+
 def test_another_hosts_probe_for_the_same_address_is_a_rival_too() -> None:
     # RFC 5227, 2.1.1: a probe from another hardware address for the address that is being probed
     responder, claim = claimed()

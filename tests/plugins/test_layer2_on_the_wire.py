@@ -1,5 +1,6 @@
 """Layer 2 with real sockets in network namespaces: what is announced is asserted by the frames that a client hears."""
 
+import contextlib
 import os
 import random
 import signal
@@ -13,12 +14,16 @@ from socket import inet_aton, inet_ntoa
 
 import pytest
 
+from porter.events.entries import Announced, Applied, Withdrawn
 from porter.model.assignment import Announcement
 from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.objects import Nic
 from porter.plugins.layer2.announcer import arp
 from porter.plugins.layer2.announcer.arp import Frame
 from porter.plugins.layer2.announcing import Announcing
+from porter.plugins.layer2.plugin import Layer2
+from porter.plugins.registry import Registry
+from porter.plugins.runner import Runner
 from tests.plugins.netns import Capture, Wire, inside, settle, wire
 
 pytestmark = pytest.mark.root
@@ -221,6 +226,42 @@ def test_a_nic_made_again_under_its_name_is_answered_on_anew_with_its_new_mac(be
     assert answer.sender_mac == bytes.fromhex("020000000177")
 
 
+@contextlib.contextmanager
+def held_up(process: int | None) -> Iterator[None]:
+    """What happens in the block is seen by the process only when all of it is over."""
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_a_link_that_was_down_for_a_moment_is_probed_and_announced_again(bench: Bench) -> None:
+    # Meanwhile another node may have taken the address over.
+    bench.hold_quietly("192.168.0.91")
+
+    with held_up(bench.announcing.pid):
+        bench.wire.on_node("link", "set", "eth0", "down")
+        bench.wire.on_node("link", "set", "eth0", "up")
+    heard = bench.client.heard(BURST_OVER)
+
+    assert len(heard) == 9
+    assert arp.parse(heard[0]).is_probe
+
+
+def test_a_nic_made_again_in_a_moment_is_answered_on_anew(bench: Bench) -> None:
+    bench.hold("192.168.0.91")
+
+    with held_up(bench.announcing.pid):
+        bench.wire.disconnect()
+        bench.wire.connect()
+    again = bench.wire.capture()
+    again.first(where=lambda frame: arp.parse(frame).is_gratuitous)
+
+    assert bench.ask(client=again) is not None
+
+
 def test_a_changed_mac_is_announced_at_once_and_answered_with(bench: Bench) -> None:
     bench.hold_quietly("192.168.0.91")
 
@@ -277,37 +318,45 @@ def test_a_killed_announcer_is_silent_and_then_started_again_with_everything(ben
 
 
 AGENT = """
-import sys, time
+import os, sys, time
 from porter.plugins.layer2.announcing import Announcing
 from tests.plugins.test_layer2_on_the_wire import Host, on
 announcing = Announcing(Host())
 announcing.want(on("eth0", "192.168.0.91"))
 while announcing.pid is None: time.sleep(0.01)
-print(announcing.pid, flush=True)
+heir = os.fork() if sys.argv[1] == "fork" else 0
+if heir or sys.argv[1] != "fork":
+    print(announcing.pid, heir, flush=True)
 time.sleep(60)
 """
 
 
-def test_when_the_agent_is_killed_nobody_answers_any_more() -> None:
+@pytest.mark.parametrize("heir", ["none", "fork"])
+def test_when_the_agent_is_killed_nobody_answers_any_more(heir: str) -> None:
+    # A fork of the agent holds the agent's end of the socket open: the announcer must not take it for the agent.
     with wire() as made:
         client = made.capture()
         agent = subprocess.Popen(
-            ["ip", "netns", "exec", made.node, sys.executable, "-c", AGENT],
+            ["ip", "netns", "exec", made.node, sys.executable, "-c", AGENT, heir],
             cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
         )
+        assert agent.stdout is not None
         try:
-            assert agent.stdout is not None
-            announcer = int(agent.stdout.readline())
+            announcer, fork = map(int, agent.stdout.readline().split())
             client.first(10, where=lambda frame: arp.parse(frame).is_gratuitous)
         finally:
             agent.kill()
-            agent.communicate()
+            agent.wait()
+            agent.stdout.close()
 
         settle(lambda: not running(announcer))
         client.heard(0.1)
         client.send(arp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack())
         assert client.heard(0.5) == []
+        if fork:
+            assert running(fork)
+            os.kill(fork, signal.SIGKILL)
 
 
 def running(pid: int) -> bool:
@@ -479,3 +528,31 @@ def test_gratuitous_frames_are_repeated_where_the_host_says_so() -> None:
             assert all(arp.parse(frame).is_gratuitous for frame in heard)
         finally:
             bench.announcing.stop()
+
+
+def test_in_the_runner_what_is_announced_becomes_entries() -> None:
+    with wire() as made:
+        reports: list[Applied] = []
+        runner = inside(made.node, lambda: in_the_runner(reports))
+        client = made.capture()
+        try:
+            for _ in range(10):
+                runner.apply({"layer2": on("eth0", "192.168.0.91")})
+            client.first(where=lambda frame: arp.parse(frame).is_gratuitous)
+            settle(lambda: bool(reports))
+            runner.again()
+        finally:
+            runner.stop(5)
+
+        mac = "02:00:00:00:01:01"
+        assert reports == [
+            Announced(address="192.168.0.91", protocol="layer2", nic="eth0", mac=mac, services=(WEB,)),
+            Withdrawn(address="192.168.0.91", protocol="layer2", nic="eth0"),
+        ]
+        assert runner.failures == {}
+
+
+def in_the_runner(reports: list[Applied]) -> Runner:
+    runner = Runner(Registry.of(Layer2()), node=NodeName("node1"), nics=tuple, report=reports.append)
+    runner.start()
+    return runner

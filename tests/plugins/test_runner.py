@@ -293,6 +293,8 @@ def test_what_is_reported_twice_is_one_entry(run: Run) -> None:
     for _ in range(3):
         host.failed("192.0.2.1", "NIC eth0 is down")
     host.announced(wanted("192.0.2.1"), mac=mac)
+    host.failed("192.0.2.1", "NIC eth0 is down")
+    host.announced(wanted("192.0.2.1"), mac=mac)
     host.withdrawn("192.0.2.1", nic="eth0")
     host.withdrawn("192.0.2.1", nic="eth0")
 
@@ -300,6 +302,8 @@ def test_what_is_reported_twice_is_one_entry(run: Run) -> None:
         entry,
         Announced(address="192.0.2.1", protocol="one", nic="eth0", mac=other, services=(WEB,)),
         Announced(address="192.0.2.1", protocol="one", nic="eth0", mac=other, services=(WEB, API)),
+        AnnouncementFailed(address="192.0.2.1", protocol="one", error="NIC eth0 is down"),
+        entry,
         AnnouncementFailed(address="192.0.2.1", protocol="one", error="NIC eth0 is down"),
         entry,
         Withdrawn(address="192.0.2.1", protocol="one", nic="eth0"),

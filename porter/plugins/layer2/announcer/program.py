@@ -127,12 +127,11 @@ class Announcer:
     def _listen(self) -> None:
         """Watch exactly the open sockets. A closed one has left the epoll by itself."""
         ports = {each.port.fileno(): each for each in self._segments.values() if each.port is not None}
-        for descriptor, segment in ports.items():
+        for descriptor in ports:
             try:
                 self._epoll.register(descriptor, select.EPOLLIN)
             except FileExistsError:
                 self._epoll.modify(descriptor, select.EPOLLIN)
-            self._by_descriptor[descriptor] = segment
         self._by_descriptor = ports
 
     def _later(self, segment: Segment, claim: Claim, due: float) -> None:
