@@ -10,11 +10,12 @@ from porter.model.names import EipName, NodeName
 from porter.model.objects import Eip, Service
 from porter.model.protocol import ProtocolRules
 from porter.model.reasons import Reason, Verdict
-from porter.reconciler.allocation import Allocation, Claim, Slot
+from porter.reconciler.allocation import Allocation
 from porter.reconciler.election import Ownership, elect
 from porter.reconciler.ownership import why_not_ours
 from porter.reconciler.pools import Pools
 from porter.reconciler.reserved import Reserved
+from porter.reconciler.terms import Claim, Slot
 from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
 

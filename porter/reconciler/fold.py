@@ -21,10 +21,10 @@ from porter.model.addresses import Family
 from porter.model.assignment import Announcement, Assignment
 from porter.model.names import NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
-from porter.reconciler.allocation import Slot
 from porter.reconciler.announcing import announcements_for
 from porter.reconciler.decide import Decisions, Rules, decide
 from porter.reconciler.ownership import why_not_ours
+from porter.reconciler.terms import Slot
 from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
 
