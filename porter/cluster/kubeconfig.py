@@ -12,6 +12,8 @@ from pathlib import Path
 from ssl import SSLError
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import yaml
 from kubernetes.aio.client import Configuration
@@ -60,6 +62,10 @@ async def open_client(
 
 
 def _client(configuration: Configuration, whose: str) -> Opened:
+    # aiohttp would ask two threads at every request whether the environment names a proxy or a netrc. A proxy is looked
+    # up here, once, as kubectl does; a netrc never.
+    configuration.client_session_kwargs = {"trust_env": False}
+    configuration.proxy = configuration.proxy or _proxy(configuration.host)
     try:
         transport = _transport(configuration)
         client = ApiClient(configuration=configuration)
@@ -67,6 +73,13 @@ def _client(configuration: Configuration, whose: str) -> Opened:
         raise CertificateError(f"a certificate or key of {whose} cannot be read: {error}") from error
     client.user_agent = "porter"
     return Opened(client=client, transport=transport)
+
+
+def _proxy(server: str) -> str | None:
+    parts = urlsplit(server)
+    if not parts.hostname or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _transport(configuration: Configuration) -> tuple[object, ...]:
