@@ -74,7 +74,7 @@ def _pool_of_held(service: Service, held: Address, pools: Pools) -> Pool | None:
         return around
     written = pools.get(service.written_eip)
     if written is None:
-        # Its pool is gone. Another one around the address takes it in, unless the Service asks for the one that is gone.
+        # Its pool is gone. Another around the address takes it in, unless the Service asks for the one that is gone.
         return None if service.written_eip == service.wanted_eip else around
     if written.range is not None and written.range.family != family_of(held):
         return around  # one label for two families: it names the pool of the other one
@@ -88,9 +88,9 @@ def _still_asked_for(service: Service, held: Address, pool: Pool | None) -> bool
         return False
     if service.wanted_protocol is not None and pool is not None and pool.eip.protocol != service.wanted_protocol:
         return False
-    if service.wanted_eip is None or service.wanted_eip == service.written_eip:
+    if service.wanted_eip is None:
         return True
-    return pool is not None and pool.eip.name == service.wanted_eip
+    return service.wanted_eip == (pool.eip.name if pool is not None else service.written_eip)
 
 
 def route_of(service: Service, family: Family, pools: Pools) -> Route:
