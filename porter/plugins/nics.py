@@ -5,6 +5,8 @@ and never changes a NIC.
 """
 
 import contextlib
+import errno
+import logging
 import os
 import select
 import socket
@@ -15,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
 
-from pyroute2 import IPRoute
+from pyroute2 import IPRoute, NetlinkDumpInterrupted
 
 from porter.model.objects import Nic
 
@@ -36,6 +38,9 @@ _RTMGRP_IPV6_IFADDR, _RTMGRP_IPV6_ROUTE = 0x100, 0x400
 _CHANGES = _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV4_ROUTE | _RTMGRP_IPV6_IFADDR | _RTMGRP_IPV6_ROUTE
 _TOGETHER = 0.05  # seconds: what comes within them after a first change is one change
 _CHUNK = 65536
+_TRIES = 10
+_RETRY = 1.0
+_LOG = logging.getLogger(__name__)
 
 
 def read_nics(leave_out: Collection[str] = ()) -> tuple[Nic, ...]:
@@ -43,10 +48,9 @@ def read_nics(leave_out: Collection[str] = ()) -> tuple[Nic, ...]:
 
     `leave_out` names addresses that are on a NIC only because they are announced: they are none of its networks.
     """
-    with IPRoute() as netlink:
-        links = [_fields(each) for each in netlink.get_links()]
-        networks = _networks(map(_fields, netlink.get_addr()), frozenset(leave_out))
-        gateways = _gateways(map(_fields, netlink.get_default_routes(table=_MAIN_TABLE)))
+    links, addresses, routes = _dump()
+    networks = _networks(addresses, frozenset(leave_out))
+    gateways = _gateways(route for route in routes if route.get("RTA_TABLE", route.get("table")) == _MAIN_TABLE)
     return tuple(
         sorted(
             (_nic(link, networks, gateways) for link in links if _leads_outside(link, networks)),
@@ -85,14 +89,23 @@ class NicWatcher:
         self._events.close()
 
     def _follow(self) -> None:
-        while self._waits(self._events, None):
+        patience: float | None = None
+        while self._waits(self._events, patience):
             until = time.monotonic() + _TOGETHER
             self._drain()
             while (left := until - time.monotonic()) > 0:
                 if not self._waits(self._events, left):
                     return
                 self._drain()
+            patience = None if self._tell() else _RETRY
+
+    def _tell(self) -> bool:
+        try:
             self._on_change()
+        except Exception:  # noqa: BLE001 - whatever went wrong, to follow the NICs no more would be worse
+            _LOG.exception("a change of the NICs could not be handled; it is tried again")
+            return False
+        return True
 
     def _waits(self, events: socket.socket, timeout: float | None) -> bool:
         """Wait for events, or for the timeout. Returns False when it is time to end."""
@@ -107,6 +120,15 @@ class NicWatcher:
                 return
             except OSError:
                 continue  # ENOBUFS: events were lost; a change all the same
+
+
+def _dump() -> tuple[list[dict[str, Any]], ...]:
+    """Return all links, addresses and default routes. What changes while it is read is read again."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(NetlinkDumpInterrupted), IPRoute() as netlink:
+            answers = (netlink.get_links(), netlink.get_addr(), netlink.get_default_routes())
+            return tuple([_fields(message) for message in answer] for answer in answers)
+    raise OSError(errno.EAGAIN, f"the NICs changed each of the {_TRIES} times that they were read")
 
 
 def _fields(message: Any) -> dict[str, Any]:

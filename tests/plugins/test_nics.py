@@ -144,6 +144,52 @@ def test_changes_that_come_together_are_told_together(node: Wire, changes: Chang
     assert len(read(node)[0].networks) == 201
 
 
+def test_a_change_that_could_not_be_handled_is_told_again(node: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[bool] = []
+
+    def failing_once() -> None:
+        told.append(True)
+        if len(told) == 1:
+            raise OSError("the log is gone")
+
+    watcher = inside(node.node, lambda: NicWatcher(failing_once))
+    inside(node.node, watcher.start)
+    try:
+        node.on_node("link", "set", "eth0", "down")
+        settle(lambda: len(told) == 2)
+    finally:
+        watcher.stop()
+
+    assert "the log is gone" in caplog.text
+
+
+def test_nics_that_change_all_the_time_are_read_all_the_same(node: Wire) -> None:
+    stop = threading.Event()
+
+    def change() -> None:
+        at = 0
+        while not stop.is_set():
+            at += 1
+            verb = "add" if at % 2 else "del"
+            node.on_node("addr", verb, "10.0.0.1/24", "dev", "eth0")
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        seen = {read(node) for _ in range(200)}
+    finally:
+        stop.set()
+        thread.join()
+
+    assert {nics[0].networks for nics in seen} == {("192.168.0.2/24",), ("10.0.0.1/24", "192.168.0.2/24")}
+
+
+def test_a_gateway_of_another_table_is_none_of_the_nics(node: Wire) -> None:
+    node.on_node("route", "add", "default", "via", "192.168.0.1", "table", "100")
+
+    assert read(node)[0].gateways == ()
+
+
 def test_an_unchanged_node_is_no_call(changes: Changes) -> None:
     time.sleep(0.5)
 

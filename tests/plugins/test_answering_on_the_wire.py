@@ -1,0 +1,164 @@
+"""What is answered, byte by byte, and what is not; asserted by the frames that a client hears."""
+
+import random
+from pathlib import Path
+from socket import inet_aton
+
+import pytest
+
+from porter.model.objects import Nic
+from porter.plugins.layer2.announcer import arp
+from porter.plugins.layer2.announcer.arp import Frame
+from tests.plugins.bench import ADDRESS, ASKER, BURST_OVER, CLIENT, NODE, OTHER, STRANGER, Bench, on
+from tests.plugins.netns import settle, wire
+
+pytestmark = pytest.mark.root
+
+
+def test_a_request_for_an_owned_address_is_answered_as_rfc_826_says(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    bench.send(arp.question(ADDRESS, mac=CLIENT, sender=ASKER))
+    heard = bench.client.heard(0.3)
+
+    header = CLIENT + NODE + b"\x08\x06" + b"\x00\x01" + b"\x08\x00" + b"\x06\x04" + b"\x00\x02"
+    assert heard == [header + NODE + ADDRESS + CLIENT + ASKER]
+
+
+def test_nothing_else_is_answered(bench: Bench) -> None:
+    bench.hold("192.168.0.91")
+    tagged = arp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack()
+    tagged = tagged[:12] + b"\x81\x00\x00\x64" + tagged[12:]  # IEEE 802.1Q, VLAN 100
+
+    for frame in (
+        arp.question(OTHER, mac=CLIENT, sender=ASKER),
+        arp.question(ADDRESS, mac=CLIENT, sender=ASKER)._replace(destination=STRANGER),  # to another station
+        arp.gratuitous_request(ADDRESS, mac=STRANGER),
+        arp.gratuitous_reply(ADDRESS, mac=STRANGER),
+        arp.question(ADDRESS, mac=NODE, sender=ASKER),
+        tagged,
+    ):
+        bench.send(frame)
+
+    assert bench.replies(0.5) == []
+    counters = bench.announcing.counters(2)
+    assert counters is not None
+    assert counters.answered == 0
+    # what does not concern an owned address, or another station or VLAN, never woke the announcer
+    assert counters.dropped == {"claimed": 2, "own-mac": 1}
+    assert bench.ask() is not None
+
+
+def test_anothers_probe_is_answered_so_that_it_learns_that_the_address_is_taken(bench: Bench) -> None:
+    bench.hold("192.168.0.91")
+
+    bench.send(arp.probe(ADDRESS, mac=STRANGER))
+
+    assert bench.replies(0.3) == [Frame(STRANGER, NODE, arp.REPLY, NODE, ADDRESS, STRANGER, arp.NO_ADDRESS).pack()]
+
+
+def test_a_lost_address_is_silent_and_the_others_are_not_disturbed(bench: Bench) -> None:
+    bench.hold("192.168.0.91", "192.168.0.92")
+    assert bench.ask(ADDRESS) is not None
+
+    bench.announcing.want(on("eth0", "192.168.0.92"))
+    settle(lambda: bench.host.count("withdrawn") == 1)
+
+    assert bench.ask(ADDRESS) is None
+    assert bench.ask(OTHER) is not None
+    assert bench.host.reports[-1] == ("withdrawn", "192.168.0.91", "eth0")
+    assert bench.replies(0.3) == []
+
+
+def test_an_address_is_answered_only_on_its_own_nic() -> None:
+    with wire("eth0", "eth1") as made:
+        bench = Bench(made)
+        second = made.capture("eth1")
+        try:
+            bench.announcing.want([*on("eth0", "192.168.0.91"), *on("eth1", "192.168.0.92")])
+            settle(lambda: bench.host.count("announced") == 2)
+            bench.client.heard(BURST_OVER)
+            second.heard(0.1)
+
+            assert bench.ask(ADDRESS) is not None
+            assert bench.ask(OTHER) is None
+            assert bench.ask(ADDRESS, second) is None
+            answer = bench.ask(OTHER, second)
+            assert answer is not None
+            assert answer.sender_mac == bytes.fromhex("020000000102")
+        finally:
+            bench.announcing.stop()
+
+
+def test_what_must_never_be_announced_is_refused_whatever_is_asked_for() -> None:
+    with wire() as made:
+        made.on_node("addr", "add", "192.168.0.2/24", "dev", "eth0")
+        nic = Nic(name="eth0", mac="", networks=("192.168.0.3/24",), gateways=("192.168.0.1",))
+        bench = Bench(made, nic)
+        try:
+            bench.announcing.want(on("eth0", "192.168.0.1", "192.168.0.2", "192.168.0.3", "fd00::1"))
+            settle(lambda: bench.host.count("failed") == 4)
+
+            assert sorted(bench.host.reports) == [
+                (
+                    "failed",
+                    "192.168.0.1",
+                    "192.168.0.1 is an address of this node or its gateway, and is never announced",
+                ),
+                ("failed", "192.168.0.2", "192.168.0.2 is the address of NIC eth0 itself, and is never announced"),
+                (
+                    "failed",
+                    "192.168.0.3",
+                    "192.168.0.3 is an address of this node or its gateway, and is never announced",
+                ),
+                (
+                    "failed",
+                    "fd00::1",
+                    "fd00::1 is IPv6, which layer 2 cannot announce yet: only ARP is spoken, not NDP",
+                ),
+            ]
+            assert bench.client.heard(0.5) == []
+            assert bench.ask(inet_aton("192.168.0.1")) is None
+        finally:
+            bench.announcing.stop()
+
+
+def test_malformed_frames_by_the_thousands_are_no_answer_and_no_harm(bench: Bench) -> None:
+    bench.hold("192.168.0.91")
+    chance = random.Random(7)
+    good = arp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack()
+    sent = 0
+    for _ in range(20_000):
+        frame = bytearray(good)
+        frame[chance.randrange(14, 22)] ^= chance.randrange(1, 256)  # never a request or reply for IPv4 again
+        if chance.random() < 0.5:
+            frame = bytearray(good[: chance.randrange(14, 42)])
+        if frame[20:22] == b"\x00\x02":
+            continue
+        bench.send(bytes(frame))
+        sent += 1
+
+    assert sent > 15_000
+    assert bench.replies(0.3) == []
+    assert bench.ask() is not None
+    counters = bench.announcing.counters(2)
+    assert counters is not None
+    assert counters.answered == 1
+
+
+def test_a_flood_for_other_addresses_does_not_wake_the_announcer(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+    status = Path(f"/proc/{bench.announcing.pid}/status")
+    before = wake_ups(status)
+
+    for number in range(10_000):
+        bench.send(arp.question((0x0A000000 + number).to_bytes(4, "big"), mac=CLIENT, sender=ASKER))
+
+    assert wake_ups(status) == before
+    assert bench.ask() is not None
+    assert wake_ups(status) > before
+
+
+def wake_ups(status: Path) -> int:
+    line = next(line for line in status.read_text().splitlines() if line.startswith("voluntary_ctxt_switches"))
+    return int(line.split()[1])

@@ -1,0 +1,192 @@
+"""When an address, a link or a NIC comes or changes: exactly which frames a client hears."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from porter.model.objects import Nic
+from porter.plugins.layer2.announcer import arp
+from tests.plugins.bench import (
+    ADDRESS,
+    BURST_OVER,
+    NODE,
+    OTHER,
+    STRANGER,
+    Bench,
+    on,
+)
+from tests.plugins.netns import settle, wire
+
+pytestmark = pytest.mark.root
+
+
+def test_taking_an_address_is_three_probes_then_both_gratuitous_forms_three_times(bench: Bench) -> None:
+    bench.announcing.want(on("eth0", "192.168.0.91"))
+    heard = bench.client.heard(BURST_OVER + 1.5)
+
+    probe = arp.probe(ADDRESS, mac=NODE).pack()
+    both = [arp.gratuitous_request(ADDRESS, mac=NODE).pack(), arp.gratuitous_reply(ADDRESS, mac=NODE).pack()]
+    assert heard == [probe, probe, probe, *both, *both, *both]
+    assert bench.host.reports == [("announced", "192.168.0.91", "eth0", "02:00:00:00:01:01")]
+
+
+def test_an_unchanged_set_is_no_frame_and_no_report(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91", "192.168.0.92")
+    reports = list(bench.host.reports)
+
+    for _ in range(100):
+        bench.announcing.want(on("eth0", "192.168.0.91", "192.168.0.92"))
+    heard = bench.client.heard(1.5)
+
+    assert heard == []
+    assert bench.host.reports == reports
+    assert bench.ask() is not None
+
+
+def test_only_the_new_address_of_a_grown_set_is_announced(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    bench.announcing.want(on("eth0", "192.168.0.91", "192.168.0.92"))
+    heard = bench.client.heard(BURST_OVER)
+
+    assert {arp.parse(frame).target for frame in heard} == {OTHER}
+    assert len(heard) == 9
+
+
+def test_when_the_nic_comes_up_again_its_addresses_are_probed_and_announced_again(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    bench.wire.on_node("link", "set", "eth0", "down")
+    settle(lambda: bench.host.reports[-1] == ("failed", "192.168.0.91", "NIC eth0 is down"))
+    bench.wire.on_node("link", "set", "eth0", "up")
+    settle(lambda: bench.host.count("announced") == 2)
+    heard = bench.client.heard(BURST_OVER)
+
+    assert len(heard) == 9
+    assert ("withdrawn", "192.168.0.91", "eth0") in bench.host.reports
+    assert bench.ask() is not None
+
+
+def test_a_nic_made_again_under_its_name_is_answered_on_anew_with_its_new_mac(bench: Bench) -> None:
+    bench.hold("192.168.0.91")
+
+    bench.wire.disconnect()
+    sentence = "no interface 'eth0' on this node; Eip 'edge' names it. Available: none"
+    settle(lambda: bench.host.reports[-1] == ("failed", "192.168.0.91", sentence))
+    bench.wire.connect(mac="02:00:00:00:01:77")
+    again = bench.wire.capture()
+    settle(lambda: bench.host.reports[-1] == ("announced", "192.168.0.91", "eth0", "02:00:00:00:01:77"))
+
+    answer = bench.ask(client=again)
+    assert answer is not None
+    assert answer.sender_mac == bytes.fromhex("020000000177")
+
+
+@contextlib.contextmanager
+def held_up(process: int | None) -> Iterator[None]:
+    """What happens in the block is seen by the process only when all of it is over."""
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_a_link_that_was_down_for_a_moment_is_probed_and_announced_again(bench: Bench) -> None:
+    # Meanwhile another node may have taken the address over.
+    bench.hold_quietly("192.168.0.91")
+
+    with held_up(bench.announcing.pid):
+        bench.wire.on_node("link", "set", "eth0", "down")
+        bench.wire.on_node("link", "set", "eth0", "up")
+    heard = bench.client.heard(BURST_OVER)
+
+    assert len(heard) == 9
+    assert arp.parse(heard[0]).is_probe
+
+
+def test_a_nic_made_again_in_a_moment_is_answered_on_anew(bench: Bench) -> None:
+    bench.hold("192.168.0.91")
+
+    with held_up(bench.announcing.pid):
+        bench.wire.disconnect()
+        bench.wire.connect()
+    again = bench.wire.capture()
+    again.first(where=lambda frame: arp.parse(frame).is_gratuitous)
+
+    assert bench.ask(client=again) is not None
+
+
+def test_a_changed_mac_is_announced_at_once_and_answered_with(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    bench.wire.on_node("link", "set", "eth0", "address", "02:00:00:00:01:88")
+    heard = bench.client.heard(BURST_OVER)
+
+    mac = bytes.fromhex("020000000188")
+    both = [arp.gratuitous_request(ADDRESS, mac=mac).pack(), arp.gratuitous_reply(ADDRESS, mac=mac).pack()]
+    assert heard == both * 3
+    answer = bench.ask()
+    assert answer is not None
+    assert answer.sender_mac == mac
+
+
+def test_an_address_that_a_stranger_has_is_not_announced_until_it_is_given_up(bench: Bench) -> None:
+    stranger_answers = threading.Event()
+    stranger_answers.set()
+
+    def answer_probes() -> None:
+        while stranger_answers.is_set():
+            for frame in bench.client.heard(0.02):
+                if arp.parse(frame).is_probe and stranger_answers.is_set():
+                    bench.send(arp.answer(arp.parse(frame), STRANGER))
+
+    thread = threading.Thread(target=answer_probes)
+    thread.start()
+    try:
+        bench.announcing.want(on("eth0", "192.168.0.91"))
+        settle(lambda: bench.host.count("failed") > 0)
+    finally:
+        stranger_answers.clear()
+        thread.join()
+
+    sentence = "another host answers for 192.168.0.91 on eth0: 02:00:00:00:03:03. It is asked again"
+    assert bench.host.reports[0] == ("failed", "192.168.0.91", sentence)
+    assert bench.host.count("announced") == 0
+    assert bench.ask() is None
+    settle(lambda: bench.host.count("announced") == 1, 10)
+    assert bench.ask() is not None
+
+
+def test_a_nic_that_does_not_exist_fails_in_words_until_it_comes() -> None:
+    with wire("eth0", "eth1") as made:
+        bench = Bench(made, Nic(name="eth1", mac=""), Nic(name="eth0", mac=""))
+        try:
+            bench.announcing.want(on("eth9", "192.168.0.91"))
+            settle(lambda: bool(bench.host.reports))
+            sentence = "no interface 'eth9' on this node; Eip 'edge' names it. Available: eth0, eth1"
+            assert bench.host.reports == [("failed", "192.168.0.91", sentence)]
+
+            made.connect("eth9", "02:00:00:00:01:99")
+            settle(lambda: bench.host.reports[-1] == ("announced", "192.168.0.91", "eth9", "02:00:00:00:01:99"))
+        finally:
+            bench.announcing.stop()
+
+
+def test_gratuitous_frames_are_repeated_where_the_host_says_so() -> None:
+    with wire() as made:
+        bench = Bench(made)
+        bench.host.gratuitous_interval = 1.5
+        try:
+            bench.hold_quietly("192.168.0.91")
+            heard = bench.client.heard(4)
+
+            assert 4 <= len(heard) <= 6
+            assert all(arp.parse(frame).is_gratuitous for frame in heard)
+        finally:
+            bench.announcing.stop()
