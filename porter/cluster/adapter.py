@@ -111,7 +111,12 @@ class ClusterAdapter:
         )
         self._services = self._watch(resources.services(), known.services, on_view=self._service_seen)
         self._eips = self._watch(resources.eips(), known.eips, on_view=self._eip_seen)
-        self._leases = self._watch(resources.leases(namespace), known.agents, on_view=self._lease_seen)
+        self._leases = self._watch(
+            resources.leases(namespace),
+            known.agents,
+            on_view=self._lease_seen,
+            on_trouble=self._leases_interrupted,
+        )
         self._watches: tuple[Watch[Any, Any], ...] = (
             self._eips,
             self._watch(resources.namespaces(), known.namespaces),
@@ -232,6 +237,7 @@ class ClusterAdapter:
         *,
         on_view: Callable[[str, W | None], None] | None = None,
         on_list: Callable[[], None] | None = None,
+        on_trouble: Callable[[], None] | None = None,
     ) -> Watch[V, W]:
         pace = self._timings.watch
         if kind.resource == "leases" and not self._read_only:  # one's own renewals come back: silence is a fault sooner
@@ -245,6 +251,7 @@ class ClusterAdapter:
             timings=pace,
             on_view=on_view,
             on_list=on_list,
+            on_trouble=on_trouble,
         )
 
     def _service_seen(self, key: str, view: ServiceView | None) -> None:
@@ -275,6 +282,12 @@ class ClusterAdapter:
         else:
             self.membership.prove_fresh()
 
+    def _leases_interrupted(self) -> None:
+        """Judge nobody; and where a line a third of the duration was due, silence on the others is suspect too."""
+        self.membership.interrupt()
+        for watch in self._watches:
+            watch.doubt(self._duration / 2)
+
     def _held_by(self, holder: NodeName | None) -> None:
         if holder != self._holder:
             self._holder = holder
@@ -293,10 +306,6 @@ class ClusterAdapter:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self._timings.tick)
-            if not self._leases.health.connected:
-                self.membership.interrupt()
-                for watch in self._watches:
-                    watch.doubt(self._duration)
             self.membership.judge()
             self._leadership.check()
 

@@ -68,6 +68,7 @@ class Watch(Generic[V, W]):
         timings: WatchTimings | None = None,
         on_view: Callable[[str, W | None], None] | None = None,
         on_list: Callable[[], None] | None = None,
+        on_trouble: Callable[[], None] | None = None,
     ) -> None:
         self.kind = kind
         self.mirror = mirror
@@ -78,6 +79,7 @@ class Watch(Generic[V, W]):
         self._timings = timings or WatchTimings()
         self._on_view = on_view or (lambda _key, _view: None)
         self._on_list = on_list or (lambda: None)
+        self._on_trouble = on_trouble or (lambda: None)
         self._backoff = Backoff(first=self._timings.first_wait, most=self._timings.longest_wait)
         self._version: str | None = None
         self._connected = False
@@ -253,5 +255,6 @@ class Watch(Generic[V, W]):
         if sentence != self._error:
             _LOG.warning("%s cannot be followed: %s", self.kind.resource, sentence)
         self._error = sentence
+        self._on_trouble()
         wait = self._backoff.next()
         await asyncio.sleep(max(wait, error.retry_after) if isinstance(error, ThrottledError) else wait)
