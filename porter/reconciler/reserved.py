@@ -1,15 +1,22 @@
 """Addresses that are never handed out and never announced, each with the reason that its Eip shows.
 
-Derived from the nodes, the agents' NICs, the cluster's ranges and the standards; it knows nothing of Services.
+Derived from the nodes, the agents' NICs, the cluster's ranges and the standards; it knows nothing of Services. What one
+of these sources contributes can be exchanged without looking at the others.
 """
 
-from collections.abc import Iterator
-from ipaddress import ip_network
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final
 
+import msgspec
+
 from porter.model.addresses import Address, AddressRange, Network, edges, parse_address, parse_network
-from porter.model.objects import Agent, Eip
+from porter.model.objects import Agent, Cluster, Eip, Node
+from porter.reconciler.free import Blocks
 from porter.reconciler.world import World
+
+Source = tuple[int, str]
+"""Whose contribution: sorts nodes before agents before the cluster, since of several reasons the first is shown."""
 
 SPECIAL: Final[tuple[tuple[Network, str], ...]] = tuple(
     (ip_network(text), why)
@@ -27,92 +34,193 @@ SPECIAL: Final[tuple[tuple[Network, str], ...]] = tuple(
 )
 
 
-class Reserved:
-    """What must not be handed out in this world. Build it anew when nodes, agents or the cluster's ranges change."""
+class Contribution(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source keeps from being handed out."""
 
-    def __init__(self, world: World) -> None:
-        self._hosts: dict[Address, str] = {}
-        self._edges: dict[Address, str] = {}
-        self._networks: list[tuple[Network, str]] = list(SPECIAL)
-        self._take_nodes(world)
-        self._take_agents(world)
-        self._take_cluster(world)
+    hosts: dict[Address, str] = {}
+    edges: dict[Address, str] = {}
+    """Network and broadcast addresses of its subnets: handed out where an Eip says usingKnownIPs."""
+    networks: dict[Network, str] = {}
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new contribution has changed."""
+
+    addresses: frozenset[Address] = frozenset()
+    networks: bool = False
+
+
+class Reserved:
+    """What must not be handed out. Built from a world, or kept up to date source by source."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self._contributions: dict[Source, Contribution] = {}
+        self._hosts: dict[Address, dict[Source, str]] = {}
+        self._edges: dict[Address, dict[Source, str]] = {}
+        self._networks: dict[tuple[int, int], dict[int, dict[Source, str]]] = {}
+        """By version and prefix length, then by the network's own number."""
+        self.put((-1, "standards"), Contribution(networks=dict(SPECIAL)))
+        if world is not None:
+            self.put(CLUSTER, of_cluster(world.cluster))
+            for node in world.nodes.values():
+                self.put(node_source(node.name), of_node(node))
+            for agent in world.agents.values():
+                self.put(agent_source(agent.node), of_agent(agent))
+
+    def put(self, source: Source, contribution: Contribution) -> Changed:
+        """Exchange what a source contributes; an empty contribution takes it out. Return what has changed."""
+        before = self._contributions.get(source, Contribution())
+        if before == contribution:
+            return Changed()
+        self._contributions[source] = contribution
+        changed: set[Address] = set()
+        for known, old, new in (
+            (self._hosts, before.hosts, contribution.hosts),
+            (self._edges, before.edges, contribution.edges),
+        ):
+            for address in old.keys() | new.keys():
+                if old.get(address) != new.get(address):
+                    _set(known, address, source, new.get(address))
+                    changed.add(address)
+        networks = before.networks != contribution.networks
+        for network in before.networks.keys() | contribution.networks.keys():
+            table = self._networks.setdefault((network.version, network.prefixlen), {})
+            _set(table, int(network.network_address), source, contribution.networks.get(network))
+        return Changed(addresses=frozenset(changed), networks=networks)
 
     def why(self, address: Address, eip: Eip | None) -> str | None:
         """Return why the address is never handed out from this Eip, or None when it may be."""
         found = self._hosts.get(address)
         if found is not None:
-            return found
-        for network, why in self._networks:
-            if address in network:
-                return why
+            return _first(found)
+        around = self._around(address)
+        if around is not None:
+            return around
         if eip is None or eip.using_known_ips:
             return None
-        return self._edges.get(address) or _edge_of_pool(address, eip)
+        edge = self._edges.get(address)
+        return _first(edge) if edge is not None else _edge_of_pool(address, eip)
 
     def beyond(self, address: Address) -> int | None:
         """Return the last number of a reserved network that holds the address, so that a search can jump past it."""
-        ends = [int(network.broadcast_address) for network, _ in self._networks if address in network]
+        number = int(address)
+        ends = [last for first, last in self.blocks(address.version) if first <= number <= last]
         return max(ends, default=None)
+
+    def blocks(self, version: int) -> Blocks:
+        """Return all reserved networks of an IP version as first and last numbers, sorted."""
+        return sorted(
+            (number, number + (1 << (_bits(version) - length)) - 1)
+            for (of, length), table in self._networks.items()
+            if of == version
+            for number in table
+        )
+
+    def numbers_in(self, pool: AddressRange, eip: Eip) -> Iterator[int]:
+        """Return the numbers of single reserved addresses in a pool, in no order, networks aside."""
+        singles = [self._hosts] if eip.using_known_ips else [self._hosts, self._edges]
+        for known in singles:
+            yield from (int(address) for address in known if address in pool)
+        if not eip.using_known_ips and pool.network:
+            network = parse_network(pool.network)
+            yield from (int(address) for address in (edges(network) if network is not None else ()))
 
     def within(self, pool: AddressRange, eip: Eip) -> Iterator[tuple[str, str]]:
         """Return what is reserved inside a pool, as (address or network, why), in order of address."""
-        found: list[tuple[int, str, str]] = [
-            (int(address), str(address), why) for address, why in self._hosts.items() if address in pool
-        ]
-        for network, why in self._networks:
-            covered = AddressRange(
-                version=network.version,
-                first=int(network.network_address),
-                last=int(network.broadcast_address),
-            )
-            if covered.overlaps(pool):
-                found.append((covered.first, str(network), why))
-        if not eip.using_known_ips:
-            known = {address: why for address, why in self._edges.items() if address in pool}
-            network_of_pool = parse_network(pool.network) if pool.network else None
-            for address in edges(network_of_pool) if network_of_pool is not None else ():
-                known.setdefault(address, _edge_sentence(address, pool.network))
-            found.extend((int(address), str(address), why) for address, why in known.items())
+        found: list[tuple[int, str, str]] = []
+        for number in set(self.numbers_in(pool, eip)):
+            address = pool.address(number)
+            why = self.why(address, eip)
+            assert why is not None
+            found.append((number, str(address), why))
+        for (version, length), table in self._networks.items():
+            for number, whys in table.items():
+                network = ip_network(((IPv4Address if version == 4 else IPv6Address)(number), length))  # noqa: PLR2004
+                last = int(network.broadcast_address)
+                if version == pool.version and number <= pool.last and last >= pool.first:
+                    found.append((number, str(network), _first(whys)))
         return ((shown, why) for _, shown, why in sorted(found))
 
-    def _take_nodes(self, world: World) -> None:
-        for node in sorted(world.nodes.values(), key=lambda node: node.name):
-            for text in node.addresses:
-                self._host(text, f"address of node {node.name}")
+    def _around(self, address: Address) -> str | None:
+        """Return why a reserved network around the address is one, of several the widest."""
+        number, version = int(address), address.version
+        for of, length in sorted(self._networks):
+            if of == version:
+                table = self._networks[of, length]
+                shift = _bits(version) - length
+                found = table.get(number >> shift << shift)
+                if found is not None:
+                    return _first(found)
+        return None
 
-    def _take_agents(self, world: World) -> None:
-        for agent in sorted(world.agents.values(), key=lambda agent: agent.node):
-            self._take_agent(agent)
 
-    def _take_agent(self, agent: Agent) -> None:
-        for nic in agent.nics:
-            for text in nic.networks:
-                self._host(text.partition("/")[0], f"address of node {agent.node} ({nic.name})")
-                network = parse_network(text)
-                for address in edges(network) if network is not None else ():
-                    self._edges.setdefault(address, _edge_sentence(address, str(network)))
-            for text in nic.gateways:
-                self._host(text, f"default gateway of node {agent.node}")
-        for text in agent.api_servers:
-            self._host(text, "address of the API server")
+CLUSTER: Final[Source] = (2, "")
 
-    def _take_cluster(self, world: World) -> None:
-        for text in world.cluster.api_servers:
-            self._host(text, "address of the API server")
-        ranges = [(text, "the cluster's Service range") for text in world.cluster.service_ranges]
-        ranges += [
-            (text, f"pod range of node {node.name}") for node in world.nodes.values() for text in node.pod_ranges
-        ]
-        for text, why in sorted(ranges):
+
+def node_source(name: str) -> Source:
+    """Name a Node as a source."""
+    return (0, name)
+
+
+def agent_source(name: str) -> Source:
+    """Name a node's agent as a source."""
+    return (1, name)
+
+
+def of_node(node: Node | None) -> Contribution:
+    """Return what a Node keeps back: its addresses and its pods' ranges."""
+    if node is None:
+        return Contribution()
+    return Contribution(
+        hosts=_hosts((text, f"address of node {node.name}") for text in node.addresses),
+        networks=_networks((text, f"pod range of node {node.name}") for text in node.pod_ranges),
+    )
+
+
+def of_agent(agent: Agent | None) -> Contribution:
+    """Return what an agent reports: the addresses of its NICs, their gateways, the edges of their subnets."""
+    if agent is None:
+        return Contribution()
+    hosts = [
+        (text.partition("/")[0], f"address of node {agent.node} ({nic.name})")
+        for nic in agent.nics
+        for text in nic.networks
+    ]
+    hosts += [(text, f"default gateway of node {agent.node}") for nic in agent.nics for text in nic.gateways]
+    hosts += [(text, "address of the API server") for text in agent.api_servers]
+    found: dict[Address, str] = {}
+    for nic in agent.nics:
+        for text in nic.networks:
             network = parse_network(text)
-            if network is not None:
-                self._networks.append((network, f"{why} {network}"))
+            for address in edges(network) if network is not None else ():
+                found.setdefault(address, _edge_sentence(address, str(network)))
+    return Contribution(hosts=_hosts(hosts), edges=found)
 
-    def _host(self, text: str, why: str) -> None:
+
+def of_cluster(cluster: Cluster) -> Contribution:
+    """Return what the cluster as a whole keeps back."""
+    return Contribution(
+        hosts=_hosts((text, "address of the API server") for text in cluster.api_servers),
+        networks=_networks((text, "the cluster's Service range") for text in cluster.service_ranges),
+    )
+
+
+def _hosts(found: Iterable[tuple[str, str]]) -> dict[Address, str]:
+    hosts: dict[Address, str] = {}
+    for text, why in found:
         address = parse_address(text)
         if address is not None:
-            self._hosts.setdefault(address, why)
+            hosts.setdefault(address, why)
+    return hosts
+
+
+def _networks(found: Iterable[tuple[str, str]]) -> dict[Network, str]:
+    networks: dict[Network, str] = {}
+    for text, why in found:
+        network = parse_network(text)
+        if network is not None:
+            networks.setdefault(network, f"{why} {network}")
+    return networks
 
 
 def _edge_of_pool(address: Address, eip: Eip) -> str | None:
@@ -127,3 +235,21 @@ def _edge_sentence(address: Address, network: str) -> str:
         return f"subnet-router anycast address of {network} (RFC 4291, 2.6.1)"
     first = network.partition("/")[0]
     return f"{'network' if str(address) == first else 'broadcast'} address of {network}"
+
+
+def _set(known: dict, key: object, source: Source, why: str | None) -> None:  # type: ignore[type-arg]
+    whys = known.setdefault(key, {})
+    if why is None:
+        whys.pop(source, None)
+    else:
+        whys[source] = why
+    if not whys:
+        del known[key]
+
+
+def _first(whys: dict[Source, str]) -> str:
+    return whys[min(whys)]
+
+
+def _bits(version: int) -> int:
+    return 32 if version == 4 else 128  # noqa: PLR2004 - IP's own numbers
