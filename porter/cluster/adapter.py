@@ -5,7 +5,7 @@ It owns the watches, the Leases and the publisher, and runs them in one event lo
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from porter.cluster import resources
 from porter.cluster.connection import Connection
 from porter.cluster.eip_publication import EipPublication
 from porter.cluster.facts import Facts
+from porter.cluster.health import AdapterHealth
 from porter.cluster.known import Known
 from porter.cluster.leadership import LEASE, Leadership
 from porter.cluster.membership import Membership
@@ -22,7 +23,7 @@ from porter.cluster.publish import Outcome, Publisher
 from porter.cluster.resources import Kind
 from porter.cluster.timings import AdapterTimings
 from porter.cluster.views import EipView, LeaseView, ServiceView
-from porter.cluster.watch import Watch, WatchHealth
+from porter.cluster.watch import Watch
 from porter.events.entries import LeaderObserved, Observed
 from porter.model.assignment import Assignment
 from porter.model.names import NodeName, ServiceKey
@@ -31,28 +32,6 @@ from porter.model.objects import Agent, Service
 V = TypeVar("V")
 W = TypeVar("W")
 K = TypeVar("K", bound=str)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdapterHealth:
-    """How the adapter fares. A healthy one is connected and synced everywhere and has no errors."""
-
-    watches: tuple[WatchHealth, ...]
-    leader: bool
-    frozen: bool
-    """Nobody's silence is judged, because this node cannot be sure that it hears."""
-    errors: tuple[str, ...]
-    """A sentence for everything that is not well now."""
-
-    @property
-    def synced(self) -> bool:
-        """Every kind was listed once."""
-        return all(one.synced for one in self.watches)
-
-    @property
-    def connected(self) -> bool:
-        """Every kind is being watched."""
-        return all(one.connected for one in self.watches)
 
 
 class ClusterAdapter:

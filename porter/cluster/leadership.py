@@ -17,7 +17,7 @@ from porter.cluster.backoff import between
 from porter.cluster.connection import Connection
 from porter.cluster.errors import ClusterError, ConflictError, NotFoundError
 from porter.cluster.node_lease import Wall, micro_time, utc_now
-from porter.cluster.projection import lease_view
+from porter.cluster.reports import lease_view
 from porter.cluster.resources import leases_path
 from porter.cluster.views import LeaseView
 from porter.model.names import NodeName

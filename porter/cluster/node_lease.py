@@ -13,7 +13,7 @@ from typing import Any
 from porter.cluster.backoff import Backoff, between
 from porter.cluster.connection import MERGE_PATCH, Connection
 from porter.cluster.errors import ClusterError, NotFoundError
-from porter.cluster.projection import lease_name, report_text
+from porter.cluster.reports import lease_name, report_text
 from porter.cluster.resources import leases_path
 from porter.model import keys
 from porter.model.names import NodeName

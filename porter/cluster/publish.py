@@ -7,7 +7,6 @@ the decision was made.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from porter.cluster.connection import Connection
@@ -21,6 +20,7 @@ from porter.cluster.repeats import SENTENCE, Repeats
 from porter.cluster.timings import PublishTimings
 from porter.cluster.views import EipView, ServiceView
 from porter.cluster.watch import Watch
+from porter.cluster.wishes import ServiceWish
 from porter.events.entries import EipPublished, Published, PublishFailed
 from porter.model.assignment import Assignment
 from porter.model.names import NodeName, ServiceKey
@@ -29,12 +29,6 @@ from porter.model.objects import Eip, Service
 Outcome: TypeAlias = Published | EipPublished | PublishFailed
 
 _MOST_STEPS = 6  # patches and conflicts in one go; then the job waits like any other
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Wish:
-    service: Service | None
-    assignments: tuple[Assignment, ...]
 
 
 class Publisher:
@@ -62,7 +56,7 @@ class Publisher:
         self._wall = wall
         self._timings = timings or PublishTimings()
         self._notes = Notes(connection, node=node)
-        self._wishes: dict[str, _Wish] = {}
+        self._wishes: dict[str, ServiceWish] = {}
         self._pools: dict[str, EipPublication] = {}
         self._announced: dict[str, tuple[str, str]] = {}
         self._errands = Errands(
@@ -90,7 +84,7 @@ class Publisher:
         `service` is the value that the decision was made from: nothing is written while the API shows a Service that
         asks for something else, until a wish for that one comes.
         """
-        self._wishes[key] = _Wish(service=service, assignments=tuple(assignments))
+        self._wishes[key] = ServiceWish(service=service, assignments=tuple(assignments))
         self._errands.put(("service", key))
 
     def want_eip(self, publication: EipPublication) -> None:
@@ -192,18 +186,16 @@ class Publisher:
             if not patches:
                 self._errands.forget(job)
                 if wrote:
-                    self._report(_published(key, wish))
+                    self._report(wish.published(key))
                 return
             if self._undone(job, patches[0]):
                 return
             wrote = await self._send_service(job, view, patches[0]) or wrote
         self._errands.put_later(job, self._timings.first_wait)
 
-    def _still_as_decided(self, key: str, wish: _Wish) -> bool:
+    def _still_as_decided(self, key: str, wish: ServiceWish) -> bool:
         known = self._services.mirror.known.get(key)
-        if known is None or wish.service is None:
-            return True
-        return _asks(known) == _asks(wish.service)
+        return known is None or wish.fits(known)
 
     async def _send_service(self, job: Job, view: ServiceView, patch: Patch) -> bool:
         """Send one patch; return whether it was accepted. After a conflict the newest state has been taken in."""
@@ -297,34 +289,6 @@ class Publisher:
 
     def _now(self) -> str:
         return self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _asks(service: Service) -> tuple[object, ...]:
-    """What a Service says of itself, without what Porter writes on it."""
-    return (
-        service.uid,
-        service.type,
-        service.load_balancer_class,
-        service.deleting,
-        service.claimed_by,
-        service.wanted_protocol,
-        service.wanted_eip,
-        service.wanted_address,
-        service.load_balancer_ip,
-        service.ip_families,
-        service.ip_family_policy,
-    )
-
-
-def _published(key: ServiceKey, wish: _Wish) -> Published:
-    held = [one for one in wish.assignments if one.address is not None]
-    first = held[0] if held else None
-    return Published(
-        service=key,
-        addresses=tuple(one.address for one in held if one.address is not None),
-        eip=first.eip if first is not None else None,
-        node=first.nodes[0] if first is not None and len(first.nodes) == 1 else None,
-    )
 
 
 def _subject(job: Job) -> str:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from porter.cluster import projection, wire
+from porter.cluster import projection, reports, wire
 from porter.cluster.mirror import Seen
 from porter.cluster.views import EipView, LeaseView, ServiceView
 from porter.events import entries
@@ -167,7 +167,7 @@ def leases(namespace: str) -> Kind[Agent, LeaseView]:
 
     def project(data: bytes) -> Seen[Agent, LeaseView]:
         raw = decoder.decode(data)
-        view, agent = projection.lease_view(raw), projection.agent_of(raw)
+        view, agent = reports.lease_view(raw), reports.agent_of(raw)
         key = f"/{view.name}" if agent is None else agent.node
         return Seen(key=key, uid=view.uid, version=view.version, value=agent, view=view)
 
@@ -178,7 +178,7 @@ def leases(namespace: str) -> Kind[Agent, LeaseView]:
         observed=lambda value: entries.AgentObserved(agent=value),
         gone=lambda key: entries.AgentGone(node=NodeName(key)),
         relisted=lambda total, changed, gone: Relisted(resource="leases", total=total, agents=changed, gone=gone),
-        locate=lambda key: path + (key if key.startswith("/") else "/" + projection.lease_name(NodeName(key))),
+        locate=lambda key: path + (key if key.startswith("/") else "/" + reports.lease_name(NodeName(key))),
     )
 
 

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
@@ -25,10 +24,11 @@ from porter.cluster.errors import (
     UnreachableError,
     error_of,
 )
+from porter.cluster.health import WatchHealth
 from porter.cluster.mirror import Change, Mirror, Seen
 from porter.cluster.resources import Kind
 from porter.cluster.timings import WatchTimings
-from porter.events.entries import Observed, Resource
+from porter.events.entries import Observed
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -36,22 +36,6 @@ W = TypeVar("W")
 _LOG = logging.getLogger("porter.cluster")
 _PAGE = msgspec.json.Decoder(wire.Page)
 _LINE = msgspec.json.Decoder(wire.WatchLine)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchHealth:
-    """How a watch fares."""
-
-    resource: Resource
-    connected: bool
-    synced: bool
-    """The first list of this run was taken."""
-    last_line: float | None
-    """When the server last said anything, by the monotonic clock."""
-    error: str | None
-    """The last trouble in one sentence; None when all is well."""
-    objects: int
-    lists: int
 
 
 class Watch(Generic[V, W]):

@@ -10,7 +10,7 @@ import msgspec
 from porter.cluster import wire
 from porter.cluster.connection import Connection
 from porter.cluster.leadership import Leadership
-from porter.cluster.projection import lease_view
+from porter.cluster.reports import lease_view
 from porter.model.names import NodeName
 from tests.cluster.cluster import LEASES, NAMESPACE, Cluster, cluster
 from tests.cluster.faults import until

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from porter.cluster import resources, wire
-from porter.cluster.projection import agent_of, eip_of, lease_name, report_text
+from porter.cluster.projection import eip_of
+from porter.cluster.reports import agent_of, lease_name, report_text
 from porter.model import keys
 from porter.model.names import EipName, NodeName
 from porter.model.objects import Agent, Eip, Endpoints, KeyFamily, Namespace, Nic, Node, Port, Service

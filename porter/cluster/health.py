@@ -1,0 +1,43 @@
+"""How the adapter and its watches fare, as values for readiness, metrics and the status page."""
+
+from dataclasses import dataclass
+
+from porter.events.entries import Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchHealth:
+    """How a watch fares."""
+
+    resource: Resource
+    connected: bool
+    synced: bool
+    """The first list of this run was taken."""
+    last_line: float | None
+    """When the server last said anything, by the monotonic clock."""
+    error: str | None
+    """The last trouble in one sentence; None when all is well."""
+    objects: int
+    lists: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterHealth:
+    """How the adapter fares. A healthy one is connected and synced everywhere and has no errors."""
+
+    watches: tuple[WatchHealth, ...]
+    leader: bool
+    frozen: bool
+    """Nobody's silence is judged, because this node cannot be sure that it hears."""
+    errors: tuple[str, ...]
+    """A sentence for everything that is not well now."""
+
+    @property
+    def synced(self) -> bool:
+        """Every kind was listed once."""
+        return all(one.synced for one in self.watches)
+
+    @property
+    def connected(self) -> bool:
+        """Every kind is being watched."""
+        return all(one.connected for one in self.watches)
