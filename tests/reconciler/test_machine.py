@@ -24,9 +24,9 @@ from porter.events.entries import (
 )
 from porter.model.assignment import PoolState
 from porter.model.names import EipName, NodeName, ServiceKey
-from porter.reconciler.allocation import Slot
 from porter.reconciler.decide import decide
 from porter.reconciler.fold import Reconciler
+from porter.reconciler.terms import Slot
 from tests.reconciler import crowded
 from tests.reconciler.invariants import assert_invariants
 from tests.worlds import RULES, Thing, fold, observed, relisted

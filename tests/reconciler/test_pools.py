@@ -191,10 +191,9 @@ def test_a_pool_outside_the_subnet_of_the_only_nic_is_ready() -> None:
 
 
 OVERLAPS = {
-    "older first in the list": [eip("old", "10.0.0.1-10.0.0.9", age=1), eip("young", "10.0.0.9", age=2)],
-    "younger first in the list": [eip("young", "10.0.0.9", age=2), eip("old", "10.0.0.1-10.0.0.9", age=1)],
-    "of one age the first by name": [eip("young", "10.0.0.9", age=1), eip("old", "10.0.0.9", age=1)],
-    "the older one is disabled": [eip("old", "10.0.0.9", age=1, disable=True), eip("young", "10.0.0.9", age=2)],
+    "older first in the list": [eip("old", "10.0.0.1-10.0.0.9", age=1), eip("late", "10.0.0.9", age=2)],
+    "younger first in the list": [eip("late", "10.0.0.9", age=2), eip("old", "10.0.0.1-10.0.0.9", age=1)],
+    "the older one is disabled": [eip("old", "10.0.0.9", age=1, disable=True), eip("late", "10.0.0.9", age=2)],
 }
 
 
@@ -203,8 +202,14 @@ def test_of_two_pools_that_overlap_the_older_wins(pools: list[Any]) -> None:
     decisions = decided(*nodes(), *pools)
 
     assert pool(decisions, "old").ready
-    assert not pool(decisions, "young").ready
-    assert pool(decisions, "young").reason.sentence == "it overlaps with the older Eip old"
+    assert not pool(decisions, "late").ready
+    assert pool(decisions, "late").reason.sentence == "it overlaps with the older Eip old"
+
+
+def test_of_two_pools_of_one_age_that_overlap_the_first_by_name_wins() -> None:
+    decisions = decided(*nodes(), eip("b", "10.0.0.9", age=1), eip("a", "10.0.0.9", age=1))
+
+    assert (pool(decisions, "a").ready, pool(decisions, "b").ready) == (True, False)
 
 
 def test_pools_side_by_side_do_not_overlap() -> None:

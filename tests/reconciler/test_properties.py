@@ -12,9 +12,9 @@ from porter.events.entries import AssignmentDecided, Decided, EipGone, NodeGone,
 from porter.model.names import EipName, NodeName
 from porter.model.objects import Service
 from porter.model.reasons import Reason
-from porter.reconciler.allocation import Slot
 from porter.reconciler.decide import decide
 from porter.reconciler.fold import Reconciler
+from porter.reconciler.terms import Slot
 from porter.reconciler.wishes import families_of
 from tests.reconciler import crowded
 from tests.reconciler.invariants import assert_invariants
