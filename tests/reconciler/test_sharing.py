@@ -155,6 +155,16 @@ def test_a_new_sharer_comes_to_the_node_that_has_the_address_even_when_it_is_the
     assert of(reconciler.decisions, "default/older").nodes == ("node3",)
 
 
+@pytest.mark.parametrize("written", ["node1", "node2", "node3"])
+def test_the_node_written_on_any_sharer_stays(written: str) -> None:
+    older = published(asking("older", 1, 80), ADDRESS)
+    younger = published(asking("younger", 2, 81), ADDRESS, node=written)
+
+    decisions = decided(*nodes(), POOL, *served(older, younger))
+
+    assert of(decisions, "default/older").nodes == of(decisions, "default/younger").nodes == (written,)
+
+
 def test_sharers_that_are_local_go_where_both_have_endpoints() -> None:
     local: dict[str, Any] = {"policy": "Local", "selector": PODS}
     one, two = asking("one", 1, 80, **local), asking("two", 2, 81, **local)
