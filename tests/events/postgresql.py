@@ -89,7 +89,11 @@ def running_server(binaries: Path) -> Iterator[Server]:
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=folder, **account
+            [*_tied_to_this_process(), binaries / "postgres", "-D", data, *options],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            **account,
         )
     try:
         _wait_until_it_answers(server, process, folder / "log")
@@ -106,6 +110,11 @@ def _wait_until_it_answers(server: Server, process: subprocess.Popen[bytes], log
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
         time.sleep(0.05)
+
+
+def _tied_to_this_process() -> tuple[str, ...]:
+    """Let the server end also when the tests are killed and end nothing."""
+    return ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
 
 
 def _account() -> Mapping[str, Any]:
