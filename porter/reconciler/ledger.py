@@ -1,0 +1,388 @@
+"""Who has which address, kept up to date: what an entry does not touch is not looked at.
+
+The outcome is that of `porter.reconciler.allocation`, which decides anew and whole; a property holds the two equal.
+Work goes through the seats in the order of age, as there: a seat is served knowing only those who keep their address
+and those who were given theirs and are older. So serving one can only disturb younger ones, each is served at most
+once, and the work ends.
+"""
+
+import heapq
+from bisect import insort
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from porter.model.addresses import Address
+from porter.model.names import EipName, ServiceKey
+from porter.model.objects import Service
+from porter.model.reasons import Reason, Verdict
+from porter.reconciler.pools import Pool, Pools
+from porter.reconciler.reserved import Changed, Reserved
+from porter.reconciler.rooms import Room
+from porter.reconciler.seats import Seat, SeatAge
+from porter.reconciler.terms import (
+    Claim,
+    Route,
+    Slot,
+    given_claim,
+    kept_claim,
+    route_of,
+    sharing_problem,
+    waiting_claim,
+)
+from porter.reconciler.wishes import families_of, held_addresses
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a round of work has come to."""
+
+    slots: frozenset[Slot]
+    """Whose claim is another now; a slot that is gone included."""
+    addresses: frozenset[Address]
+    """Whose holders changed, or something about them."""
+
+
+class Ledger:
+    """All seats. Tell it what changed with `put`, `use_pools` and `use_reserved`, then `settle` once."""
+
+    def __init__(self, pools: Pools, reserved: Reserved) -> None:
+        self._pools = pools
+        self._reserved = reserved
+        self._seats: dict[Slot, Seat] = {}
+        self._slots_of: dict[ServiceKey, list[Slot]] = {}
+        self._holders: dict[Address, list[Seat]] = {}
+        self._claimants: dict[Address, list[Seat]] = {}
+        """Whose Service shows the address, the older first."""
+        self._wishing: dict[Address, list[Seat]] = {}
+        """Who names the address and does not keep it, the older first."""
+        self._open: set[Slot] = set()
+        """Who keeps nothing: was given something, or waits."""
+        self._rooms: dict[EipName, Room] = {}
+        self._build_rooms(pool.eip.name for pool in pools)
+        self._before: dict[Slot, Claim | None] = {}
+        self._disputed: set[Address] = set()
+        self._offered: dict[Address, SeatAge | None] = {}
+        self._touched: set[Address] = set()
+        self._due: list[tuple[SeatAge, Slot]] = []
+        self._is_due: set[Slot] = set()
+        self._cursor: SeatAge | None = None
+        """How far the work has come: who is older is not disturbed any more."""
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    def claim(self, slot: Slot) -> Claim | None:
+        """Return what a slot has; None for a slot that is not there."""
+        seat = self._seats.get(slot)
+        return seat.claim if seat is not None else None
+
+    def holders(self, address: Address) -> list[Service]:
+        """Return who has the address: who keeps it before who was given it, the older first."""
+        seats = sorted(self._holders.get(address, ()), key=lambda seat: seat.order)
+        return [seat.service for seat in seats]
+
+    def slots_of(self, service: ServiceKey) -> tuple[Slot, ...]:
+        """Return a Service's slots in its own order of families."""
+        return tuple(self._slots_of.get(service, ()))
+
+    def addresses(self) -> Iterator[Address]:
+        """Return every address that somebody has."""
+        return iter(self._holders)
+
+    # ------------------------------------------------------------------------------------------ telling
+
+    def put(self, key: ServiceKey, service: Service | None) -> None:
+        """Take in a Service as it is now; None when it is gone or not Porter's."""
+        for slot in self._slots_of.pop(key, ()):
+            seat = self._seats.pop(slot)
+            self._close(seat)
+            if seat.held is not None:
+                self._claimants[seat.held].remove(seat)
+                self._disputed.add(seat.held)
+            self._open.discard(slot)
+        if service is None:
+            return
+        held = held_addresses(service)
+        for place, family in enumerate(families_of(service)):
+            seat = Seat(service, family, place=place, holders=self._holders)
+            self._before.setdefault(seat.slot, None)
+            self._seats[seat.slot] = seat
+            self._slots_of.setdefault(key, []).append(seat.slot)
+            seat.held = held.get(family)
+            if seat.held is not None:
+                insort(self._claimants.setdefault(seat.held, []), seat, key=lambda other: other.age)
+                self._disputed.add(seat.held)
+            else:
+                self._reroute(seat)
+
+    def use_pools(self, pools: Pools) -> None:
+        """Take in the pools as they are now."""
+        before, self._pools = self._pools, pools
+        old = {pool.eip.name: pool for pool in before}
+        new = {pool.eip.name: pool for pool in pools}
+        changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+        if not changed:
+            return
+        if any(_frame(old.get(name)) != _frame(new.get(name)) for name in changed):
+            self._disputed.update(self._claimants)
+        self.reroute_open(_Routes(pools), changed=frozenset(changed))
+        self._build_rooms(changed)
+
+    def reroute_open(self, routes: "_Routes | None" = None, *, changed: frozenset[EipName] = frozenset()) -> None:
+        """Find new ways for all who keep nothing, where theirs has changed or leads by a pool that has."""
+        routes = routes or _Routes(self._pools)
+        for slot in self._open:
+            seat = self._seats[slot]
+            route = routes.of(seat)
+            by = {pool.eip.name for found in (route, seat.route) if found is not None for pool in found.pools}
+            if route != seat.route or by & changed:
+                self._reroute(seat, route)
+
+    def use_reserved(self, changed: Changed) -> None:
+        """Take in that what is reserved has changed."""
+        if changed.networks:
+            for slot in self._open:
+                self._reroute(self._seats[slot])
+            self._build_rooms([pool.eip.name for pool in self._pools])
+            self._touched.update(self._holders)
+        for address in changed.addresses:
+            if address in self._holders:
+                self._touched.add(address)
+            self._reserve(address)
+
+    def _reserve(self, address: Address) -> None:
+        self._call_wishers(address)
+        room = self._room_of(address)
+        if room is None:
+            return
+        holders = self._holders.get(address, ())
+        if self._reserved.why(address, room.eip) is not None:
+            room.take(address)
+            for seat in [seat for seat in holders if not seat.kept]:
+                self._evict(seat)
+        elif not holders:
+            room.release(address)
+            self._offered[address] = None
+
+    # ------------------------------------------------------------------------------------------ working
+
+    def settle(self) -> Settled:
+        """Do all work that what was told has made necessary."""
+        for address in sorted(self._disputed, key=_order):
+            self._judge(address)
+        self._disputed.clear()
+        for address in list(self._offered):
+            self._offer(address, None)
+        while self._due:
+            _, slot = heapq.heappop(self._due)
+            self._is_due.discard(slot)
+            seat = self._seats.get(slot)
+            if seat is not None and not seat.kept:
+                self._cursor = seat.age
+                self._serve(seat)
+                for address in [a for a, taker in self._offered.items() if taker == seat.age]:
+                    self._offer(address, seat.age)
+        self._cursor = None
+        before, self._before = self._before, {}
+        touched, self._touched = self._touched, set()
+        slots = frozenset(slot for slot, claim in before.items() if claim != self.claim(slot))
+        for slot, claim in before.items():
+            now = self.claim(slot)
+            touched.update(c.address for c in (claim, now) if c is not None and c.address is not None)
+        return Settled(slots=slots, addresses=frozenset(touched))
+
+    def _judge(self, address: Address) -> None:
+        """Say anew who of those that show an address keeps it."""
+        keeping: list[Service] = []
+        for seat in list(self._claimants.get(address, ())):
+            claim = kept_claim(seat.service, address, self._pools)
+            if claim is None or sharing_problem(keeping, seat.service, address) is not None:
+                if seat.kept or seat.route is None:
+                    self._reroute(seat)
+                continue
+            keeping.append(seat.service)
+            if not seat.kept or seat.claim != claim:
+                self._close(seat)
+                seat.kept = True
+                self._open.discard(seat.slot)
+                self._have(seat, claim)
+        if not self._claimants.get(address, True):
+            del self._claimants[address]
+        for seat in [seat for seat in self._holders.get(address, ()) if not seat.kept]:
+            self._evict(seat)
+        self._call_wishers(address)
+
+    def _serve(self, seat: Seat) -> None:
+        """Give a seat what it may have at its age, and call those whom that disturbs."""
+        self._note(seat)
+        self._leave(seat)
+        assert seat.route is not None
+        claim = self._claim_on(seat, seat.route)
+        if claim.address is not None:
+            for other in [other for other in self._holders.get(claim.address, ()) if other.yields_to(seat.age)]:
+                self._evict(other)
+        self._have(seat, claim)
+
+    def _claim_on(self, seat: Seat, route: Route) -> Claim:
+        if route.refusal is not None:
+            return waiting_claim(route)
+        if route.wanted is not None:
+            return self._claim_wish(seat, route.wanted, route.pools[0])
+        for pool in route.pools:
+            room = self._rooms[pool.eip.name]
+            address = room.lowest_for(seat.age)
+            if address is not None:
+                return given_claim(address, pool, reason=Reason.FIRST_FREE)
+            room.pass_over(seat)
+        return waiting_claim(route)
+
+    def _claim_wish(self, seat: Seat, address: Address, pool: Pool) -> Claim:
+        why = self._reserved.why(address, pool.eip)
+        if why is not None:
+            return Claim(reason=Verdict(reason=Reason.ADDRESS_RESERVED, detail=why))
+        others = [other for other in self._holders.get(address, ()) if not other.yields_to(seat.age)]
+        holders = [other.service for other in sorted(others, key=lambda other: other.order)]
+        problem = sharing_problem(holders, seat.service, address)
+        if problem is not None:
+            return Claim(reason=problem)
+        reason = Reason.SHARED if holders else Reason.WANTED_ADDRESS
+        return given_claim(address, pool, reason=reason, detail=", ".join(holder.key for holder in holders))
+
+    def _offer(self, address: Address, after: SeatAge | None) -> None:
+        """Call the oldest, younger than `after`, that would rather have the address and is served before who has it."""
+        room = self._room_of(address)
+        if room is None or self._reserved.why(address, room.eip) is not None:
+            self._offered.pop(address, None)
+            return
+        taker = room.next_taker(address, after)
+        if taker is None or not all(other.yields_to(taker.age) for other in self._holders.get(address, ())):
+            self._offered.pop(address, None)
+        else:
+            self._offered[address] = taker.age
+            self._push(taker)
+
+    # ------------------------------------------------------------------------------------------ book-keeping
+
+    def _note(self, seat: Seat) -> None:
+        """Remember what a slot had before this round."""
+        self._before.setdefault(seat.slot, seat.claim)
+
+    def _have(self, seat: Seat, claim: Claim) -> None:
+        seat.claim = claim
+        if claim.address is None:
+            return
+        self._holders.setdefault(claim.address, []).append(seat)
+        room = self._room_of(claim.address)
+        if room is not None:
+            room.take(claim.address)
+            if not seat.kept:
+                room.give(seat)
+        self._call_wishers(claim.address)
+
+    def _leave(self, seat: Seat) -> None:
+        """Take from a seat what it has; the address is offered to others unless it is taken again in this round."""
+        for room in self._rooms_of(seat):
+            room.forget(seat)
+        address = seat.address
+        seat.claim = None
+        if address is None:
+            return
+        holders = self._holders[address]
+        holders.remove(seat)
+        if not holders:
+            del self._holders[address]
+            room_of = self._room_of(address)
+            if room_of is not None:
+                room_of.release(address)
+        self._offered.setdefault(address, seat.age if not seat.kept else None)
+        self._call_wishers(address)
+
+    def _close(self, seat: Seat) -> None:
+        """Take from a seat what it has, and its way to get something."""
+        self._note(seat)
+        self._leave(seat)
+        if seat.wished:
+            self._unwish(seat)
+        seat.route = None
+
+    def _call_wishers(self, address: Address) -> None:
+        """Have those served again who name an address about whose holders something has changed."""
+        for seat in self._wishing.get(address, ()):
+            self._push(seat)
+
+    def _evict(self, seat: Seat) -> None:
+        """Take from a seat what it was given, and have it served again."""
+        self._note(seat)
+        self._leave(seat)
+        self._push(seat)
+
+    def _push(self, seat: Seat) -> None:
+        if seat.slot not in self._is_due and (self._cursor is None or seat.age > self._cursor):
+            self._is_due.add(seat.slot)
+            heapq.heappush(self._due, (seat.age, seat.slot))
+
+    def _reroute(self, seat: Seat, route: Route | None = None) -> None:
+        """Have a seat that keeps nothing served again, by its way as it is now."""
+        self._close(seat)
+        self._push(seat)
+        seat.kept = False
+        seat.route = route or route_of(seat.service, seat.family, self._pools)
+        self._open.add(seat.slot)
+        if seat.route.wanted is not None:
+            insort(self._wishing.setdefault(seat.route.wanted, []), seat, key=lambda other: other.age)
+
+    def _unwish(self, seat: Seat) -> None:
+        assert seat.route is not None
+        assert seat.route.wanted is not None
+        wishing = self._wishing[seat.route.wanted]
+        wishing.remove(seat)
+        if not wishing:
+            del self._wishing[seat.route.wanted]
+
+    def _rooms_of(self, seat: Seat) -> Iterator[Room]:
+        """Return the rooms whose lists may name a seat."""
+        if seat.route is not None:
+            for pool in seat.route.pools:
+                if pool.eip.name in self._rooms:
+                    yield self._rooms[pool.eip.name]
+
+    def _room_of(self, address: Address) -> Room | None:
+        pool = self._pools.holding(address)
+        return self._rooms.get(pool.eip.name) if pool is not None else None
+
+    def _build_rooms(self, names: Iterable[EipName]) -> None:
+        for name in names:
+            pool = self._pools.get(name)
+            self._rooms.pop(name, None)
+            if pool is None or pool.range is None or pool.eip.foreign:
+                continue
+            room = Room(pool.eip, pool.range, self._reserved)
+            for address in self._holders:
+                if address in pool.range:
+                    room.take(address)
+            self._rooms[name] = room
+
+
+class _Routes:
+    """Routes of many seats: those that ask for no address alike share one."""
+
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
+        self._known: dict[tuple[object, ...], Route] = {}
+
+    def of(self, seat: Seat) -> Route:
+        service = seat.service
+        if service.wanted_address is not None or service.load_balancer_ip is not None:
+            return route_of(service, seat.family, self._pools)
+        alike = (service.namespace, service.wanted_eip, service.wanted_protocol, seat.family)
+        if alike not in self._known:
+            self._known[alike] = route_of(service, seat.family, self._pools)
+        return self._known[alike]
+
+
+def _frame(pool: Pool | None) -> tuple[object, ...] | None:
+    """Return what of a pool decides who keeps an address: not whether it is ready or full."""
+    return None if pool is None else (pool.range, pool.eip.protocol, pool.eip.foreign, pool.eip.created)
+
+
+def _order(address: Address) -> tuple[int, int]:
+    return (address.version, int(address))
