@@ -147,3 +147,9 @@ def test_growing_a_pool_decides_nothing_for_its_holders() -> None:
 
     assert fold(reconciler, EipObserved(eip=eip("pool", "192.168.0.0/24", age=5))) == []
     assert pool(reconciler.decisions, "pool").ready
+
+
+def test_of_two_addresses_of_one_family_in_a_status_the_first_is_held() -> None:
+    two = holder(addresses=(HELD, "192.168.0.93"))
+
+    assert of(decided(*nodes(), of_pool(), two), "default/web").address == HELD

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -145,4 +145,6 @@ def published_to(reconciler: Reconciler, text: str | None) -> set[str]:
 
 
 TestCluster = Cluster.TestCase
-TestCluster.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
+TestCluster.settings = settings(
+    max_examples=40, stateful_step_count=12, deadline=None, phases=set(Phase) - {Phase.explain}
+)

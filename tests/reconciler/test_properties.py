@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 
 from porter.events.codec import decode, encode, is_observed
@@ -20,7 +20,8 @@ from tests.reconciler import crowded
 from tests.reconciler.invariants import assert_invariants
 from tests.worlds import RULES, Thing, decided, fold, folded, node, observed, relisted, world_of
 
-examples = settings(max_examples=60, deadline=None)
+examples = settings(max_examples=60, deadline=None, phases=set(Phase) - {Phase.explain})
+"""Without explaining a failure line by line, which takes minutes under Python 3.11."""
 
 disturbances: st.SearchStrategy[Observed] = st.one_of(
     crowded.eips().map(observed),
