@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from porter.cluster import resources
 from porter.cluster.connection import Connection
 from porter.cluster.eip_publication import EipPublication
+from porter.cluster.errors import ClusterError, GivenUpError, UnreachableError
 from porter.cluster.facts import Facts
-from porter.cluster.health import AdapterHealth
+from porter.cluster.health import AdapterHealth, Trouble
 from porter.cluster.known import Known
 from porter.cluster.leadership import LEASE, Leadership
 from porter.cluster.membership import Membership
@@ -77,7 +78,17 @@ class ClusterAdapter:
             patience=lease_duration * 2 / 3,
             slack=min(1.0, lease_duration / 5),
         )
-        self._node_lease = NodeLease(connection, namespace=namespace, node=node, duration=lease_duration, wall=wall)
+        self._lost_at: float | None = None
+        """When the API server was first found away, until it is found back."""
+        self._node_lease = NodeLease(
+            connection,
+            namespace=namespace,
+            node=node,
+            duration=lease_duration,
+            on_lost=self._lost,
+            on_back=self._back,
+            wall=wall,
+        )
         self._leadership = Leadership(
             connection,
             namespace=namespace,
@@ -182,6 +193,12 @@ class ClusterAdapter:
         """Tell this on the node's Lease; written at once when it is something new."""
         self._node_lease.report(agent)
 
+    def retry(self) -> None:
+        """Try now what waits for the API server: something, a NIC that has carrier again, says it may be there."""
+        self._node_lease.retry()
+        for watch in self._watches:
+            watch.retry()
+
     # -- out
 
     @property
@@ -198,13 +215,19 @@ class ClusterAdapter:
     def health(self) -> AdapterHealth:
         """How everything fares now."""
         watches = tuple(watch.health for watch in self._watches)
-        errors = [f"{one.resource}: {one.error}" for one in watches if one.error is not None]
+        suffering: dict[str, list[str]] = {}
+        for one in watches:
+            if one.error is not None:
+                suffering.setdefault(one.error, []).append(one.resource)
         others = (self._node_lease.error, self._leadership.error, self._facts.error)
         return AdapterHealth(
             watches=watches,
             leader=self.is_leader,
             frozen=self.membership.frozen,
-            errors=(*errors, *(one for one in others if one is not None)),
+            troubles=(
+                *(Trouble(what=tuple(what), sentence=sentence) for sentence, what in suffering.items()),
+                *(Trouble(what=(), sentence=sentence) for sentence in others if sentence is not None),
+            ),
         )
 
     # -- inside
@@ -216,7 +239,7 @@ class ClusterAdapter:
         *,
         on_view: Callable[[str, W | None], None] | None = None,
         on_list: Callable[[], None] | None = None,
-        on_trouble: Callable[[], None] | None = None,
+        on_trouble: Callable[[ClusterError], None] | None = None,
     ) -> Watch[V, W]:
         pace = self._timings.watch
         if kind.resource == "leases" and not self._read_only:  # one's own renewals come back: silence is a fault sooner
@@ -230,7 +253,8 @@ class ClusterAdapter:
             timings=pace,
             on_view=on_view,
             on_list=on_list,
-            on_trouble=on_trouble,
+            on_trouble=on_trouble or self._interrupted,
+            on_well=self._back,
         )
 
     def _service_seen(self, key: str, view: ServiceView | None) -> None:
@@ -261,11 +285,29 @@ class ClusterAdapter:
         else:
             self.membership.prove_fresh()
 
-    def _leases_interrupted(self) -> None:
+    def _leases_interrupted(self, error: ClusterError) -> None:
         """Judge nobody; and where a line a third of the duration was due, silence on the others is suspect too."""
         self.membership.interrupt()
-        for watch in self._watches:
-            watch.doubt(self._duration / 2)
+        self._interrupted(error)
+        if isinstance(error, UnreachableError):
+            for watch in self._watches:
+                watch.doubt(self._duration / 2)
+
+    def _interrupted(self, error: ClusterError) -> None:
+        if isinstance(error, UnreachableError) and not isinstance(error, GivenUpError):
+            self._lost()
+
+    def _lost(self) -> None:
+        if self._lost_at is None:
+            self._lost_at = self._clock()
+
+    def _back(self) -> None:
+        """One has got through: so can all. What heard nothing since the server was lost may be dead and not know it."""
+        since, self._lost_at = self._lost_at, None
+        if since is not None:
+            self._node_lease.retry()
+            for watch in self._watches:
+                watch.retry(quiet_since=since)
 
     def _held_by(self, holder: NodeName | None) -> None:
         if holder != self._holder:

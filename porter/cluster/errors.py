@@ -47,6 +47,10 @@ class UnreachableError(PassingError):
     """No answer: no route, refused, cut off or too slow."""
 
 
+class GivenUpError(UnreachableError):
+    """This side ended the attempt, because its connection is no longer trusted. No news about the server."""
+
+
 class NotFoundError(PassingError):
     """There is no such object, or no such kind (404)."""
 

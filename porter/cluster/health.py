@@ -22,6 +22,17 @@ class WatchHealth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Something that is not well, with everything that suffers from the same."""
+
+    what: tuple[str, ...]
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.what)}: {self.sentence}" if self.what else self.sentence
+
+
+@dataclass(frozen=True, kw_only=True)
 class AdapterHealth:
     """How the adapter fares. A healthy one is connected and synced everywhere and has no errors."""
 
@@ -29,8 +40,13 @@ class AdapterHealth:
     leader: bool
     frozen: bool
     """Nobody's silence is judged, because this node cannot be sure that it hears."""
-    errors: tuple[str, ...]
-    """A sentence for everything that is not well now."""
+    troubles: tuple[Trouble, ...]
+    """Everything that is not well now."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """A sentence for each trouble."""
+        return tuple(str(one) for one in self.troubles)
 
     @property
     def synced(self) -> bool:

@@ -1,7 +1,8 @@
 """The Lease by which this node's agent shows that it lives, and tells of its NICs.
 
 Written every third of its duration, at once when the report changes, and released in order at the end. One request a
-renewal, whatever happens in the cluster. It judges nobody.
+renewal, whatever happens in the cluster. It judges nobody, but being the one that asks regularly it is the first to
+learn that the API server is away, and that it is back.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any
 
 from porter.cluster.backoff import Backoff, between
 from porter.cluster.connection import MERGE_PATCH, Connection
-from porter.cluster.errors import ClusterError, NotFoundError
+from porter.cluster.errors import ClusterError, NotFoundError, UnreachableError
 from porter.cluster.reports import lease_name, report_text
 from porter.cluster.resources import leases_path
 from porter.model import keys
@@ -20,6 +21,7 @@ from porter.model.names import NodeName
 from porter.model.objects import Agent
 
 Wall = Callable[[], datetime]
+_LONGEST_WAIT = 0.5  # seconds between attempts while the API server is away: one small request each
 
 
 def utc_now() -> datetime:
@@ -42,8 +44,11 @@ class NodeLease:
         namespace: str,
         node: NodeName,
         duration: float,
+        on_lost: Callable[[], None] | None = None,
+        on_back: Callable[[], None] | None = None,
         wall: Wall = utc_now,
     ) -> None:
+        """`on_lost` is called when the API server did not answer, at every attempt; `on_back` at the first answer."""
         self.error: str | None = None
         self.renewals = 0
         self._connection = connection
@@ -53,7 +58,11 @@ class NodeLease:
         self._agent = Agent(node=node)
         self._duration = duration
         self._wall = wall
+        self._on_lost = on_lost or (lambda: None)
+        self._on_back = on_back or (lambda: None)
         self._due = asyncio.Event()
+        self._limit: asyncio.Timeout | None = None
+        self._lost = False
 
     @property
     def agent(self) -> Agent:
@@ -70,23 +79,36 @@ class NodeLease:
         """Write at once: somebody has deleted or changed the Lease."""
         self._due.set()
 
+    def retry(self) -> None:
+        """Try now what waits or has not been answered: the API server may be there again."""
+        if self._lost:
+            self._due.set()
+            if self._limit is not None:
+                self._limit.reschedule(asyncio.get_running_loop().time())
+
     async def run(self) -> None:
         """Renew until cancelled."""
         third = self._duration / 3
-        backoff = Backoff(first=min(0.2, third / 4), most=third / 2)
+        backoff = Backoff(first=min(0.2, third / 4), most=min(third / 2, _LONGEST_WAIT))
         while True:
             self._due.clear()
             try:
-                await self._write(self._body(), timeout=third)
+                async with asyncio.timeout(None) as self._limit:
+                    await self._write(self._body(), timeout=third)
+            except TimeoutError:  # see `retry`
+                continue
             except ClusterError as error:
                 self.error = f"the Lease of this node cannot be renewed: {error}"
+                self._tell(lost=isinstance(error, UnreachableError))
                 wait = backoff.next()
             else:
                 self.error = None
+                self._tell(lost=False)
                 self.renewals += 1
                 backoff.reset()
                 wait = between(0.9 * third, third)
             try:
+                self._limit = None
                 async with asyncio.timeout(wait):
                     await self._due.wait()
             except TimeoutError:
@@ -104,6 +126,13 @@ class NodeLease:
             )
         except ClusterError as error:
             self.error = f"the Lease of this node was not released: {error}"
+
+    def _tell(self, *, lost: bool) -> None:
+        was, self._lost = self._lost, lost
+        if lost:
+            self._on_lost()
+        elif was:
+            self._on_back()
 
     async def _write(self, body: dict[str, Any], timeout: float) -> None:  # noqa: ASYNC109 - the client's own limit
         try:

@@ -6,8 +6,8 @@ cannot be asked.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Generic, TypeVar
 
 import msgspec
@@ -17,11 +17,11 @@ from porter.cluster.backoff import Backoff, between
 from porter.cluster.connection import Connection
 from porter.cluster.errors import (
     ClusterError,
+    GivenUpError,
     GoneError,
     NotFoundError,
     ServerError,
     ThrottledError,
-    UnreachableError,
     error_of,
 )
 from porter.cluster.health import WatchHealth
@@ -52,8 +52,10 @@ class Watch(Generic[V, W]):
         timings: WatchTimings | None = None,
         on_view: Callable[[str, W | None], None] | None = None,
         on_list: Callable[[], None] | None = None,
-        on_trouble: Callable[[], None] | None = None,
+        on_trouble: Callable[[ClusterError], None] | None = None,
+        on_well: Callable[[], None] | None = None,
     ) -> None:
+        """`on_trouble` is called whenever an attempt fails, `on_well` when one succeeds after that."""
         self.kind = kind
         self.mirror = mirror
         self.synced = asyncio.Event()
@@ -63,7 +65,8 @@ class Watch(Generic[V, W]):
         self._timings = timings or WatchTimings()
         self._on_view = on_view or (lambda _key, _view: None)
         self._on_list = on_list or (lambda: None)
-        self._on_trouble = on_trouble or (lambda: None)
+        self._on_trouble = on_trouble or (lambda _error: None)
+        self._on_well = on_well or (lambda: None)
         self._backoff = Backoff(first=self._timings.first_wait, most=self._timings.longest_wait)
         self._version: str | None = None
         self._connected = False
@@ -71,6 +74,8 @@ class Watch(Generic[V, W]):
         self._error: str | None = None
         self._lists = 0
         self._limit: asyncio.Timeout | None = None
+        self._pause: asyncio.Timeout | None = None
+        self._hurried = False
 
     @property
     def health(self) -> WatchHealth:
@@ -89,14 +94,15 @@ class Watch(Generic[V, W]):
         """List and watch until cancelled."""
         while True:
             try:
-                if self._version is None:
-                    await self._list()
-                else:
-                    await self._follow(self._version)
+                async with self._attempt():
+                    if self._version is None:
+                        await self._list()
+                    else:
+                        await self._follow(self._version)
             except GoneError:
                 self._version = None
                 self._connected = False
-                await asyncio.sleep(self._backoff.next())
+                await self._rest(self._backoff.next())
             except ClusterError as error:
                 await self._trouble(error)
 
@@ -111,8 +117,20 @@ class Watch(Generic[V, W]):
     def doubt(self, silent_for: float) -> None:
         """Open the watch anew if nothing was heard for so many seconds: another one found the connection dead."""
         quiet = self._last_line is not None and self._clock() - self._last_line > silent_for
-        if self._limit is not None and quiet:
-            self._limit.reschedule(asyncio.get_running_loop().time())
+        if self._connected and quiet:
+            _end_now(self._limit)
+
+    def retry(self, *, quiet_since: float | None = None) -> None:
+        """Try now what waits or has not been answered yet; the server is there again, or may be.
+
+        With `quiet_since`, a watch that has heard nothing since then is opened anew as well: it may be dead.
+        """
+        quiet = quiet_since is not None and (self._last_line is None or self._last_line < quiet_since)
+        if self._pause is not None:
+            _end_now(self._pause)
+        elif self._limit is not None and (quiet or self._error is not None):
+            self._hurried = True
+            _end_now(self._limit)
 
     # -- the two halves of the loop
 
@@ -156,19 +174,14 @@ class Watch(Generic[V, W]):
         started = self._clock()
         heard = 0
         lines = self._connection.stream_lines(self.kind.path, query, self._timings.silence)
-        try:
-            async with aclosing(lines), asyncio.timeout(None) as self._limit:
-                async for line in lines:
-                    self._heard()
-                    self._well()
-                    if line:
-                        heard += 1
-                        self._line(line)
-                        self._backoff.reset()
-        except TimeoutError:
-            raise UnreachableError("the watch was given up, because another one found the connection dead") from None
-        finally:
-            self._limit = None
+        async with aclosing(lines):
+            async for line in lines:
+                self._heard()
+                self._well()
+                if line:
+                    heard += 1
+                    self._line(line)
+                    self._backoff.reset()
         if not heard and self._clock() - started < self._timings.first_wait:  # a server that hangs up at once
             await asyncio.sleep(self._backoff.next())
 
@@ -228,17 +241,48 @@ class Watch(Generic[V, W]):
         self._last_line = self._clock()
 
     def _well(self) -> None:
-        if self._error is not None:
-            _LOG.info("%s are followed again", self.kind.resource)
-        self._error = None
+        was, self._error = self._error, None
         self._connected = True
+        if was is not None:
+            _LOG.debug("%s are followed again", self.kind.resource)
+            self._on_well()
 
     async def _trouble(self, error: ClusterError) -> None:
         self._connected = False
         sentence = f"{self.kind.missing} ({error})" if isinstance(error, NotFoundError) else str(error)
         if sentence != self._error:
-            _LOG.warning("%s cannot be followed: %s", self.kind.resource, sentence)
+            _LOG.debug("%s cannot be followed: %s", self.kind.resource, sentence)
         self._error = sentence
-        self._on_trouble()
+        self._on_trouble(error)
         wait = self._backoff.next()
-        await asyncio.sleep(max(wait, error.retry_after) if isinstance(error, ThrottledError) else wait)
+        if isinstance(error, ThrottledError):  # asked to wait: nothing shortens this
+            await asyncio.sleep(max(wait, error.retry_after))
+        else:
+            await self._rest(wait)
+
+    @asynccontextmanager
+    async def _attempt(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                yield
+        except TimeoutError:
+            raise GivenUpError("the connection was given up: the API server could not be heard for a while") from None
+        finally:
+            self._limit = None
+
+    async def _rest(self, wait: float) -> None:
+        if self._hurried:
+            self._hurried = False
+            return
+        try:
+            async with asyncio.timeout(wait) as self._pause:
+                await asyncio.Event().wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._pause = None
+
+
+def _end_now(timeout: asyncio.Timeout | None) -> None:
+    if timeout is not None:
+        timeout.reschedule(asyncio.get_running_loop().time())
