@@ -18,6 +18,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     placement: Placement
     stub: str | None = None
+    stable: bool = False
     problems: tuple[str, ...] = ()
 
     def validate(self, eip: Eip) -> Sequence[str]:
@@ -42,7 +43,7 @@ def raising(request: PlacementRequest) -> Sequence[NodeName]:
     raise RuntimeError(f"cannot place {request.address}")
 
 
-SINGLE = Protocol(name="layer2", placement=one_node)
+SINGLE = Protocol(name="layer2", placement=one_node, stable=True)
 EVERYWHERE = Protocol(name="everywhere", placement=all_nodes)
 STUB = Protocol(name="stub", placement=all_nodes, stub="it is not written yet")
 REFUSING = Protocol(name="refusing", placement=one_node, problems=("it wants an interface", "it wants IPv6"))

@@ -177,3 +177,9 @@ def addresses(decisions: Decisions) -> dict[str, str | None]:
 
 def names(found: Iterable[str]) -> tuple[NodeName, ...]:
     return tuple(map(NodeName, found))
+
+
+def lasting(decisions: Decisions) -> Decisions:
+    """Return decisions without the refused candidates: they are kept as they were when the decision was made."""
+    kept = {slot: msgspec.structs.replace(found, candidates=()) for slot, found in decisions.assignments.items()}
+    return Decisions(assignments=kept, pools=decisions.pools)

@@ -25,6 +25,7 @@ class FileProtocol:
     name = "file"
     version = "0.1.0"
     stub = None
+    stable = False  # every node that comes or goes changes the placement
 
     def __init__(self, path: Path) -> None:
         self._path = path

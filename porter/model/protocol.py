@@ -28,6 +28,10 @@ class ProtocolRules(Interface):
     def stub(self) -> str | None:
         """Why the protocol cannot announce anything yet, or None when it can."""
 
+    @property
+    def stable(self) -> bool:
+        """Whether `place` keeps `request.current` whichever other nodes come and go. False is always safe, if slower."""
+
     def validate(self, eip: Eip) -> Sequence[str]:
         """Return what is wrong with the Eip, a sentence each; nothing when all is well."""
 

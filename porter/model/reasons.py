@@ -46,6 +46,7 @@ class Reason(StrEnum):
 
     # Why this node
     STICKY = "sticky"
+    FOLLOWED = "followed"
     ELECTED = "elected"
     PLACED = "placed"
     MOVED = "moved"
@@ -96,6 +97,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.PROTOCOL_STUB: "protocol {} is only a stub in this Porter: install a plugin that provides it",
     Reason.NO_NODE_CAN_ANNOUNCE: "no node can announce it: {}",
     Reason.STICKY: "the Service names this node, and it is still eligible",
+    Reason.FOLLOWED: "the Service names this node now: moved by {}, whose log says why",
     Reason.ELECTED: "chosen by rendezvous hashing over the eligible nodes: {}",
     Reason.PLACED: "placed by protocol {}",
     Reason.MOVED: "taken over from {}",

@@ -73,6 +73,14 @@ class ProtocolPlugin(Protocol):
     def stub(self) -> str | None:
         """Why this protocol cannot announce anything yet; None for a protocol that works."""
 
+    @property
+    def stable(self) -> bool:
+        """Whether `place` keeps `request.current` whichever other nodes come and go. False is always safe, and slower.
+
+        With True the fold asks again only when the node that announces is lost; a protocol that announces from several
+        nodes, or moves an address to a better one, says False.
+        """
+
     def validate(self, eip: Eip) -> Sequence[str]:
         """Return what is wrong with the Eip for this protocol, a sentence each. Pure."""
 

@@ -22,7 +22,7 @@ def conforming(candidate: Any) -> ProtocolPlugin:
     """Return the object as the protocol plugin that it is, or raise NotAProtocolError."""
     if isinstance(candidate, type):
         raise NotAProtocolError(f"porter_protocol returned the class {candidate.__name__}, not an object of it")
-    missing = [name for name in ("name", "version", "stub", *_METHODS) if not hasattr(candidate, name)]
+    missing = [name for name in ("name", "version", "stub", "stable", *_METHODS) if not hasattr(candidate, name)]
     if missing:
         raise NotAProtocolError(f"{type(candidate).__name__} lacks {', '.join(missing)}")
     if not isinstance(candidate.name, str) or not _NAME.fullmatch(candidate.name):
@@ -34,6 +34,8 @@ def conforming(candidate: Any) -> ProtocolPlugin:
         raise NotAProtocolError(f"its version {candidate.version!r} is not a text")
     if not (candidate.stub is None or (isinstance(candidate.stub, str) and candidate.stub)):
         raise NotAProtocolError(f"its stub {candidate.stub!r} is neither None nor a sentence")
+    if not isinstance(candidate.stable, bool):
+        raise NotAProtocolError(f"its stable {candidate.stable!r} is neither True nor False")
     for method, count in _METHODS.items():
         _check_callable(getattr(candidate, method), method, count)
     return cast("ProtocolPlugin", candidate)

@@ -13,6 +13,8 @@ from porter.plugins.shipped import shipped_version
 class StubProtocol:
     """A name that users of older versions may have written on an Eip. The Eip is not ready and says why."""
 
+    stable = True
+
     def __init__(self, name: str, title: str) -> None:
         self.name: str = name
         self.version: str = shipped_version()

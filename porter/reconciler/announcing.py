@@ -1,9 +1,10 @@
 """What a node announces: exactly what it owns and what is published, computed as a whole, never patched."""
 
+from collections.abc import Iterable
+
 from porter.model.addresses import parse_address
 from porter.model.assignment import Announcement, Assignment
 from porter.model.names import NodeName
-from porter.reconciler.decide import Decisions, Rules
 from porter.reconciler.nics import choose_nic
 from porter.reconciler.wishes import held_addresses
 from porter.reconciler.world import World
@@ -21,18 +22,21 @@ def is_published(world: World, assignment: Assignment) -> bool:
 def announcements_for(
     node: NodeName,
     world: World,
-    decisions: Decisions,
-    rules: Rules,
+    owned: Iterable[Assignment],
+    fallback_protocol: str,
 ) -> dict[str, tuple[Announcement, ...]]:
-    """Return a node's announcements by protocol, by address; an address once, with all Services that share it."""
+    """Return a node's announcements by protocol, by address; an address once, with all Services that share it.
+
+    `owned` are the assignments that name the node, sorted by Service.
+    """
     agent = world.agents.get(node)
     if agent is None:
         return {}
     wanted: dict[tuple[str, str], list[Assignment]] = {}
-    for _, assignment in sorted(decisions.assignments.items()):
-        if node in assignment.nodes and is_published(world, assignment):
+    for assignment in owned:
+        if is_published(world, assignment):
             assert assignment.address is not None
-            protocol = assignment.protocol or rules.fallback_protocol
+            protocol = assignment.protocol or fallback_protocol
             wanted.setdefault((protocol, assignment.address), []).append(assignment)
     found: dict[str, list[Announcement]] = {}
     for (protocol, text), assignments in sorted(wanted.items()):

@@ -7,11 +7,11 @@ import msgspec
 from porter.model.addresses import Address, family_of
 from porter.model.assignment import Assignment, PoolState
 from porter.model.names import EipName, NodeName
-from porter.model.objects import Eip, Service
+from porter.model.objects import Eip
 from porter.model.protocol import ProtocolRules
-from porter.model.reasons import Reason, Verdict
 from porter.reconciler.allocation import Allocation
-from porter.reconciler.election import Ownership, elect
+from porter.reconciler.election import Ownership, own
+from porter.reconciler.eligibility import judge_nodes, poll_of
 from porter.reconciler.ownership import why_not_ours
 from porter.reconciler.pools import Pools
 from porter.reconciler.reserved import Reserved
@@ -42,11 +42,16 @@ def decide(world: World, rules: Rules) -> Decisions:
     ours = [s for s in world.services.values() if why_not_ours(s, world.options.load_balancer_class) is None]
     allocation = Allocation(ours, pools, reserved)
     owners: dict[Address, Ownership] = {}
-    for address in sorted(
-        allocation.holders, key=lambda address: (_is_second(world, allocation, address), address.version, int(address))
-    ):
-        owners[address] = _owner(world, rules, allocation, reserved, address, owners=owners)
-    assignments = {slot: _assignment(slot, claim, owners) for slot, claim in allocation.claims.items()}
+    seconds = [address for address in allocation.holders if _is_second(world, allocation, address)]
+    for address in allocation.holders.keys() - set(seconds):
+        owners[address] = _owner(world, rules, allocation, reserved, address, beside=None)
+    for address in seconds:
+        beside = _beside(world, allocation, address, owners)
+        owners[address] = _owner(world, rules, allocation, reserved, address, beside=beside)
+    assignments = {
+        slot: assignment_of(slot, claim, owners.get(claim.address) if claim.address is not None else None)
+        for slot, claim in allocation.claims.items()
+    }
     return Decisions(assignments=assignments, pools={pool.eip.name: pool.state for pool in pools})
 
 
@@ -57,45 +62,52 @@ def _owner(
     reserved: Reserved,
     address: Address,
     *,
-    owners: Mapping[Address, Ownership],
+    beside: NodeName | None,
 ) -> Ownership:
     holders = [world.services[key] for key in allocation.holders[address]]
     claim = allocation.claims[holders[0].key, family_of(address)]
     eip: Eip | None = world.eips.get(claim.eip) if claim.eip is not None else None
-    why = reserved.why(address, None)
-    if why is not None:
-        return Ownership(nodes=(), verdict=Verdict(reason=Reason.ADDRESS_RESERVED, detail=why))
-    protocol = rules.protocols.get(claim.protocol or rules.fallback_protocol)
-    return elect(
+    return own(
         world,
+        reserved,
         holders,
-        eip,
         address,
-        protocol,
-        beside=_beside(holders[0], allocation, owners),
-        honour_exclude_label=world.options.honour_exclude_label,
+        rules.protocols.get(claim.protocol or rules.fallback_protocol),
+        poll=lambda: poll_of(judge_nodes(world, holders, eip, address)),
+        beside=beside,
     )
+
+
+def _first_of_holder(world: World, allocation: Allocation, address: Address) -> Address | None:
+    """Return the address that the oldest holder has in the family that it names first."""
+    holder = world.services[allocation.holders[address][0]]
+    return allocation.claims[holder.key, families_of(holder)[0]].address
 
 
 def _is_second(world: World, allocation: Allocation, address: Address) -> bool:
     """Tell whether the oldest holder of the address has another one, in the family that it names first."""
-    holder = world.services[allocation.holders[address][0]]
-    primary = families_of(holder)[0]
-    return primary != family_of(address) and allocation.claims[holder.key, primary].address is not None
+    return _first_of_holder(world, allocation, address) not in (None, address)
 
 
-def _beside(holder: Service, allocation: Allocation, owners: Mapping[Address, Ownership]) -> NodeName | None:
+def _beside(
+    world: World,
+    allocation: Allocation,
+    address: Address,
+    owners: Mapping[Address, Ownership],
+) -> NodeName | None:
     """Return the node of the holder's first address: one node is written on a Service, so its second one goes there."""
-    first = allocation.claims[holder.key, families_of(holder)[0]].address
-    owner = owners.get(first) if first is not None else None
-    return owner.nodes[0] if owner is not None and len(owner.nodes) == 1 else None
+    first = _first_of_holder(world, allocation, address)
+    if first is None or _is_second(world, allocation, first):
+        return None
+    owner = owners[first]
+    return owner.nodes[0] if len(owner.nodes) == 1 else None
 
 
-def _assignment(slot: Slot, claim: Claim, owners: Mapping[Address, Ownership]) -> Assignment:
+def assignment_of(slot: Slot, claim: Claim, owner: Ownership | None) -> Assignment:
+    """Put together what a slot has and who announces it; `owner` is None where there is no address."""
     service, family = slot
-    if claim.address is None:
+    if claim.address is None or owner is None:
         return Assignment(service=service, family=family, reason=claim.reason)
-    owner = owners[claim.address]
     return Assignment(
         service=service,
         family=family,

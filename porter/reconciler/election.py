@@ -4,18 +4,19 @@ Nothing is remembered between decisions: the node written on the Service is the 
 same. So agents that saw the same world by different ways agree without talking.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from porter.model.addresses import Address
 from porter.model.assignment import Candidate
 from porter.model.names import NodeName
-from porter.model.objects import Eip, Service
+from porter.model.objects import Service
 from porter.model.protocol import PlacementRequest, ProtocolRules
 from porter.model.reasons import Reason, Verdict
-from porter.reconciler.eligibility import judge_nodes, serving_of
+from porter.reconciler.eligibility import Poll, serving_of
 from porter.reconciler.nics import shortened
+from porter.reconciler.reserved import Reserved
 from porter.reconciler.world import World
 
 
@@ -27,15 +28,34 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[Candidate, ...] = ()
 
 
-def elect(
+def own(
     world: World,
-    services: Sequence[Service],
-    eip: Eip | None,
+    reserved: Reserved,
+    holders: Sequence[Service],
     address: Address,
     protocol: ProtocolRules | None,
     *,
+    poll: Callable[[], Poll],
+    beside: NodeName | None,
+) -> Ownership:
+    """Say who announces an address that these Services have, the oldest first. The nodes are asked for if need be."""
+    why = reserved.why(address, None)
+    if why is not None:
+        return Ownership(nodes=(), verdict=Verdict(reason=Reason.ADDRESS_RESERVED, detail=why))
+    if protocol is not None and protocol.stub is not None:
+        return Ownership(nodes=(), verdict=Verdict(reason=Reason.PROTOCOL_STUB, detail=protocol.name))
+    if not any(serving_of(world, service).anywhere for service in holders):
+        return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ENDPOINT))
+    return elect(holders, address, protocol, poll(), beside=beside)
+
+
+def elect(
+    services: Sequence[Service],
+    address: Address,
+    protocol: ProtocolRules | None,
+    poll: Poll,
+    *,
     beside: NodeName | None = None,
-    honour_exclude_label: bool,
 ) -> Ownership:
     """Elect the nodes for an address that these Services have, the oldest first.
 
@@ -43,24 +63,16 @@ def elect(
     """
     if protocol is None:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail="no plugin for its protocol"))
-    if protocol.stub is not None:
-        return Ownership(nodes=(), verdict=Verdict(reason=Reason.PROTOCOL_STUB, detail=protocol.name))
-    if not any(serving_of(world, service).anywhere for service in services):
-        return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ENDPOINT))
-    judged = judge_nodes(world, services, eip, address, honour_exclude_label=honour_exclude_label)
-    eligible = tuple(c.node for c in judged if c.verdict.reason is Reason.NODE_ELIGIBLE)
-    refused = tuple(c for c in judged if c.verdict.reason is not Reason.NODE_ELIGIBLE)
-    if not eligible:
-        verdict = Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=_why_nobody(refused))
-        return Ownership(nodes=(), verdict=verdict, refused=refused)
+    if not poll.eligible:
+        verdict = Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=_why_nobody(poll.refused))
+        return Ownership(nodes=(), verdict=verdict, refused=poll.refused)
     written = next((service.written_node for service in services if service.written_node is not None), None)
-    current = next((node for node in (written, beside) if node in eligible), None)
-    request = PlacementRequest(address=str(address), eligible=eligible, current=current)
+    current = next((node for node in (written, beside) if node in poll.eligible), None)
+    request = PlacementRequest(address=str(address), eligible=poll.eligible, current=current)
     nodes = place(protocol, request)
     if isinstance(nodes, Verdict):
-        return Ownership(nodes=(), verdict=nodes, refused=refused)
-    verdict = _why(nodes, written, request, {c.node: c.verdict for c in refused}, protocol)
-    return Ownership(nodes=nodes, verdict=verdict, refused=refused)
+        return Ownership(nodes=(), verdict=nodes, refused=poll.refused)
+    return Ownership(nodes=nodes, verdict=_why(nodes, written, request, poll, protocol), refused=poll.refused)
 
 
 def place(protocol: ProtocolRules, request: PlacementRequest) -> tuple[NodeName, ...] | Verdict:
@@ -81,7 +93,7 @@ def _why(
     nodes: tuple[NodeName, ...],
     written: NodeName | None,
     request: PlacementRequest,
-    refused: Mapping[NodeName, Verdict],
+    poll: Poll,
     protocol: ProtocolRules,
 ) -> Verdict:
     if len(nodes) > 1:
@@ -91,8 +103,7 @@ def _why(
     if written in request.eligible:
         return Verdict(reason=Reason.PLACED, detail=f"{protocol.name}, although {written} may still announce it")
     if written is not None:
-        why = refused.get(written, Verdict(reason=Reason.NODE_UNKNOWN)).sentence
-        return Verdict(reason=Reason.MOVED, detail=f"{written}: {why}")
+        return Verdict(reason=Reason.MOVED, detail=f"{written}: {poll.why_not(written).sentence}")
     if request.current in nodes:
         return Verdict(reason=Reason.PLACED, detail=f"{protocol.name} beside the Service's other address")
     return Verdict(reason=Reason.ELECTED, detail=shortened(list(request.eligible)))

@@ -36,27 +36,53 @@ def serving_of(world: World, service: Service) -> Serving:
     return Serving(anywhere=bool(nodes) or unplaced, nodes=nodes)
 
 
+class Poll(msgspec.Struct, frozen=True, kw_only=True):
+    """What an election knows of the nodes: who may, and who may not with the reason. Both sorted by name."""
+
+    eligible: tuple[NodeName, ...]
+    refused: tuple[Candidate, ...]
+
+    def why_not(self, node: NodeName) -> Verdict:
+        """Return why a node may not."""
+        found = next((candidate.verdict for candidate in self.refused if candidate.node == node), None)
+        return found or Verdict(reason=Reason.NODE_UNKNOWN)
+
+
+def poll_of(candidates: Sequence[Candidate]) -> Poll:
+    """Sort judged candidates into those who may and those who may not."""
+    return Poll(
+        eligible=tuple(c.node for c in candidates if c.verdict.reason is Reason.NODE_ELIGIBLE),
+        refused=tuple(c for c in candidates if c.verdict.reason is not Reason.NODE_ELIGIBLE),
+    )
+
+
 def judge_nodes(
     world: World,
     services: Sequence[Service],
     eip: Eip | None,
     address: Address,
-    *,
-    honour_exclude_label: bool,
 ) -> list[Candidate]:
     """Judge every known node for an address that these Services have (several when it is shared), sorted by name."""
-    local = [serving_of(world, service).nodes for service in services if service.policy == "Local"]
+    local = local_nodes(world, services)
     names = sorted(world.nodes.keys() | world.agents.keys())
     return [
         Candidate(
             node=name,
-            verdict=_of_node(world.nodes.get(name), honour_exclude_label=honour_exclude_label)
-            or _of_agent(world, name)
-            or _of_nic(world, name, eip, address)
-            or _of_endpoints(name, local),
+            verdict=of_itself(world, name) or of_nic(world, name, eip, address) or of_endpoints(name, local),
         )
         for name in names
     ]
+
+
+def local_nodes(world: World, services: Sequence[Service]) -> list[frozenset[NodeName]]:
+    """Return where the endpoints are, for each Service whose policy is `Local`."""
+    return [serving_of(world, service).nodes for service in services if service.policy == "Local"]
+
+
+def of_itself(world: World, name: NodeName) -> Verdict | None:
+    """Return why a node may announce nothing at all, or None."""
+    honour = world.options.honour_exclude_label
+    return _of_node(world.nodes.get(name), honour_exclude_label=honour) or _of_agent(world, name)
 
 
 def _of_node(node: Node | None, *, honour_exclude_label: bool) -> Verdict | None:
@@ -84,12 +110,13 @@ def _of_agent(world: World, name: NodeName) -> Verdict | None:
     return None
 
 
-def _of_nic(world: World, name: NodeName, eip: Eip | None, address: Address) -> Verdict | None:
+def of_nic(world: World, name: NodeName, eip: Eip | None, address: Address) -> Verdict | None:
+    """Return why a node that is well in itself has no NIC for the address, or None."""
     choice = choose_nic(world.agents[name], world.nodes.get(name), eip, address)
     return choice.verdict if choice.nic is None else None
 
 
-def _of_endpoints(name: NodeName, local: Sequence[frozenset[NodeName]]) -> Verdict:
+def of_endpoints(name: NodeName, local: Sequence[frozenset[NodeName]]) -> Verdict:
     """Judge by the nodes that serve, for each Service whose policy is `Local`."""
     everywhere = all(name in nodes for nodes in local)
     return Verdict(reason=Reason.NODE_ELIGIBLE if everywhere else Reason.NO_LOCAL_ENDPOINT)

@@ -156,7 +156,6 @@ def _candidates(reconciler: Reconciler, service: Service, assignment: Assignment
         [service],
         eip,
         address,
-        honour_exclude_label=world.options.honour_exclude_label,
     )
     return tuple(
         NodeFinding(

@@ -5,7 +5,10 @@ entries it is in the same state and has given the same decisions. Not safe to sh
 """
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import get_args
+
+import msgspec
 
 from porter.events.codec import is_observed
 from porter.events.entries import (
@@ -22,9 +25,10 @@ from porter.model.assignment import Announcement, Assignment
 from porter.model.names import NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.announcing import announcements_for
-from porter.reconciler.decide import Decisions, Rules, decide
+from porter.reconciler.book import Book, Turn
+from porter.reconciler.decide import Decisions, Rules
 from porter.reconciler.ownership import why_not_ours
-from porter.reconciler.terms import Slot
+from porter.reconciler.touched import touched_by
 from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
 
@@ -35,18 +39,30 @@ class Reconciler:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.world = World()
-        self.decisions = Decisions()
+        self._book = Book(self.world, rules)
+        self._is_current = False
+        """Whether the book follows from the world as it is; not while the world is incomplete."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """Everything decided, as a copy."""
+        return self._book.decisions
 
     def fold(self, entry: Observed, seq: int) -> list[Decided]:
         """Take in one observed entry, number `seq`, and return what is decided differently because of it.
 
         Until every kind was listed once since the agent started, nothing is decided: what was decided before stands.
         """
+        touched = touched_by(entry, self.world) if self._is_current else None
         changed = self.world.apply(entry)
-        if not changed or not self.world.complete:
+        if not self.world.complete:
+            self._is_current = False
             return []
-        before, self.decisions = self.decisions, decide(self.world, self.rules)
-        return list(self._differences(before, seq))
+        if not changed:
+            return []
+        turn = self._book.update(touched) if touched is not None else self._book.rebuild()
+        self._is_current = True
+        return list(self._decided(turn, seq))
 
     def fold_all(self, recorded: Iterable[Recorded]) -> None:
         """Take in a log, from its beginning or from where this reconciler stands; only what is observed counts."""
@@ -57,33 +73,39 @@ class Reconciler:
 
     def announcements(self, node: NodeName) -> dict[str, tuple[Announcement, ...]]:
         """Return what a node must announce now, by protocol: what it owns and what the API says is published."""
-        return announcements_for(node, self.world, self.decisions, self.rules)
+        return announcements_for(node, self.world, self._book.of_node(node), self.rules.fallback_protocol)
 
     def assignments_of(self, service: str) -> list[Assignment]:
         """Return a Service's assignments, the primary family first; none for a Service that is not Porter's."""
         known = self.world.services.get(ServiceKey(service))
         primary = families_of(known)[0] if known is not None else None
         families: list[Family] = sorted(get_args(Family), key=lambda family: (family != primary, family))
-        slots: list[Slot] = [(ServiceKey(service), family) for family in families]
-        return [self.decisions.assignments[slot] for slot in slots if slot in self.decisions.assignments]
+        found = (self._book.get((ServiceKey(service), family)) for family in families)
+        return [assignment for assignment in found if assignment is not None]
 
-    def _differences(self, before: Decisions, cause: int) -> Iterator[Decided]:
-        for name, pool in sorted(self.decisions.pools.items()):
-            if before.pools.get(name) != pool:
+    def _decided(self, turn: Turn, cause: int) -> Iterator[Decided]:
+        for _, (_, pool) in sorted(turn.pools.items()):
+            if pool is not None:
                 yield PoolDecided(cause=cause, pool=pool)
-        slots: set[Slot] = set(before.assignments) | set(self.decisions.assignments)
-        for slot in sorted(slots):
-            old, new = before.assignments.get(slot), self.decisions.assignments.get(slot)
+        for _, (old, new) in sorted(turn.assignments.items(), key=itemgetter(0)):
             if new is None:
                 assert old is not None
                 yield self._ended(old, cause)
             elif old is None or not new.same_outcome(old):
                 yield AssignmentDecided(
                     cause=cause,
-                    assignment=new,
+                    assignment=self._told(old, new),
                     previous_address=old.address if old is not None else None,
                     previous_nodes=old.nodes if old is not None else (),
                 )
+
+    def _told(self, old: Assignment | None, new: Assignment) -> Assignment:
+        """Say why a node is new that is simply the one written on the Service: the leader has moved the address."""
+        sticky = new.placement is not None and new.placement.reason is Reason.STICKY
+        if not sticky or old is None or not old.nodes or old.address != new.address:
+            return new
+        moved = Verdict(reason=Reason.FOLLOWED, detail=f"{self.world.leader or 'the leader'} from {old.nodes[0]}")
+        return msgspec.structs.replace(new, placement=moved)
 
     def _ended(self, old: Assignment, cause: int) -> AssignmentEnded:
         service = self.world.services.get(old.service)

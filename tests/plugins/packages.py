@@ -9,6 +9,7 @@ class Protocol:
     name = {name!r}
     version = "3.2.1"
     stub = {stub!r}
+    stable = False
     def validate(self, eip): return ()
     def place(self, request): return request.eligible
     def start(self, host): pass

@@ -21,6 +21,7 @@ SHIPPED = ["bgp", "layer2", "vip"]
 class Everywhere:
     version = "1"
     stub: str | None = None
+    stable = False
 
     def __init__(self, name: str = "everywhere", stub: str | None = None) -> None:
         self.name = name

@@ -28,6 +28,7 @@ class Recorder:
 
     version = "2.0"
     stub: str | None = None
+    stable = False
 
     def __init__(
         self,

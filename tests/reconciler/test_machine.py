@@ -29,7 +29,7 @@ from porter.reconciler.fold import Reconciler
 from porter.reconciler.terms import Slot
 from tests.reconciler import crowded
 from tests.reconciler.invariants import assert_invariants
-from tests.worlds import RULES, Thing, fold, observed, relisted
+from tests.worlds import RULES, Thing, fold, lasting, observed, relisted
 
 node_names = st.sampled_from(crowded.NODES).map(NodeName)
 
@@ -111,7 +111,7 @@ class Cluster(RuleBasedStateMachine):
     @invariant()
     def the_fold_is_what_deciding_anew_gives(self) -> None:
         if self.reconciler.world.complete:
-            assert self.reconciler.decisions == decide(self.reconciler.world, RULES)
+            assert lasting(self.reconciler.decisions) == lasting(decide(self.reconciler.world, RULES))
 
     @invariant()
     def the_log_tells_what_is_decided(self) -> None:

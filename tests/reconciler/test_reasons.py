@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from porter.events.entries import AgentSilent, AssignmentEnded, ServiceGone
+from porter.events.entries import AgentSilent, AssignmentDecided, AssignmentEnded, LeaderObserved, ServiceGone
 from porter.model.addresses import parse_address
 from porter.model.names import NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
@@ -21,6 +21,7 @@ from tests.worlds import (
     nic,
     node,
     nodes,
+    observed,
     ports,
     published,
     served,
@@ -96,7 +97,7 @@ WORLDS: dict[Reason, list[Thing]] = {
     Reason.NO_LOCAL_ENDPOINT: [*nodes(2), POOL, *served(LOCAL, by=["node2"])],
     Reason.NO_ENDPOINT: [*nodes(), POOL, WEB],
 }
-BY_ENTRY = {Reason.NOT_OURS, Reason.AGENT_SILENT, Reason.NODE_ELIGIBLE}
+BY_ENTRY = {Reason.NOT_OURS, Reason.AGENT_SILENT, Reason.NODE_ELIGIBLE, Reason.FOLLOWED}
 
 
 def verdicts(decisions: Decisions) -> Iterator[Verdict]:
@@ -140,11 +141,23 @@ def test_a_lease_that_runs_out_gives_the_reason_that_its_agent_is_silent() -> No
     assert Reason.AGENT_SILENT in reasons(verdicts(reconciler.decisions))
 
 
+def test_a_move_that_is_first_seen_on_the_service_is_said_to_be_the_leaders() -> None:
+    held = published(HELD, ADDRESS, node="node1")
+    reconciler = folded(*nodes(2), POOL, *served(held, by=["node1", "node2"]))
+    fold(reconciler, LeaderObserved(holder=NodeName("node3")))
+
+    (moved,) = fold(reconciler, observed(published(HELD, ADDRESS, node="node2")))
+
+    assert isinstance(moved, AssignmentDecided)
+    assert moved.assignment.placement == Verdict(reason=Reason.FOLLOWED, detail="node3 from node1")
+    assert moved.previous_nodes == ("node1",)
+
+
 def test_a_node_that_may_announce_is_judged_eligible() -> None:
     address = parse_address(ADDRESS)
     assert address is not None
 
-    judged = judge_nodes(world_of(*alone(node("node2"))), [HELD], POOL, address, honour_exclude_label=True)
+    judged = judge_nodes(world_of(*alone(node("node2"))), [HELD], POOL, address)
 
     assert [(c.node, c.verdict.reason) for c in judged] == [
         ("node1", Reason.NODE_ELIGIBLE),

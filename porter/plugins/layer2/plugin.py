@@ -27,6 +27,7 @@ class Layer2:
 
     name = "layer2"
     stub = None
+    stable = True
 
     def __init__(self) -> None:
         self._announcing: Announcing | None = None

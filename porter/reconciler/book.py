@@ -1,0 +1,189 @@
+"""All decisions that follow from a world, kept up to date entry by entry.
+
+`rebuild` decides everything anew; `update` only what an entry touches. Both come to what `porter.reconciler.decide`
+comes to, and a property holds them to it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from porter.model.addresses import Address, family_of
+from porter.model.assignment import Assignment, PoolState
+from porter.model.names import EipName, NodeName, ServiceKey
+from porter.model.objects import Nic, Service
+from porter.reconciler.decide import Decisions, Rules, assignment_of
+from porter.reconciler.ledger import Ledger
+from porter.reconciler.owners import Owners
+from porter.reconciler.ownership import why_not_ours
+from porter.reconciler.pools import Pools
+from porter.reconciler.reserved import CLUSTER, Reserved, agent_source, node_source, of_agent, of_cluster, of_node
+from porter.reconciler.terms import Slot
+from porter.reconciler.touched import Touched
+from porter.reconciler.world import World
+
+_NicState = tuple[tuple[Nic, ...] | None, str | None]
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What was turned over: before and after, only where there is a difference. None: was not there, or is gone."""
+
+    pools: Mapping[EipName, tuple[PoolState | None, PoolState | None]] = {}
+    assignments: Mapping[Slot, tuple[Assignment | None, Assignment | None]] = {}
+
+
+class Book:
+    """The decisions of one world. Not safe to share between threads."""
+
+    def __init__(self, world: World, rules: Rules) -> None:
+        self._world = world
+        self._rules = rules
+        self._assignments: dict[Slot, Assignment] = {}
+        self._pool_states: dict[EipName, PoolState] = {}
+        self._of_node: dict[NodeName, set[Slot]] = {}
+        self._of_eip: dict[EipName, set[Slot]] = {}
+        self._nics: dict[NodeName, _NicState] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        world, rules = self._world, self._rules
+        self._reserved = Reserved(world)
+        self._pools = Pools(world, rules.protocols)
+        self._ledger = Ledger(self._pools, self._reserved)
+        self._owners = Owners(
+            world,
+            ledger=self._ledger,
+            reserved=self._reserved,
+            protocols=rules.protocols,
+            fallback_protocol=rules.fallback_protocol,
+        )
+        self._nics = {name: self._nic_state(name) for name in world.nodes.keys() | world.agents.keys()}
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    @property
+    def decisions(self) -> Decisions:
+        """A copy of everything decided."""
+        return Decisions(assignments=dict(self._assignments), pools=dict(self._pool_states))
+
+    def get(self, slot: Slot) -> Assignment | None:
+        """Return what was decided for a slot."""
+        return self._assignments.get(slot)
+
+    def of_node(self, node: NodeName) -> list[Assignment]:
+        """Return what a node owns, sorted by slot."""
+        return [self._assignments[slot] for slot in sorted(self._of_node.get(node, ()))]
+
+    # ------------------------------------------------------------------------------------------ turning over
+
+    def rebuild(self) -> Turn:
+        """Decide everything anew."""
+        self._begin()
+        for key, service in self._world.services.items():
+            self._ledger.put(key, self._ours(service))
+        self._ledger.settle()
+        self._owners.touch(self._ledger.addresses())
+        self._owners.settle()
+        slots = {slot for key in self._world.services for slot in self._ledger.slots_of(key)}
+        return Turn(pools=self._turn_pools(), assignments=self._turn(slots | self._assignments.keys()))
+
+    def update(self, touched: Touched) -> Turn:
+        """Decide what an entry touches, after the world has taken it in."""
+        for name in touched.nodes:
+            node, agent = self._world.nodes.get(name), self._world.agents.get(name)
+            self._ledger.use_reserved(self._reserved.put(node_source(name), of_node(node)))
+            self._ledger.use_reserved(self._reserved.put(agent_source(name), of_agent(agent)))
+        if touched.cluster:
+            self._ledger.use_reserved(self._reserved.put(CLUSTER, of_cluster(self._world.cluster)))
+        for key in touched.services:
+            self._ledger.put(key, self._ours(self._world.services.get(key)))
+        pools = self._update_pools(touched)
+        if touched.namespaces:
+            self._ledger.reroute_open()
+        settled = self._ledger.settle()
+        self._owners.touch(settled.addresses)
+        self._owners.touch(self._addresses_of(touched.serving))
+        for name in touched.nodes:
+            self._owners.touch_node(name)
+        slots = set(settled.slots)
+        for address in self._owners.settle():
+            slots.update((service.key, family_of(address)) for service in self._ledger.holders(address))
+        return Turn(pools=pools, assignments=self._turn(slots))
+
+    def _update_pools(self, touched: Touched) -> Mapping[EipName, tuple[PoolState | None, PoolState | None]]:
+        """Judge the pools anew where an Eip has changed, or the NICs of a node."""
+        moved = False
+        for name in touched.nodes:
+            state = self._nic_state(name)
+            moved |= self._nics.get(name) != state
+            self._nics[name] = state
+        if not touched.pools and not moved:
+            return {}
+        before, self._pools = self._pools, Pools(self._world, self._rules.protocols)
+        self._ledger.use_pools(self._pools)
+        for pool in self._pools:
+            if before.get(pool.eip.name) != pool:
+                slots = self._of_eip.get(pool.eip.name, ())
+                self._owners.touch(self._addresses_of({key for key, _ in slots}))
+        for pool in before:
+            if self._pools.get(pool.eip.name) is None:
+                self._owners.touch(self._addresses_of({key for key, _ in self._of_eip.get(pool.eip.name, ())}))
+        return self._turn_pools()
+
+    def _turn_pools(self) -> Mapping[EipName, tuple[PoolState | None, PoolState | None]]:
+        before, self._pool_states = self._pool_states, {pool.eip.name: pool.state for pool in self._pools}
+        return {
+            name: (before.get(name), self._pool_states.get(name))
+            for name in before.keys() | self._pool_states.keys()
+            if before.get(name) != self._pool_states.get(name)
+        }
+
+    def _turn(self, slots: Iterable[Slot]) -> Mapping[Slot, tuple[Assignment | None, Assignment | None]]:
+        """Put down anew what these slots have; return what is different."""
+        turned: dict[Slot, tuple[Assignment | None, Assignment | None]] = {}
+        for slot in slots:
+            before, after = self._assignments.get(slot), self._assemble(slot)
+            if before == after:
+                continue
+            turned[slot] = (before, after)
+            if before is not None:
+                self._strike(slot, before)
+            if after is not None:
+                self._enter(slot, after)
+        return turned
+
+    def _assemble(self, slot: Slot) -> Assignment | None:
+        claim = self._ledger.claim(slot)
+        if claim is None:
+            return None
+        return assignment_of(slot, claim, self._owners.get(claim.address) if claim.address is not None else None)
+
+    def _enter(self, slot: Slot, assignment: Assignment) -> None:
+        self._assignments[slot] = assignment
+        for node in assignment.nodes:
+            self._of_node.setdefault(node, set()).add(slot)
+        if assignment.eip is not None:
+            self._of_eip.setdefault(assignment.eip, set()).add(slot)
+
+    def _strike(self, slot: Slot, assignment: Assignment) -> None:
+        del self._assignments[slot]
+        for node in assignment.nodes:
+            self._of_node[node].discard(slot)
+        if assignment.eip is not None:
+            self._of_eip[assignment.eip].discard(slot)
+
+    # ------------------------------------------------------------------------------------------ small parts
+
+    def _ours(self, service: Service | None) -> Service | None:
+        if service is None or why_not_ours(service, self._world.options.load_balancer_class) is not None:
+            return None
+        return service
+
+    def _addresses_of(self, services: Iterable[ServiceKey]) -> Iterable[Address]:
+        claims = (self._ledger.claim(slot) for key in services for slot in self._ledger.slots_of(key))
+        return [claim.address for claim in claims if claim is not None and claim.address is not None]
+
+    def _nic_state(self, name: NodeName) -> _NicState:
+        """Return what of a node decides which NIC it would announce on."""
+        agent, node = self._world.agents.get(name), self._world.nodes.get(name)
+        return (agent.nics if agent is not None else None, node.layer2_address if node is not None else None)

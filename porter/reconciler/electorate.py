@@ -1,0 +1,137 @@
+"""Which nodes may announce what, kept up to date: a node's news is judged once, not once for each address.
+
+Addresses that need the same of a node (the same interface, or a NIC in the same subnets) share one roll of nodes.
+"""
+
+from collections import Counter
+
+import msgspec
+
+from porter.model.addresses import Address, Network, parse_network
+from porter.model.assignment import Candidate
+from porter.model.names import NodeName
+from porter.model.objects import Agent, Eip, Service
+from porter.model.reasons import Reason, Verdict
+from porter.reconciler.eligibility import Poll, local_nodes, of_endpoints, of_itself, of_nic
+from porter.reconciler.world import World
+
+Need = tuple[str, tuple[Network, ...]]
+"""The interface that an Eip names, or none and the subnets around the address: what the choice of a NIC rests on."""
+
+_WELL = Verdict(reason=Reason.NODE_ELIGIBLE)
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """A node is judged otherwise for one need."""
+
+    need: Need
+    node: NodeName
+    was_eligible: bool
+    is_eligible: bool
+
+
+class _Roll:
+    """All nodes as judged for one need."""
+
+    def __init__(self, eip: Eip | None, address: Address) -> None:
+        self.eip = eip
+        self.address = address
+        self.verdicts: dict[NodeName, Verdict] = {}
+        self._poll: Poll | None = None
+
+    def set(self, node: NodeName, verdict: Verdict | None) -> Verdict | None:
+        """Keep a verdict; None: the node is gone. Return the one before."""
+        before = self.verdicts.get(node)
+        if verdict is None:
+            self.verdicts.pop(node, None)
+        else:
+            self.verdicts[node] = verdict
+        if verdict != before:
+            self._poll = None
+        return before
+
+    @property
+    def poll(self) -> Poll:
+        """Who may and who may not, wherever the endpoints are."""
+        if self._poll is None:
+            names = sorted(self.verdicts)
+            self._poll = Poll(
+                eligible=tuple(name for name in names if self.verdicts[name] == _WELL),
+                refused=tuple(
+                    Candidate(node=name, verdict=self.verdicts[name]) for name in names if self.verdicts[name] != _WELL
+                ),
+            )
+        return self._poll
+
+
+class Electorate:
+    """The rolls of all needs that were asked for."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rolls: dict[Need, _Roll] = {}
+        self._networks_of: dict[NodeName, frozenset[Network]] = {}
+        self._networks: Counter[Network] = Counter()
+        for name in world.agents:
+            self._count_networks(name)
+
+    def need(self, eip: Eip | None, address: Address) -> Need:
+        """Return what an address needs of a node."""
+        if eip is not None and eip.interface is not None:
+            return (eip.interface, ())
+        around = (network for network in self._networks if address in network)
+        return ("", tuple(sorted(around, key=lambda network: (network.prefixlen, network))))
+
+    def poll(self, need: Need, eip: Eip | None, address: Address, services: list[Service]) -> Poll:
+        """Return who may announce an address of this need that these Services have."""
+        roll = self._rolls.get(need)
+        if roll is None:
+            roll = self._rolls[need] = _Roll(eip, address)
+            for name in self._world.nodes.keys() | self._world.agents.keys():
+                roll.set(name, self._judge(roll, name))
+        local = local_nodes(self._world, services)
+        if not local:
+            return roll.poll
+        names = roll.poll.eligible
+        here = tuple(name for name in names if of_endpoints(name, local) == _WELL)
+        elsewhere = [Candidate(node=name, verdict=of_endpoints(name, local)) for name in names if name not in here]
+        refused = sorted([*roll.poll.refused, *elsewhere], key=lambda candidate: candidate.node)
+        return Poll(eligible=here, refused=tuple(refused))
+
+    def judge_again(self, name: NodeName) -> list[Shift]:
+        """Judge a node anew after news of it; return for which needs that makes a difference."""
+        shifts = []
+        for need, roll in self._rolls.items():
+            verdict = self._judge(roll, name)
+            before = roll.set(name, verdict)
+            if verdict != before:
+                shifts.append(
+                    Shift(need=need, node=name, was_eligible=before == _WELL, is_eligible=verdict == _WELL),
+                )
+        return shifts
+
+    def subnets_changed(self, name: NodeName) -> bool:
+        """Take in the subnets of a node's NICs; return whether one has come that no node had, or the last one gone."""
+        before = set(self._networks)
+        self._count_networks(name)
+        return before != set(self._networks)
+
+    def _judge(self, roll: _Roll, name: NodeName) -> Verdict | None:
+        if name not in self._world.nodes and name not in self._world.agents:
+            return None
+        return of_itself(self._world, name) or of_nic(self._world, name, roll.eip, roll.address) or _WELL
+
+    def _count_networks(self, name: NodeName) -> None:
+        before = self._networks_of.pop(name, frozenset())
+        after = _subnets(self._world.agents.get(name))
+        self._networks_of[name] = after
+        self._networks.update(after)
+        self._networks.subtract(before)
+        for network in before - after:
+            if not self._networks[network]:
+                del self._networks[network]
+
+
+def _subnets(agent: Agent | None) -> frozenset[Network]:
+    found = [parse_network(text) for nic in (agent.nics if agent is not None else ()) for text in nic.networks]
+    return frozenset(network for network in found if network is not None)

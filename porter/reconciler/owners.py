@@ -1,0 +1,178 @@
+"""Which nodes announce each address, kept up to date: only those are elected anew whom an entry can concern.
+
+The outcome is that of deciding anew and whole. What makes the difference small is the plugin's promise (`stable`) that
+nodes which were not chosen may come and go without changing the choice; for a protocol that does not promise it, every
+address of that protocol is elected anew.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from porter.model.addresses import Address, family_of
+from porter.model.names import NodeName
+from porter.model.objects import Eip, Service
+from porter.model.protocol import ProtocolRules
+from porter.model.reasons import Reason
+from porter.reconciler.election import Ownership, own
+from porter.reconciler.electorate import Electorate, Need, Shift
+from porter.reconciler.ledger import Ledger
+from porter.reconciler.reserved import Reserved
+from porter.reconciler.terms import Claim
+from porter.reconciler.world import World
+
+_WITHOUT_NODES = frozenset({Reason.ADDRESS_RESERVED, Reason.NO_ENDPOINT, Reason.PROTOCOL_STUB})
+"""Verdicts that no news of a node can change."""
+
+
+class Owners:
+    """The owners of all addresses. Tell it what changed, then `settle` once."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        ledger: Ledger,
+        reserved: Reserved,
+        protocols: Mapping[str, ProtocolRules],
+        fallback_protocol: str,
+    ) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._reserved = reserved
+        self._protocols = protocols
+        self._fallback = fallback_protocol
+        self._electorate = Electorate(world)
+        self._owners: dict[Address, Ownership] = {}
+        self._needs: dict[Address, Need] = {}
+        self._with_need: dict[Need, set[Address]] = {}
+        self._owned: dict[NodeName, set[Address]] = {}
+        self._unsettled: dict[Need, set[Address]] = {}
+        """Addresses that any node's news can move: nobody has them, or their node is not written anywhere yet."""
+        self._due: set[Address] = set()
+
+    def get(self, address: Address) -> Ownership | None:
+        """Return who announces an address."""
+        return self._owners.get(address)
+
+    def owned_by(self, node: NodeName) -> frozenset[Address]:
+        """Return what a node announces, published or not."""
+        return frozenset(self._owned.get(node, ()))
+
+    # ------------------------------------------------------------------------------------------ telling
+
+    def touch(self, addresses: Iterable[Address]) -> None:
+        """Something about these addresses or their holders has changed."""
+        self._due.update(addresses)
+
+    def touch_node(self, node: NodeName) -> None:
+        """Something about a node, its agent or its NICs has changed."""
+        if self._electorate.subnets_changed(node):
+            self._due.update(address for address, need in self._needs.items() if not need[0])
+        for shift in self._electorate.judge_again(node):
+            self._due.update(self._concerned(shift))
+
+    def _concerned(self, shift: Shift) -> Iterator[Address]:
+        yield from self._unsettled.get(shift.need, ())
+        if shift.was_eligible and not shift.is_eligible:
+            owned = self._owned.get(shift.node, set())
+            yield from owned & self._with_need.get(shift.need, set())
+
+    # ------------------------------------------------------------------------------------------ working
+
+    def settle(self) -> frozenset[Address]:
+        """Elect anew where it is due; return the addresses that now have another owner, or are nobody's."""
+        due, self._due = self._due, set()
+        changed: set[Address] = set()
+        seconds = {address for address in due if self._is_second(address)}
+        for address in sorted(due - seconds, key=_order):
+            if self._elect(address, beside=None):
+                changed.add(address)
+                seconds.update(self._seconds_of(address))
+        for address in sorted(seconds, key=_order):
+            if self._elect(address, beside=self._beside(address)):
+                changed.add(address)
+        return frozenset(changed)
+
+    def _elect(self, address: Address, *, beside: NodeName | None) -> bool:
+        """Elect for one address; return whether the outcome is another one."""
+        before = self._owners.pop(address, None)
+        self._strike(address, before)
+        holders = self._ledger.holders(address)
+        if not holders:
+            return before is not None
+        claim = self._ledger.claim((holders[0].key, family_of(address)))
+        assert claim is not None
+        eip = self._eip_of(claim)
+        protocol = self._protocols.get(claim.protocol or self._fallback)
+        need = self._electorate.need(eip, address)
+        found = own(
+            self._world,
+            self._reserved,
+            holders,
+            address,
+            protocol,
+            poll=lambda: self._electorate.poll(need, eip, address, holders),
+            beside=beside,
+        )
+        self._enter(address, found, need, stable=protocol is not None and protocol.stable)
+        return before is None or (before.nodes, before.verdict) != (found.nodes, found.verdict)
+
+    def _enter(self, address: Address, found: Ownership, need: Need, *, stable: bool) -> None:
+        self._owners[address] = found
+        self._needs[address] = need
+        self._with_need.setdefault(need, set()).add(address)
+        for node in found.nodes:
+            self._owned.setdefault(node, set()).add(address)
+        settled = found.verdict.reason in _WITHOUT_NODES or (stable and found.verdict.reason is Reason.STICKY)
+        if not settled:
+            self._unsettled.setdefault(need, set()).add(address)
+
+    def _strike(self, address: Address, before: Ownership | None) -> None:
+        need = self._needs.pop(address, None)
+        if need is not None:
+            _take_out(self._with_need, need, address)
+            _take_out(self._unsettled, need, address)
+        for node in before.nodes if before is not None else ():
+            _take_out(self._owned, node, address)
+
+    def _eip_of(self, claim: Claim) -> Eip | None:
+        return self._world.eips.get(claim.eip) if claim.eip is not None else None
+
+    # ------------------------------------------------------------------------------------------ two families
+
+    def _first_of(self, service: Service) -> Address | None:
+        """Return a Service's address in the family that it names first."""
+        claim = self._ledger.claim(self._ledger.slots_of(service.key)[0])
+        return claim.address if claim is not None else None
+
+    def _is_second(self, address: Address) -> bool:
+        """Tell whether the oldest holder has another address, in the family that it names first."""
+        holders = self._ledger.holders(address)
+        first = self._first_of(holders[0]) if holders else None
+        return first is not None and first != address
+
+    def _seconds_of(self, address: Address) -> Iterator[Address]:
+        """Return the addresses that go where this one goes."""
+        for service in self._ledger.holders(address):
+            for slot in self._ledger.slots_of(service.key):
+                claim = self._ledger.claim(slot)
+                if claim is not None and claim.address is not None and self._is_second(claim.address):
+                    yield claim.address
+
+    def _beside(self, address: Address) -> NodeName | None:
+        first = self._first_of(self._ledger.holders(address)[0])
+        if first is None or self._is_second(first):
+            return None
+        owner = self._owners.get(first)
+        return owner.nodes[0] if owner is not None and len(owner.nodes) == 1 else None
+
+
+def _take_out(index: dict, key: object, address: Address) -> None:  # type: ignore[type-arg]  # keys of several kinds
+    members = index.get(key)
+    if members is not None:
+        members.discard(address)
+        if not members:
+            del index[key]
+
+
+def _order(address: Address) -> tuple[int, int]:
+    return (address.version, int(address))
