@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
-from porter.agent.http import HttpServer, Pages
+from porter.agent.complaints import Complaints
+from porter.agent.http import HttpServer, Pages, listen
 from porter.agent.metrics import exposition
 from porter.agent.pipeline import Batch, Pipeline
 from porter.agent.publishing import Publishing
@@ -17,7 +19,7 @@ from porter.agent.settings import Settings
 from porter.agent.telling import Teller
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import Connection
-from porter.events.entries import AgentStarted, AgentStopped, Announced, Applied
+from porter.events.entries import AgentObserved, AgentStarted, AgentStopped, Announced, Applied
 from porter.events.log import EventLog
 from porter.events.schema import SCHEMA_VERSION
 from porter.model.objects import Agent as AgentReport
@@ -30,6 +32,7 @@ from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
 
 _LOG = logging.getLogger("porter.agent")
+_LOOK_UP = 5.0  # seconds until a name that does not resolve is looked up again
 _WITHDRAW = 3.0  # seconds that plugins have to withdraw everything when the agent ends
 
 
@@ -39,14 +42,25 @@ async def run_agent(settings: Settings) -> None:
     for problem in registry.problems:
         _LOG.error("plugin of %s is not used: %s", problem.distribution, problem.sentence)
     async with await Connection.open(settings.kubeconfig, settings.context) as connection:
-        with EventLog.open(settings.event_log, stream=settings.node, migrate=True) as log:
-            await Agent(settings, registry=registry, log=log, connection=connection).run()
+        with ExitStack() as stack:  # the log comes last: nothing is changed before all else is known to be right
+            listener = None if settings.http is None else stack.enter_context(listen(settings.http))
+            log = stack.enter_context(EventLog.open(settings.event_log, stream=settings.node, migrate=True))
+            await Agent(settings, registry=registry, log=log, connection=connection, listener=listener).run()
 
 
 class Agent:
     """The parts of an agent and the order in which they come and go. Belongs to one event loop."""
 
-    def __init__(self, settings: Settings, *, registry: Registry, log: EventLog, connection: Connection) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        registry: Registry,
+        log: EventLog,
+        connection: Connection,
+        listener: socket.socket | None = None,
+    ) -> None:
+        """`listener`: where to serve the pages over HTTP, listening already; None for nowhere."""
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
@@ -66,6 +80,7 @@ class Agent:
             node=settings.node,
             nics=lambda: self._nics or (),
             report=self._from_thread(self._applied),
+            gratuitous_interval=settings.gratuitous_interval,
         )
         self._watcher = NicWatcher(lambda: self._from_thread(self._nics_read)(self._read_nics()))
         self._adapter = ClusterAdapter(
@@ -87,7 +102,8 @@ class Agent:
             runner=self._runner,
             adapter=self._adapter,
         )
-        self._http = self._server()
+        self._complaints = Complaints(self._teller.problems)
+        self._http = None if listener is None else HttpServer(listener, self._pages())
 
     async def run(self) -> None:
         """Run until told to stop; then withdraw, release the Leases, and write the last entry."""
@@ -95,14 +111,14 @@ class Agent:
             self._loop.add_signal_handler(number, self._stopping.set)
         if self._http is not None:
             await self._http.start()
-        self._api_servers = await self._connection.server_addresses()
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(self._recorder.run())
             self._pipeline.observe(self._started())
             await self._pipeline.step()
             await self._start_announcing()
             await self._adapter.start()
-            working = [group.create_task(job) for job in (self._pipeline.run(), self._adapter.watch_over())]
+            jobs = (self._pipeline.run(), self._adapter.watch_over(), self._complaints.run(), self._find_api_servers())
+            working = [group.create_task(job) for job in jobs]
             try:
                 await self._stopping.wait()
                 _LOG.info("stopping: withdrawing, then releasing the Leases")
@@ -151,17 +167,42 @@ class Agent:
     def _nics_read(self, nics: tuple[Nic, ...]) -> None:
         if nics == self._nics:
             return
+        had_carrier = {nic.name for nic in self._nics or () if nic.carrier}
         self._nics = nics
         _LOG.info("NICs: %s", ", ".join(_shown(nic) for nic in nics) or "none")
-        report = AgentReport(node=self._settings.node, nics=nics, api_servers=self._api_servers)
-        self._adapter.report_agent(report)
+        self._report()
         self._runner.again()
+        if any(nic.carrier and nic.name not in had_carrier for nic in nics):
+            self._adapter.retry()
+
+    async def _find_api_servers(self) -> None:
+        """Look up the API server's name, however long that takes: announcing never waits for a resolver."""
+        while not self._api_servers:
+            self._api_servers = await self._connection.server_addresses()
+            if self._api_servers:
+                self._report()
+            else:
+                await asyncio.sleep(_LOOK_UP)
+
+    def _report(self) -> None:
+        self._adapter.report_agent(self._shown_agent())
+
+    def _shown_agent(self) -> AgentReport:
+        return AgentReport(node=self._settings.node, nics=self._nics or (), api_servers=self._api_servers)
+
+    def _stand_in(self) -> None:
+        """Decide as if this agent held a Lease, which a dry run does not write. A real one of this node counts instead."""
+        world, node = self._reconciler.world, self._settings.node
+        if world.complete and node not in world.agents:
+            self._pipeline.observe(AgentObserved(agent=self._shown_agent()))
 
     def _act(self, batch: Batch) -> None:
         for decision in batch.decided:
             self._teller.decided(decision)
         self._announce()
         self._publishing.after(batch)
+        if self._settings.dry_run:
+            self._stand_in()
 
     def _announce(self) -> None:
         wanted = self._reconciler.announcements(self._settings.node)
@@ -175,15 +216,12 @@ class Agent:
         if isinstance(entry, Announced):
             self._publishing.announced(entry, self._settings.node)
 
-    def _server(self) -> HttpServer | None:
-        if self._settings.http is None:
-            return None
-        pages = Pages(
+    def _pages(self) -> Pages:
+        return Pages(
             problems=self._teller.problems,
             status=self._teller.status,
             metrics=exposition(self._teller.readings),
         )
-        return HttpServer(self._settings.http, pages)
 
     def _from_thread(self, call: Callable[..., None]) -> Callable[..., None]:
         """Wrap a call so that any thread may make it: it happens on the event loop."""

@@ -1,6 +1,7 @@
 """What the agent tells over HTTP: health, readiness, status as JSON, and metrics. Read-only."""
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,22 +17,22 @@ class ListenError(PorterError):
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
     """Where the pages come from. Each is asked anew at every request, on the event loop."""
 
-    problems: Callable[[], list[str]]
-    """What keeps the agent from being ready, a sentence each."""
+    problems: Callable[[], Sequence[object]]
+    """What keeps the agent from being ready; each reads as a sentence."""
     status: Callable[[], Mapping[str, Any]]
     metrics: Callable[[], bytes]
 
 
 class HttpServer:
-    """Serves the pages on `host:port`."""
+    """Serves the pages on a listening socket, which it closes at the end."""
 
-    def __init__(self, address: str, pages: Pages) -> None:
-        self._host, self._port = split_address(address)
+    def __init__(self, listener: socket.socket, pages: Pages) -> None:
+        self._listener = listener
         self._pages = pages
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen. Raises ListenError when the address is taken or not this machine's."""
+        """Answer from now on."""
         app = web.Application()
         app.add_routes(
             [
@@ -43,18 +44,14 @@ class HttpServer:
         )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as error:
-            await self._runner.cleanup()
-            said = error.strerror or error
-            raise ListenError(f"cannot serve HTTP on {self._host}:{self._port} (--http): {said}") from None
+        await web.SockSite(self._runner, self._listener).start()
 
     async def stop(self) -> None:
         """Stop listening. Safe to call twice, and without `start`."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        self._listener.close()
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -73,9 +70,29 @@ class HttpServer:
         return web.Response(body=self._pages.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
+def listen(address: str) -> socket.socket:
+    """Listen on `host:port`. Raises ListenError when that is taken or not this machine's."""
+    host, port = split_address(address)
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(where)
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        said = error.strerror or error
+        raise ListenError(f"cannot serve HTTP on {address} (--http): {said}; choose another, or 'none'") from None
+    return listener
+
+
 def split_address(text: str) -> tuple[str, int]:
     """Read `host:port`, `[v6]:port` or `:port` (which is localhost). Raises ListenError."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004 - the largest port
-        raise ListenError(f"--http {text!r} is not HOST:PORT")
+    bare_v6 = ":" in host and not (host.startswith("[") and host.endswith("]"))
+    if not colon or bare_v6 or not (port.isascii() and port.isdecimal()) or int(port) > 65_535:  # noqa: PLR2004 - the largest port
+        raise ListenError(f"--http {text!r} is not HOST:PORT, as in 127.0.0.1:7472 or [::1]:7472")
     return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,8 +1,8 @@
 """Writes entries to the log in batches: whoever waits for an entry waits for the one commit that holds it.
 
 Entries get their number when they are added, on the event loop; one thread of its own commits them in that order. A
-log that refuses (a full disk, a database that is away) keeps nobody from announcing: entries wait in memory, in order,
-and are tried again, and `problem` says what is wrong.
+log that refuses (a full disk, a database that is away) or hangs (a lock, a dead disk) keeps nobody from announcing:
+entries wait in memory, in order, and are tried again, and `problem` says what is wrong.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from porter.events.log import EventLog
 
 _LOG = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds between attempts while the log refuses
+_PATIENCE = 2.0  # seconds that actions wait for a commit; a takeover that waits longer is worse than one not on disk
 
 
 class Recorder:
@@ -52,8 +53,8 @@ class Recorder:
         return record.seq
 
     async def flushed(self) -> None:
-        """Wait until everything added so far is durable, or until the log has refused it once."""
-        if not self._pending:
+        """Wait until everything added so far is durable; while the log refuses or hangs, do not wait."""
+        if not self._pending or self.problem is not None:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
@@ -69,20 +70,28 @@ class Recorder:
                 await self._commit()
 
     async def close(self) -> None:
-        """Commit what is left and end the thread. The log itself is closed by its owner."""
+        """Commit what is left, once, and end the thread. The log itself is closed by its owner."""
         if self._pending:
-            await self._commit()
+            await self._commit(again=False)
+        if self._pending:
+            _LOG.error("%d entries could not be written to the event log and are lost", len(self._pending))
         self._thread.shutdown()
 
-    async def _commit(self) -> None:
+    async def _commit(self, *, again: bool = True) -> None:
         batch, waiting = tuple(self._pending), self._waiting
         self._waiting = []
+        appending = asyncio.get_running_loop().run_in_executor(self._thread, self._append, batch)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._append, batch)
+            done, _ = await asyncio.wait({appending}, timeout=_PATIENCE)
+            if not done:
+                self._refused(f"it has not answered for {_PATIENCE:g} s")
+                _release([*waiting, *self._waiting])
+            await appending
         except LogError as error:
             self._refused(str(error))
-            _release(waiting)
-            await asyncio.sleep(_RETRY)
+            _release([*waiting, *self._waiting])
+            if again:
+                await asyncio.sleep(_RETRY)
             return
         del self._pending[: len(batch)]
         if self.problem is not None:
@@ -93,7 +102,10 @@ class Recorder:
     def _append(self, batch: Sequence[Recorded]) -> None:
         """Append what is not there yet: after a refusal nobody knows whether the batch was written."""
         done = self._log.last_seq
-        self._log.append([record for record in batch if record.seq > done])
+        there = tuple(self._log.read(batch[0].seq - 1, done)) if done >= batch[0].seq else ()
+        if there != batch[: len(there)]:
+            raise LogError("another agent writes to the same stream; give each its own --node-name or its own log")
+        self._log.append(batch[len(there) :])
 
     def _refused(self, problem: str) -> None:
         if self.problem != problem:

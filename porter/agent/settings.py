@@ -22,5 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_duration: float = 5.0
     """Seconds without a renewal after which an agent counts as silent."""
     options: Options = Options()
+    gratuitous_interval: float = 0.0
+    """Seconds between repeated gratuitous announcements, for switches that forget; 0 for none."""
     dry_run: bool = False
     """Observe, decide and log; announce and publish nothing, and write nothing to the API."""

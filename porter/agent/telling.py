@@ -10,7 +10,9 @@ from porter.agent.pipeline import Pipeline
 from porter.agent.recorder import Recorder
 from porter.agent.settings import Settings
 from porter.cluster.adapter import ClusterAdapter
+from porter.cluster.health import Trouble
 from porter.events.entries import (
+    RESOURCES,
     AnnouncementFailed,
     Applied,
     AssignmentDecided,
@@ -63,27 +65,28 @@ class Teller:
         failed = isinstance(entry, AnnouncementFailed | PluginFailed | PublishFailed)
         _LOG.log(logging.ERROR if failed else logging.INFO, "%s", sentence(entry))
 
-    def problems(self) -> list[str]:
-        """Return what keeps the agent from doing all of its work, a sentence each; nothing when it is ready."""
-        found = list(self._adapter.health.errors)
-        missing = set(self._reconciler.world.listed)
-        if not self._reconciler.world.complete:
-            found.append(f"not all kinds were listed yet, only: {', '.join(sorted(missing)) or 'none'}")
+    def problems(self) -> list[Trouble]:
+        """Return what keeps the agent from doing all of its work; nothing when it is ready."""
+        found = list(self._adapter.health.troubles)
+        waiting = tuple(kind for kind in RESOURCES if kind not in self._reconciler.world.listed)
+        if waiting:
+            found.append(Trouble(what=waiting, sentence="not listed yet since the agent started"))
         if self._recorder.problem is not None:
-            found.append(f"the event log takes no entries: {self._recorder.problem}")
-        found.extend(f"plugin {name}: {error}" for name, error in self._runner.failures.items())
+            found.append(Trouble(what=("event log",), sentence=self._recorder.problem))
+        found.extend(Trouble(what=(f"plugin {name}",), sentence=error) for name, error in self._runner.failures.items())
         return found
 
     def status(self) -> Mapping[str, Any]:
         """Return everything at a glance, as plain data."""
         reconciler, node = self._reconciler, self._settings.node
+        problems = [str(problem) for problem in self.problems()]
         return {
             "node": node,
             "version": shipped_version(),
             "leader": reconciler.world.leader,
             "leading": self._adapter.is_leader,
-            "ready": not self.problems(),
-            "problems": self.problems(),
+            "ready": not problems,
+            "problems": problems,
             "log": {"last_seq": self._recorder.last_seq, "waiting": self._recorder.behind},
             "assignments": [
                 {

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import re
 import sys
+from math import isfinite
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -11,6 +14,16 @@ from porter.cli.options import event_log_option
 from porter.errors import PorterError
 from porter.model.names import NodeName
 from porter.model.objects import LOAD_BALANCER_CLASS, Options
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123, as Kubernetes has it
+
+
+class _Seconds(click.FloatRange):
+    """Seconds in a range; `nan` is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        return seconds if isfinite(seconds) else self.fail(f"{value!r} is not a number of seconds.", param, ctx)
 
 
 @click.command()
@@ -54,12 +67,22 @@ from porter.model.objects import LOAD_BALANCER_CLASS, Options
 @click.option(
     "--lease-duration",
     metavar="SECONDS",
-    type=click.FloatRange(min=1, max=600),
+    type=_Seconds(min=1, max=600),
     envvar="PORTER_LEASE_DURATION",
     show_envvar=True,
     default=5.0,
     show_default=True,
     help="How long an agent may be silent before another node takes over. Equal on all agents.",
+)
+@click.option(
+    "--gratuitous-interval",
+    metavar="SECONDS",
+    type=_Seconds(min=0, max=86_400),
+    envvar="PORTER_GRATUITOUS_INTERVAL",
+    show_envvar=True,
+    default=0.0,
+    show_default=True,
+    help="Announce every address again this often, for switches that forget; 0 for never.",
 )
 @click.option(
     "--load-balancer-class",
@@ -92,6 +115,7 @@ def run(
     event_log: str,
     http: str,
     lease_duration: float,
+    gratuitous_interval: float,
     load_balancer_class: str,
     ignore_exclude_label: bool,
     dry_run: bool,
@@ -115,6 +139,13 @@ def run(
             logging.getLogger(noisy).setLevel(logging.WARNING)
     if not node_name.strip():
         raise PorterError("--node-name is empty: name the Node that this agent runs on")
+    for option, name in (("--node-name", node_name.strip()), ("--namespace", namespace)):
+        if not _NAME.fullmatch(name):
+            raise PorterError(f"{option} {name!r} cannot be a name in Kubernetes: lower-case letters, digits, '-', '.'")
+    if 0 < gratuitous_interval < 1:
+        raise PorterError("--gratuitous-interval is below one second: choose 0 for never, or at least 1")
+    if context is not None and kubeconfig is None:
+        raise PorterError("--context names a context of a kubeconfig, and none is given: add --kubeconfig FILE")
     # The agent brings the Kubernetes client, which `porter run --help` can do without.
     from porter.agent.agent import run_agent  # noqa: PLC0415
     from porter.agent.settings import Settings  # noqa: PLC0415
@@ -127,6 +158,7 @@ def run(
         namespace=namespace,
         http=None if http == "none" else http,
         lease_duration=lease_duration,
+        gratuitous_interval=gratuitous_interval,
         options=Options(load_balancer_class=load_balancer_class, honour_exclude_label=not ignore_exclude_label),
         dry_run=dry_run,
     )

@@ -131,7 +131,8 @@ class ClusterAdapter:
 
     async def start(self) -> None:
         """Begin to watch, to hold the Leases and to publish; returns at once. The API server need not be there yet."""
-        jobs = [watch.run() for watch in self._watches] + [self._read_facts(), self._tick()]
+        jobs = [watch.run() for watch in self._watches if watch is not self._leases]
+        jobs += [self._follow_leases(), self._read_facts(), self._tick()]
         if not self._read_only:
             jobs.append(self._node_lease.run())
             self._writing = [asyncio.create_task(job) for job in (self._leadership.run(), self._publisher.run())]
@@ -317,6 +318,12 @@ class ClusterAdapter:
     def _leads(self, leads: bool) -> None:  # noqa: FBT001 - a callback
         self._publisher.lead(leads)
         self._on_leadership(leads)
+
+    async def _follow_leases(self) -> None:
+        """Follow the Leases once this node's own is renewed: an earlier run has released it, and is no longer leaving."""
+        if not self._read_only:
+            await self._node_lease.asked.wait()
+        await self._leases.run()
 
     async def _read_facts(self) -> None:
         while True:

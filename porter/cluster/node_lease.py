@@ -51,6 +51,8 @@ class NodeLease:
         """`on_lost` is called when the API server did not answer, at every attempt; `on_back` at the first answer."""
         self.error: str | None = None
         self.renewals = 0
+        self.asked = asyncio.Event()
+        """The API server has answered the first attempt, whatever it said."""
         self._connection = connection
         self._namespace = namespace
         self._path = leases_path(namespace)
@@ -129,6 +131,8 @@ class NodeLease:
 
     def _tell(self, *, lost: bool) -> None:
         was, self._lost = self._lost, lost
+        if not lost:
+            self.asked.set()
         if lost:
             self._on_lost()
         elif was:

@@ -1,0 +1,205 @@
+"""An API server for agents that run as commands: in a thread of its own, behind a gate that counts, refuses and closes."""
+
+import asyncio
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import yaml
+from aiohttp import web
+
+from porter.lab.apiserver import ApiServer, Listen
+from porter.lab.apiserver.listening import open_socket
+from porter.manifests import render
+from porter.model import keys
+
+T = TypeVar("T")
+NAMESPACE = "porter-system"
+SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
+LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+EIPS = "/apis/network.kubesphere.io/v1alpha2/eips"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+SERVICES = "/api/v1/namespaces/default/services"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+_LEASE = re.compile(re.escape(LEASES))
+Rule = Callable[[str, str], bool]
+
+
+class Api:
+    """The server, and what a test does to it and asks of it. Safe to close twice."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="api server")
+        self._thread.start()
+        self._server = ApiServer(tls=False)
+        self._run(self._server.start())
+        self._gates: list[_Gate] = []
+        self.requests: list[tuple[str, str]] = []
+        """Method and path of every request of the agents."""
+        self.forbidden: Rule = lambda _method, _path: False
+
+    # -- for the agents
+
+    def kubeconfig(self, path: Path, netns: str = "") -> Path:
+        """Open a gate on the loopback of a network namespace, by default this one, and write how to get through it."""
+        gate = _Gate(Listen("127.0.0.1", 0, netns), self)
+        port = self._run(gate.open())
+        self._gates.append(gate)
+        path.write_text(self._server.kubeconfig().replace(self._server.url, f"http://127.0.0.1:{port}"))
+        return path
+
+    def go_away(self) -> None:
+        """Refuse connections from now on, and cut those that there are."""
+        for gate in self._gates:
+            self._run(gate.close())
+
+    def come_back(self, *, history: bool = True) -> None:
+        """Listen again."""
+        if not history:
+            self._loop.call_soon_threadsafe(self._server.forget_history)
+        for gate in self._gates:
+            self._run(gate.open())
+
+    @property
+    def writes(self) -> list[tuple[str, str]]:
+        """What the agents wrote, without their Leases."""
+        return [(how, what) for how, what in self.requests if how != "GET" and not _LEASE.match(what)]
+
+    # -- for the test
+
+    def install(self) -> None:
+        """What `porter manifests` makes: the namespace and the kind Eip."""
+        self.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        self.define()
+
+    def define(self) -> None:
+        self.create(DEFINITIONS, yaml.safe_load(render(("crd",), namespace=NAMESPACE)))
+
+    def create(self, path: str, body: Any) -> Any:
+        return self._ask("POST", path, body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self._ask("PATCH", path, body)
+
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", path)
+
+    def node(self, name: str) -> None:
+        self.create("/api/v1/nodes", {"metadata": {"name": name}})
+
+    def eip(self, name: str = "pool", address: str = "192.168.0.91-192.168.0.100", **spec: Any) -> None:
+        body = {
+            "apiVersion": "network.kubesphere.io/v1alpha2",
+            "kind": "Eip",
+            "metadata": {"name": name},
+            "spec": {"address": address, "protocol": "layer2"} | spec,
+        }
+        self.create(EIPS, body)
+
+    def service(self, name: str, *, eip: str = "pool", on: str = "node1") -> None:
+        """A Service that asks for an address, with one ready endpoint."""
+        annotations = {keys.CLAIM: "porter", "eip.porter.kubesphere.io/v1alpha2": eip}
+        spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": name}}
+        self.create(SERVICES, {"metadata": {"name": name, "annotations": annotations}, "spec": spec})
+        slice_ = {
+            "metadata": {"name": f"{name}-1", "labels": {"kubernetes.io/service-name": name}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": ["10.233.64.5"], "nodeName": on, "conditions": {"ready": True}}],
+            "ports": [{"port": 80, "protocol": "TCP"}],
+        }
+        self.create(SLICES, slice_)
+
+    def addresses(self, name: str) -> list[str]:
+        """What the Service's status says."""
+        status = self.get(f"{SERVICES}/{name}")["status"]
+        return [one["ip"] for one in status.get("loadBalancer", {}).get("ingress", [])]
+
+    def holder(self, lease: str) -> str:
+        found: str = self.get(f"{LEASES}/{lease}")["spec"].get("holderIdentity", "")
+        return found
+
+    def close(self) -> None:
+        if self._thread.is_alive():
+            self.go_away()
+            self._run(self._server.stop())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    # -- inside
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        request = urllib.request.Request(
+            self._server.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._server.token}", "Content-Type": kind},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(f"{method} {path}: {error.read().decode()}") from None
+
+    def _run(self, job: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result(10)
+
+    @property
+    def upstream(self) -> str:
+        return self._server.url
+
+
+class _Gate:
+    """Hands on every request to the server, unless it is closed or the request is forbidden."""
+
+    def __init__(self, where: Listen, api: Api) -> None:
+        self._where = where
+        self._api = api
+        self._runner: web.AppRunner | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> int:
+        """Listen, on the same port every time, and return it."""
+        listener = open_socket(self._where)
+        self._where = Listen(self._where.address, listener.getsockname()[1], self._where.netns)
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self._pass_on)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+        return self._where.port
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        self._api.requests.append((request.method, request.path))
+        if self._api.forbidden(request.method, request.path):
+            return web.json_response({"kind": "Status", "message": "you may not", "code": 403}, status=403)
+        assert self._session is not None
+        kept = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
+        url, body = self._api.upstream + request.path_qs, await request.read()
+        async with self._session.request(request.method, url, headers=kept, data=body) as answer:
+            response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            return response
