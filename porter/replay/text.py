@@ -87,6 +87,8 @@ def _what(change: Change) -> str:
         return f"{change.previous_address or 'no address'}: released by {old}"
     if change.address is None:
         return "no address" if change.previous_address is None else f"{change.previous_address}: taken off {old}"
-    if change.previous_address not in (None, change.address):
+    if change.previous_address is None:
+        return f"{change.address}: new, on {new}"
+    if change.previous_address != change.address:
         return f"{change.previous_address} on {old} -> {change.address} on {new}"
     return f"{change.address}: {old} -> {new}"

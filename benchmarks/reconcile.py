@@ -1,0 +1,219 @@
+"""How fast the fold decides: what one change costs among many Services, and what a lost node or a full pool costs.
+
+    python -m benchmarks.reconcile --json
+
+Every world is published to the end before anything is measured, as in a cluster that runs: so nearly all addresses are
+held, and an entry is news about one of them. Times are of `Reconciler.fold` alone, without the log.
+"""
+
+import argparse
+import gc
+import json
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from typing import Any
+
+import msgspec
+
+from porter.events.entries import (
+    AgentSilent,
+    AssignmentDecided,
+    Decided,
+    EndpointsObserved,
+    Relisted,
+    ServiceGone,
+    ServiceObserved,
+)
+from porter.model.names import EipName, NodeName
+from porter.model.objects import Agent, Eip, Endpoints, Namespace, Nic, Node, Port, Service
+from porter.plugins.layer2.plugin import Layer2
+from porter.reconciler.book import Book
+from porter.reconciler.decide import Rules
+from porter.reconciler.fold import Reconciler
+
+RULES = Rules(protocols={"layer2": Layer2()})
+POOL = Eip(name=EipName("pool"), uid="pool", created="2026-01-01T00:00:00Z", address="10.0.0.0/12", protocol="layer2")
+_START = 1_767_225_600
+
+
+class Cluster:
+    """A cluster of a size, and its reconciler."""
+
+    def __init__(self, services: int, nodes: int, *, endpoints_each: int = 3, local: bool = False) -> None:
+        self.nodes = [NodeName(f"node{number:04}") for number in range(nodes)]
+        self.reconciler = Reconciler(RULES)
+        self.seq = 0
+        self.services = [self._service(number, "Local" if local else "Cluster") for number in range(services)]
+        self._list(endpoints_each)
+
+    def fold(self, entry: Any) -> list[Decided]:
+        self.seq += 1
+        return self.reconciler.fold(entry, self.seq)
+
+    def publish(self) -> None:
+        """Show in the API what is decided, as the leader does."""
+        shown = []
+        for service in self.services:
+            (assignment,) = self.reconciler.assignments_of(service.key)
+            if assignment.address is None:
+                continue
+            node = assignment.nodes[0] if assignment.nodes else None
+            shown.append(
+                msgspec.structs.replace(
+                    service,
+                    addresses=(assignment.address,),
+                    written_eip=assignment.eip,
+                    written_node=node,
+                ),
+            )
+        self.fold(Relisted(resource="services", total=len(shown), services=tuple(shown)))
+
+    def endpoints(self, number: int, shift: int, each: int = 3) -> Endpoints:
+        places = sorted({self.nodes[(number * 7 + shift + at) % len(self.nodes)] for at in range(each)})
+        return Endpoints(namespace="ns", name=f"s{number:06}-x", service=f"s{number:06}", ready=tuple(places))
+
+    @staticmethod
+    def _service(number: int, policy: Any) -> Service:
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(_START + number // 3))
+        return Service(
+            namespace="ns",
+            name=f"s{number:06}",
+            uid=str(number),
+            created=created,
+            type="LoadBalancer",
+            claimed_by="porter",
+            policy=policy,
+            ports=(Port(protocol="TCP", port=80),),
+            selector=(("app", str(number)),),
+        )
+
+    def _list(self, each: int) -> None:
+        agents = []
+        for at, name in enumerate(self.nodes):
+            nic = Nic(name="eth0", mac="02:00:00:00:00:01", networks=(f"{IPv4Address('10.240.0.10') + at}/12",))
+            agents.append(Agent(node=name, nics=(nic,)))
+        found = tuple(Node(name=name) for name in self.nodes)
+        slices = tuple(self.endpoints(number, 0, each) for number in range(len(self.services)))
+        self.fold(Relisted(resource="eips", total=1, eips=(POOL,)))
+        self.fold(Relisted(resource="namespaces", total=1, namespaces=(Namespace(name="ns"),)))
+        self.fold(Relisted(resource="nodes", total=len(found), nodes=found))
+        self.fold(Relisted(resource="leases", total=len(agents), agents=tuple(agents)))
+        self.fold(Relisted(resource="endpointslices", total=len(slices), endpoints=slices))
+        self.fold(Relisted(resource="services", total=len(self.services), services=tuple(self.services)))
+
+
+def timed(call: Callable[[], Any]) -> float:
+    """Return how many seconds a call takes."""
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def endpoint_change(services: int, *, local: bool, rounds: int = 1500) -> dict[str, float]:
+    """Move the endpoints of one Service after the other; microseconds for each entry."""
+    cluster = Cluster(services, 100, local=local)
+    cluster.publish()
+    gc.collect()
+    times = []
+    for turn in range(rounds):
+        number = (turn * 7919) % services
+        entry = EndpointsObserved(endpoints=cluster.endpoints(number, 1 + turn % 5))
+        times.append(timed(lambda entry=entry: cluster.fold(entry)) * 1e6)  # type: ignore[misc]
+    cuts = statistics.quantiles(times, n=100)
+    return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)}
+
+
+def node_loss() -> dict[str, Any]:
+    """Lose one of 100 nodes that announce 10,000 addresses."""
+    cluster = Cluster(10_000, 100)
+    cluster.publish()
+    lost = cluster.nodes[17]
+    owned = sum(1 for found in cluster.reconciler.decisions.assignments.values() if lost in found.nodes)
+    decided: list[Decided] = []
+    spent = timed(lambda: decided.extend(cluster.fold(AgentSilent(node=lost, seconds=6.0))))
+    moved = [one for one in decided if isinstance(one, AssignmentDecided)]
+    assert all(one.previous_nodes == (lost,) for one in moved)
+    return {"node_loss_owned": owned, "node_loss_handled": len(moved), "node_loss_ms": round(spent * 1000, 1)}
+
+
+def allocate(services: int) -> float:
+    """Let so many Services come one by one, none of them published meanwhile; seconds."""
+    cluster = Cluster(0, 20)
+    arriving = [Cluster._service(number, "Cluster") for number in range(services)]  # noqa: SLF001 - the same Services
+    gc.collect()
+    return timed(lambda: [cluster.fold(ServiceObserved(service=service)) for service in arriving])
+
+
+def fill_release_refill() -> float:
+    """Fill a pool of 4,096 with 6,000 Services, let 2,000 go one by one, to those who wait longest; seconds."""
+    pool = msgspec.structs.replace(POOL, address="10.0.0.0-10.0.15.255")
+    cluster = Cluster(0, 20)
+    cluster.fold(Relisted(resource="eips", total=1, eips=(pool,)))
+    cluster.services = [Cluster._service(number, "Cluster") for number in range(6_000)]  # noqa: SLF001
+    listed = Relisted(resource="services", total=6_000, services=tuple(cluster.services))
+
+    def work() -> None:
+        cluster.fold(listed)
+        cluster.publish()
+        for service in cluster.services[:2_000]:
+            decided = cluster.fold(ServiceGone(service=service.key))
+            assert decided
+
+    return timed(work)
+
+
+def memory() -> float:
+    """Return the megabytes that 10,000 Services with 30,000 endpoints on 500 nodes add."""
+    gc.collect()
+    before = resident()
+    cluster = Cluster(10_000, 500)
+    cluster.publish()
+    gc.collect()
+    return resident() - before
+
+
+def resident() -> float:
+    """Return the process's resident memory in megabytes."""
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - one line of the kernel's
+        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+
+
+def measure() -> dict[str, Any]:
+    """Measure everything; ratios are of one run."""
+    found: dict[str, Any] = {"rss_mb_10k": round(memory(), 1)}
+    sizes = (1_000, 10_000, 100_000)
+    found["endpoint_change_us"] = {str(size): endpoint_change(size, local=False) for size in sizes}
+    found["endpoint_change_local_us"] = {str(size): endpoint_change(size, local=True) for size in sizes}
+    changes = found["endpoint_change_us"]
+    found["growth_10k_to_100k"] = round(changes["100000"]["p50"] / changes["10000"]["p50"], 2)
+    local = found["endpoint_change_local_us"]
+    found["growth_local_10k_to_100k"] = round(local["100000"]["p50"] / local["10000"]["p50"], 2)
+    found |= node_loss()
+    found["allocate_10k_s"] = round(allocate(10_000), 3)
+    found["allocate_50k_s"] = round(allocate(50_000), 3)
+    found["allocate_growth"] = round(found["allocate_50k_s"] / found["allocate_10k_s"], 2)
+    found["fill_release_refill_s"] = round(fill_release_refill(), 3)
+    cluster = Cluster(10_000, 100)
+    cluster.publish()
+    found["full_decide_10k_s"] = round(timed(Book(cluster.reconciler.world, RULES).rebuild), 3)
+    return found
+
+
+def main() -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    options = parser.parse_args()
+    found = measure()
+    if options.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name:>26}  {value}")
+
+
+if __name__ == "__main__":
+    main()
