@@ -25,7 +25,12 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True):
 
     nodes: tuple[NodeName, ...]
     verdict: Verdict
-    refused: tuple[Candidate, ...] = ()
+    poll: Poll | None = None
+
+    @property
+    def refused(self) -> tuple[Candidate, ...]:
+        """Who may not announce it, each with its reason."""
+        return self.poll.refused if self.poll is not None else ()
 
 
 def own(
@@ -65,14 +70,14 @@ def elect(
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail="no plugin for its protocol"))
     if not poll.eligible:
         verdict = Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=_why_nobody(poll.refused))
-        return Ownership(nodes=(), verdict=verdict, refused=poll.refused)
+        return Ownership(nodes=(), verdict=verdict, poll=poll)
     written = next((service.written_node for service in services if service.written_node is not None), None)
     current = next((node for node in (written, beside) if node in poll.eligible), None)
     request = PlacementRequest(address=str(address), eligible=poll.eligible, current=current)
     nodes = place(protocol, request)
     if isinstance(nodes, Verdict):
-        return Ownership(nodes=(), verdict=nodes, refused=poll.refused)
-    return Ownership(nodes=nodes, verdict=_why(nodes, written, request, poll, protocol), refused=poll.refused)
+        return Ownership(nodes=(), verdict=nodes, poll=poll)
+    return Ownership(nodes=nodes, verdict=_why(nodes, written, request, poll, protocol), poll=poll)
 
 
 def place(protocol: ProtocolRules, request: PlacementRequest) -> tuple[NodeName, ...] | Verdict:

@@ -4,6 +4,7 @@ Addresses that need the same of a node (the same interface, or a NIC in the same
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 
@@ -54,12 +55,11 @@ class _Roll:
     def poll(self) -> Poll:
         """Who may and who may not, wherever the endpoints are."""
         if self._poll is None:
-            names = sorted(self.verdicts)
+            verdicts = dict(self.verdicts)
+            eligible = tuple(sorted(name for name, verdict in verdicts.items() if verdict == _WELL))
             self._poll = Poll(
-                eligible=tuple(name for name in names if self.verdicts[name] == _WELL),
-                refused=tuple(
-                    Candidate(node=name, verdict=self.verdicts[name]) for name in names if self.verdicts[name] != _WELL
-                ),
+                eligible,
+                lambda: (Candidate(node=n, verdict=verdict) for n, verdict in verdicts.items() if verdict != _WELL),
             )
         return self._poll
 
@@ -92,11 +92,17 @@ class Electorate:
         local = local_nodes(self._world, services)
         if not local:
             return roll.poll
-        names = roll.poll.eligible
-        here = tuple(name for name in names if of_endpoints(name, local) == _WELL)
-        elsewhere = [Candidate(node=name, verdict=of_endpoints(name, local)) for name in names if name not in here]
-        refused = sorted([*roll.poll.refused, *elsewhere], key=lambda candidate: candidate.node)
-        return Poll(eligible=here, refused=tuple(refused))
+        whole = roll.poll
+        common = frozenset.intersection(*local)
+        here = tuple(name for name in whole.eligible if name in common)
+
+        def refused() -> Iterator[Candidate]:
+            yield from whole.refused
+            for name in whole.eligible:
+                if name not in common:
+                    yield Candidate(node=name, verdict=of_endpoints(name, local))
+
+        return Poll(here, refused)
 
     def judge_again(self, name: NodeName) -> list[Shift]:
         """Judge a node anew after news of it; return for which needs that makes a difference."""

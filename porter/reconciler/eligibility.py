@@ -1,6 +1,6 @@
 """May this node announce this address? One question, one answer with its reason, for every node of the cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -36,11 +36,21 @@ def serving_of(world: World, service: Service) -> Serving:
     return Serving(anywhere=bool(nodes) or unplaced, nodes=nodes)
 
 
-class Poll(msgspec.Struct, frozen=True, kw_only=True):
-    """What an election knows of the nodes: who may, and who may not with the reason. Both sorted by name."""
+class Poll:
+    """What an election knows of the nodes: who may, and, asked for only when it matters, who may not and why."""
 
-    eligible: tuple[NodeName, ...]
-    refused: tuple[Candidate, ...]
+    def __init__(self, eligible: tuple[NodeName, ...], refused: Callable[[], Iterable[Candidate]]) -> None:
+        self.eligible = eligible
+        """Sorted by name."""
+        self._ask = refused
+        self._refused: tuple[Candidate, ...] | None = None
+
+    @property
+    def refused(self) -> tuple[Candidate, ...]:
+        """Who may not, each with its reason, sorted by name; as it is when it is first asked for."""
+        if self._refused is None:
+            self._refused = tuple(sorted(self._ask(), key=lambda candidate: candidate.node))
+        return self._refused
 
     def why_not(self, node: NodeName) -> Verdict:
         """Return why a node may not."""
@@ -50,10 +60,8 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
 
 def poll_of(candidates: Sequence[Candidate]) -> Poll:
     """Sort judged candidates into those who may and those who may not."""
-    return Poll(
-        eligible=tuple(c.node for c in candidates if c.verdict.reason is Reason.NODE_ELIGIBLE),
-        refused=tuple(c for c in candidates if c.verdict.reason is not Reason.NODE_ELIGIBLE),
-    )
+    eligible = tuple(c.node for c in candidates if c.verdict.reason is Reason.NODE_ELIGIBLE)
+    return Poll(eligible, lambda: (c for c in candidates if c.verdict.reason is not Reason.NODE_ELIGIBLE))
 
 
 def judge_nodes(

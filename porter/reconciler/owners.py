@@ -113,8 +113,10 @@ class Owners:
             poll=lambda: self._electorate.poll(need, eip, address, holders),
             beside=beside,
         )
-        self._enter(address, found, need, stable=protocol is not None and protocol.stable)
-        return before is None or (before.nodes, before.verdict) != (found.nodes, found.verdict)
+        same = before is not None and (before.nodes, before.verdict) == (found.nodes, found.verdict)
+        kept = before if same and before is not None else found  # who was refused when it was decided
+        self._enter(address, kept, need, stable=protocol is not None and protocol.stable)
+        return not same
 
     def _enter(self, address: Address, found: Ownership, need: Need, *, stable: bool) -> None:
         self._owners[address] = found
