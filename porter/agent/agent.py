@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from porter.agent.complaints import Complaints
 from porter.agent.http import HttpServer, Pages, listen
 from porter.agent.metrics import exposition
@@ -19,7 +21,7 @@ from porter.agent.settings import Settings
 from porter.agent.telling import Teller
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import Connection
-from porter.events.entries import AgentObserved, AgentStarted, AgentStopped, Announced, Applied
+from porter.events.entries import AgentObserved, AgentStarted, AgentStopped, Announced, Applied, Observed, Relisted
 from porter.events.log import EventLog
 from porter.events.schema import SCHEMA_VERSION
 from porter.model.objects import Agent as AgentReport
@@ -88,7 +90,7 @@ class Agent:
             namespace=settings.namespace,
             node=settings.node,
             known=self._reconciler.world,
-            emit=self._pipeline.observe,
+            emit=self._dry if settings.dry_run else self._pipeline.observe,
             report=self._applied,
             lease_duration=settings.lease_duration,
             read_only=settings.dry_run,
@@ -102,7 +104,7 @@ class Agent:
             runner=self._runner,
             adapter=self._adapter,
         )
-        self._complaints = Complaints(self._teller.problems)
+        self._complaints = Complaints(self._teller.troubles)
         self._http = None if listener is None else HttpServer(listener, self._pages())
 
     async def run(self) -> None:
@@ -185,24 +187,25 @@ class Agent:
                 await asyncio.sleep(_LOOK_UP)
 
     def _report(self) -> None:
-        self._adapter.report_agent(self._shown_agent())
+        report = AgentReport(node=self._settings.node, nics=self._nics or (), api_servers=self._api_servers)
+        self._adapter.report_agent(report)
+        if self._settings.dry_run and self._reconciler.world.agents.get(report.node) != report:
+            self._pipeline.observe(AgentObserved(agent=report))  # decide as if this agent held a Lease
 
-    def _shown_agent(self) -> AgentReport:
-        return AgentReport(node=self._settings.node, nics=self._nics or (), api_servers=self._api_servers)
+    def _dry(self, entry: Observed) -> None:
+        """Take in an observation of a dry run, which holds no Lease and is there all the same."""
+        if isinstance(entry, Relisted):
+            entry = replace(entry, gone=tuple(name for name in entry.gone if not self._is_own_lease(entry, name)))
+        self._pipeline.observe(entry)
 
-    def _stand_in(self) -> None:
-        """Decide as if this agent held a Lease, which a dry run does not write. A real one of this node counts instead."""
-        world, node = self._reconciler.world, self._settings.node
-        if world.complete and node not in world.agents:
-            self._pipeline.observe(AgentObserved(agent=self._shown_agent()))
+    def _is_own_lease(self, entry: Relisted, name: str) -> bool:
+        return entry.resource == "leases" and name == self._settings.node
 
     def _act(self, batch: Batch) -> None:
         for decision in batch.decided:
             self._teller.decided(decision)
         self._announce()
         self._publishing.after(batch)
-        if self._settings.dry_run:
-            self._stand_in()
 
     def _announce(self) -> None:
         wanted = self._reconciler.announcements(self._settings.node)

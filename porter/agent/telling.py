@@ -67,10 +67,13 @@ class Teller:
 
     def problems(self) -> list[Trouble]:
         """Return what keeps the agent from doing all of its work; nothing when it is ready."""
-        found = list(self._adapter.health.troubles)
         waiting = tuple(kind for kind in RESOURCES if kind not in self._reconciler.world.listed)
-        if waiting:
-            found.append(Trouble(what=waiting, sentence="not listed yet since the agent started"))
+        unlisted = Trouble(what=waiting, sentence="not listed yet since the agent started")
+        return [*self.troubles(), *([unlisted] if waiting else ())]
+
+    def troubles(self) -> list[Trouble]:
+        """Return what went wrong and is not well yet."""
+        found = list(self._adapter.health.troubles)
         if self._recorder.problem is not None:
             found.append(Trouble(what=("event log",), sentence=self._recorder.problem))
         found.extend(Trouble(what=(f"plugin {name}",), sentence=error) for name, error in self._runner.failures.items())

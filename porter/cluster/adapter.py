@@ -220,15 +220,15 @@ class ClusterAdapter:
         for one in watches:
             if one.error is not None:
                 suffering.setdefault(one.error, []).append(one.resource)
-        others = (self._node_lease.error, self._leadership.error, self._facts.error)
+        for error in (self._node_lease.error, self._leadership.error, self._facts.error):
+            if error is not None:
+                what, _, cause = error.partition(": ")
+                suffering.setdefault(cause, []).append(what)
         return AdapterHealth(
             watches=watches,
             leader=self.is_leader,
             frozen=self.membership.frozen,
-            troubles=(
-                *(Trouble(what=tuple(what), sentence=sentence) for sentence, what in suffering.items()),
-                *(Trouble(what=(), sentence=sentence) for sentence in others if sentence is not None),
-            ),
+            troubles=tuple(Trouble(what=tuple(what), sentence=cause) for cause, what in suffering.items()),
         )
 
     # -- inside
@@ -320,7 +320,7 @@ class ClusterAdapter:
         self._on_leadership(leads)
 
     async def _follow_leases(self) -> None:
-        """Follow the Leases once this node's own is renewed: an earlier run has released it, and is no longer leaving."""
+        """Follow the Leases once this node's own is renewed: an earlier run has released it."""
         if not self._read_only:
             await self._node_lease.asked.wait()
         await self._leases.run()

@@ -85,6 +85,13 @@ class Status(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(Status)
+
+
+def no_namespace(name: str) -> NotFoundError:
+    """Say that the namespace of the Leases is missing."""
+    return NotFoundError(f"there is no namespace {name}; apply the output of `porter manifests`, or name another")
+
+
 _VERBS = {"GET": "get, list and watch", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 

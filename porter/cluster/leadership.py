@@ -15,7 +15,7 @@ import msgspec
 from porter.cluster import wire
 from porter.cluster.backoff import between
 from porter.cluster.connection import Connection
-from porter.cluster.errors import ClusterError, ConflictError, NotFoundError
+from porter.cluster.errors import ClusterError, ConflictError, NotFoundError, no_namespace
 from porter.cluster.node_lease import Wall, micro_time, utc_now
 from porter.cluster.reports import lease_view
 from porter.cluster.resources import leases_path
@@ -90,8 +90,8 @@ class Leadership:
                 self.error = None
             except ConflictError:
                 wait = await self._read_again()
-            except NotFoundError as error:
-                self.error = f"the Lease {LEASE} cannot be held: {error}"
+            except NotFoundError:
+                self.error = f"the Lease {LEASE} cannot be held: {no_namespace(self._namespace)}"
                 self._acting_until = None
                 self._take(None)
             except ClusterError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 from porter.cluster.backoff import Backoff, between
 from porter.cluster.connection import MERGE_PATCH, Connection
-from porter.cluster.errors import ClusterError, NotFoundError, UnreachableError
+from porter.cluster.errors import ClusterError, NotFoundError, UnreachableError, no_namespace
 from porter.cluster.reports import lease_name, report_text
 from porter.cluster.resources import leases_path
 from porter.model import keys
@@ -150,7 +150,10 @@ class NodeLease:
         except NotFoundError:
             metadata = body["metadata"] | {"name": self._name, "namespace": self._namespace}
             created = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", **body, "metadata": metadata}
-            await self._connection.request("POST", self._path, body=created, timeout=timeout)
+            try:
+                await self._connection.request("POST", self._path, body=created, timeout=timeout)
+            except NotFoundError:
+                raise no_namespace(self._namespace) from None
 
     def _body(self) -> dict[str, Any]:
         return {

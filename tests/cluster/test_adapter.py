@@ -5,7 +5,6 @@ from typing import Any
 from porter.cluster.eip_publication import EipPublication
 from porter.events.entries import (
     AgentGone,
-    AgentObserved,
     AgentSilent,
     ClusterObserved,
     EipPublished,
@@ -53,7 +52,7 @@ def test_every_kind_is_listed_once_and_an_unchanged_world_makes_no_entry(tmp_pat
             await kube.eip("pool-a", "192.168.0.91-192.168.0.100")
             async with agent(kube) as one:
                 await leading(one)
-                await until(lambda: one.of(ClusterObserved) and one.of(AgentObserved))
+                await until(lambda: one.of(ClusterObserved) and one.world.agents)
                 await asyncio.sleep(0.3)
                 before = len(one.seen)
                 await kube.patch(f"{SERVICES}/web", {"metadata": {"annotations": {"noise": "1"}}})
