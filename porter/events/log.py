@@ -17,7 +17,7 @@ from porter.events.codec import UndecodableEntryError, decode, encode
 from porter.events.engines import make_engine, writing
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
-from porter.events.migrate import found_version, upgrade_engine
+from porter.events.migrate import found_version, refuse_foreign, upgrade_engine
 from porter.events.refusals import explained, sentence
 from porter.events.schema import ENTRY, SCHEMA_VERSION
 from porter.events.urls import LogUrl, parse_url
@@ -62,6 +62,8 @@ class EventLog:
         """
         where = parse_url(url)
         migrate = migrate or where.in_memory
+        if migrate:
+            refuse_foreign(where)
         engine = make_engine(where, read_only=read_only and not where.in_memory, create=migrate)
         try:
             if migrate:

@@ -22,6 +22,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
     Returns the version before (None where the database was empty) and the version now. Raises LogError.
     """
     where = parse_url(url)
+    refuse_foreign(where)
     engine = make_engine(where, read_only=False, create=False)
     try:
         return upgrade_engine(engine, where)
@@ -37,6 +38,18 @@ def upgrade_engine(engine: sqlalchemy.Engine, where: LogUrl) -> tuple[str | None
         if before != SCHEMA_VERSION:
             _run_migrations(connection)
         return before, SCHEMA_VERSION
+
+
+def refuse_foreign(where: LogUrl) -> None:
+    """Raise LogError for a newer or foreign SQLite file, before it is opened to write: that alone would change it."""
+    if where.path is None or not where.path.is_file() or not where.path.stat().st_size:
+        return
+    engine = make_engine(where, read_only=True, create=False)
+    try:
+        with explained(where), engine.connect() as connection:
+            found_version(connection, where)
+    finally:
+        engine.dispose()
 
 
 def found_version(connection: sqlalchemy.Connection, where: LogUrl) -> str | None:
