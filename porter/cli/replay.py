@@ -2,17 +2,20 @@
 
 import sys
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 import click
 import msgspec
 
 from porter.cli.options import DEFAULT_EVENT_LOG, format_option, stream_option
+from porter.errors import PorterError
 from porter.events.sources import open_source
+from porter.reconciler.world import World
 from porter.replay.moments import parse_moment
 from porter.replay.reading import installed_rules, records_until, shown_progress
 from porter.replay.refold import Refold
-from porter.replay.story import tell
-from porter.replay.text import difference_lines, story_lines
+from porter.replay.story import Story, tell
+from porter.replay.text import story_lines, verdict_lines
 
 
 @click.command()
@@ -49,21 +52,36 @@ def replay(
     With --format json it prints one object: seq, at, assignments (service, address, eip, protocol, node, reason, …),
     timeline (seq, at, service, from, to, cause, reason, …) and differences.
     """  # noqa: D301 - the backslash is click's mark for text to leave as it is
+    if service is not None and service.count("/") != 1:
+        raise click.BadParameter(f"{service!r} is not NAMESPACE/NAME", param_hint="--service")
     moment = parse_moment(until, datetime.now(UTC)) if until is not None else None
     refold = Refold(installed_rules())
     with open_source(log, stream=stream) as source:
         total = source.last_seq
         with shown_progress(records_until(source, moment), total) as records:
             story = tell(records, refold, service=service, node=node, eip=eip)
+    _check_known(refold.reconciler.world, story, service=service, node=node, eip=eip)
     if output_format == "json":
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(story), indent=2).decode() + "\n")
-    elif verify:
-        for line in difference_lines(refold.differences):
-            click.echo(line)
-        found = len(refold.differences)
-        said = "decides the same" if not found else f"decides differently {found} times"
-        click.echo(f"{story.seq} entries replayed: this version {said}.")
     else:
-        for line in story_lines(story):
+        for line in verdict_lines(story) if verify else story_lines(story):
             click.echo(line)
-    return 1 if verify and refold.differences else 0
+    return 1 if verify and story.differences else 0
+
+
+def _check_known(world: World, story: Story, *, service: str | None, node: str | None, eip: str | None) -> None:
+    """Refuse a filter that fits nothing because of a slip of the pen, rather than tell an empty story."""
+    if story.timeline or story.assignments:
+        return
+    for kind, name, known in (
+        ("Service", service, map(str, world.services)),
+        ("Node", node, map(str, world.nodes)),
+        ("Eip", eip, map(str, world.eips)),
+    ):
+        if name is None:
+            continue
+        names = sorted(known)
+        if name not in names:
+            close = sorted(get_close_matches(name, names, n=3)) or names[:3]
+            hint = f"; it knows {', '.join(close)}" if close else ""
+            raise PorterError(f"the log knows no {kind} {name}{hint}")

@@ -10,7 +10,7 @@ from porter.events.codec import kind_of
 from porter.events.entries import AssignmentDecided, AssignmentEnded, PoolDecided, Recorded
 from porter.events.sentences import sentence
 from porter.model.names import ServiceKey
-from porter.replay.refold import Refold, Refolded
+from porter.replay.refold import Difference, Refold, Refolded
 
 Shown = Literal["assigned", "moved", "waiting", "ended"]
 
@@ -54,6 +54,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     since_at: datetime
 
 
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision that the record and this version do not share, each in words; None where one of them has none."""
+
+    cause: int
+    recorded: str | None
+    decided: str | None
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """A replay up to entry `seq`, recorded at `at` (None for an empty log)."""
 
@@ -61,8 +69,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
     assignments: tuple[Standing, ...]
     timeline: tuple[Change, ...]
-    differences: int
-    """How many decisions of this version differ from the recorded ones."""
+    differences: tuple[Disagreement, ...]
+    """Where the decisions of this version differ from the recorded ones."""
 
 
 def tell(
@@ -94,7 +102,16 @@ def tell(
         at=refold.at,
         assignments=tuple(_standing_about(standing.values(), service=service, node=node, eip=eip)),
         timeline=tuple(timeline),
-        differences=len(refold.differences),
+        differences=tuple(_disagreement(difference) for difference in refold.differences),
+    )
+
+
+def _disagreement(difference: Difference) -> Disagreement:
+    recorded, decided = difference.recorded, difference.decided
+    return Disagreement(
+        cause=difference.cause,
+        recorded=sentence(recorded) if recorded is not None else None,
+        decided=sentence(decided) if decided is not None else None,
     )
 
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from textwrap import wrap
 
-from porter.events.sentences import sentence
-from porter.replay.refold import Difference
 from porter.replay.story import Change, Standing, Story
 
 WIDTH = 80
@@ -31,20 +29,22 @@ def story_lines(story: Story) -> Iterator[str]:
     if story.differences:
         yield ""
         yield from wrap(
-            f"Note: {story.differences} decisions of this version differ from those recorded; "
+            f"Note: {len(story.differences)} decisions of this version differ from those recorded; "
             "'porter replay --verify' shows them.",
             WIDTH,
         )
 
 
-def difference_lines(differences: list[Difference]) -> Iterator[str]:
-    """List where this version decides differently."""
-    for difference in differences:
-        yield f"entry {difference.cause}:"
-        recorded = sentence(difference.recorded) if difference.recorded is not None else "nothing"
-        decided = sentence(difference.decided) if difference.decided is not None else "nothing"
+def verdict_lines(story: Story) -> Iterator[str]:
+    """Say whether this version decides as was recorded, and list where it does not."""
+    for one in story.differences:
+        yield f"entry {one.cause}:"
+        recorded, decided = one.recorded or "nothing", one.decided or "nothing"
         yield from wrap(f"recorded: {recorded}", WIDTH, initial_indent="  ", subsequent_indent=_INDENT)
         yield from wrap(f"this version decides: {decided}", WIDTH, initial_indent="  ", subsequent_indent=_INDENT)
+    found = len(story.differences)
+    said = "decides the same" if not found else f"decides differently {found} times"
+    yield f"{story.seq} entries replayed: this version {said}."
 
 
 def clock(at: datetime) -> str:
