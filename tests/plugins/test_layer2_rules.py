@@ -4,17 +4,19 @@ from porter.model.names import EipName, NodeName
 from porter.model.objects import Eip
 from porter.model.protocol import PlacementRequest
 from porter.plugins.layer2.plugin import Layer2
+from porter.reconciler.decide import Rules
 from porter.reconciler.rendezvous import winner
+from tests.worlds import decided, nodes
 
 NODES = (NodeName("node1"), NodeName("node2"), NodeName("node3"))
 
 
-def eip(interface: str | None) -> Eip:
+def eip(interface: str | None = None, address: str = "192.168.0.91") -> Eip:
     return Eip(
         name=EipName("edge"),
         uid="1",
         created="2024-01-01T00:00:00Z",
-        address="192.168.0.91",
+        address=address,
         protocol="layer2",
         interface=interface,
     )
@@ -47,6 +49,27 @@ def test_an_interface_that_can_be_none_is_refused_in_one_sentence(interface: str
 
     assert sentence in fault
     assert repr(interface) in fault
+
+
+@pytest.mark.parametrize(
+    "address", ["fd00::91", "fd00::/120", "fd00::91-fd00::99", " FD00::91 ", "::ffff:192.168.0.91"]
+)
+def test_a_pool_of_ipv6_is_refused_however_it_is_written(address: str) -> None:
+    (fault,) = Layer2().validate(eip(address=address))
+
+    assert fault.startswith("layer 2 cannot announce IPv6 yet")
+
+
+@pytest.mark.parametrize("address", ["192.168.0.91", "192.168.0.0/24", "192.168.0.91-192.168.0.99", "nonsense"])
+def test_a_pool_of_ipv4_is_taken_and_one_of_nothing_is_not_its_to_judge(address: str) -> None:
+    assert Layer2().validate(eip(address=address)) == ()
+
+
+def test_a_pool_of_ipv6_is_not_ready_and_says_so() -> None:
+    (state,) = decided(*nodes(), eip(address="fd00::/120"), rules=Rules(protocols={"layer2": Layer2()})).pools.values()
+
+    assert not state.ready
+    assert "layer 2 cannot announce IPv6 yet" in state.reason.sentence
 
 
 def test_an_address_stays_on_its_node_while_that_is_eligible() -> None:

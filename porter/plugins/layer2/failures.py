@@ -9,7 +9,7 @@ from porter.plugins.layer2.announcer.messages import Event
 
 def ipv6(announcement: Announcement) -> str:
     """Return why an IPv6 address is not announced."""
-    return f"{announcement.address} is IPv6, which layer 2 cannot announce yet: only ARP is spoken, not NDP"
+    return f"{announcement.address} is IPv6, and layer 2 cannot announce IPv6 yet: it speaks ARP and not NDP"
 
 
 def sentence(event: Event, announcement: Announcement, available: Sequence[str]) -> str:
