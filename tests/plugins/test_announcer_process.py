@@ -79,6 +79,24 @@ def test_when_the_agent_is_killed_nobody_answers_any_more(heir: str) -> None:
             os.kill(fork, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_group_does_not_end_the_announcer_before_its_agent(
+    bench: Bench, number: signal.Signals
+) -> None:
+    bench.hold("192.168.0.91")
+    pid = bench.announcing.pid
+    assert pid is not None
+
+    os.kill(pid, number)
+
+    assert bench.ask() is not None
+    assert bench.announcing.pid == pid
+    assert bench.host.count("failed") == 0
+    bench.announcing.stop()
+    assert not running(pid)
+    assert bench.ask() is None
+
+
 def test_after_stop_nothing_is_answered_and_no_process_is_left(bench: Bench) -> None:
     bench.hold("192.168.0.91")
     pid = bench.announcing.pid

@@ -182,8 +182,10 @@ def _packed(address: str) -> bytes | None:
 
 def main() -> None:
     """Run the announcer: orders come on standard input, which is a socket; it ends when that is closed."""
-    # Ctrl-C reaches the whole terminal; the agent stops in order, and answers until then.
+    # Ctrl-C reaches the whole terminal, and SIGTERM may reach the whole group: the agent stops in order, and until it
+    # has, its addresses are answered for. This process ends when the agent hangs up, or is gone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     rights.end_with_parent()
     rights.call_it("porter-announce")
     connection = socket.socket(fileno=sys.stdin.fileno())
