@@ -29,7 +29,7 @@ class _Seconds(click.FloatRange):
 @click.command()
 @click.option(
     "--kubeconfig",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     envvar=["PORTER_KUBECONFIG", "KUBECONFIG"],
     show_envvar=True,
     help="How to reach the API server; without it, the credentials of the pod that this runs in.",

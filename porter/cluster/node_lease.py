@@ -16,6 +16,7 @@ from porter.cluster.connection import MERGE_PATCH, Connection
 from porter.cluster.errors import ClusterError, NotFoundError, UnreachableError, no_namespace
 from porter.cluster.reports import lease_name, report_text
 from porter.cluster.resources import leases_path
+from porter.cluster.timeouts import end_now
 from porter.model import keys
 from porter.model.names import NodeName
 from porter.model.objects import Agent
@@ -85,8 +86,7 @@ class NodeLease:
         """Try now what waits or has not been answered: the API server may be there again."""
         if self._lost:
             self._due.set()
-            if self._limit is not None:
-                self._limit.reschedule(asyncio.get_running_loop().time())
+            end_now(self._limit)
 
     async def run(self) -> None:
         """Renew until cancelled."""
@@ -95,8 +95,7 @@ class NodeLease:
         while True:
             self._due.clear()
             try:
-                async with asyncio.timeout(None) as self._limit:
-                    await self._write(self._body(), timeout=third)
+                await self._renew(timeout=third)
             except TimeoutError:  # see `retry`
                 continue
             except ClusterError as error:
@@ -110,7 +109,6 @@ class NodeLease:
                 backoff.reset()
                 wait = between(0.9 * third, third)
             try:
-                self._limit = None
                 async with asyncio.timeout(wait):
                     await self._due.wait()
             except TimeoutError:
@@ -128,6 +126,13 @@ class NodeLease:
             )
         except ClusterError as error:
             self.error = f"the Lease of this node was not released: {error}"
+
+    async def _renew(self, timeout: float) -> None:  # noqa: ASYNC109 - the client's own limit
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                await self._write(self._body(), timeout=timeout)
+        finally:
+            self._limit = None
 
     def _tell(self, *, lost: bool) -> None:
         was, self._lost = self._lost, lost

@@ -27,6 +27,7 @@ from porter.cluster.errors import (
 from porter.cluster.health import WatchHealth
 from porter.cluster.mirror import Change, Mirror, Seen
 from porter.cluster.resources import Kind
+from porter.cluster.timeouts import end_now
 from porter.cluster.timings import WatchTimings
 from porter.events.entries import Observed
 
@@ -94,11 +95,15 @@ class Watch(Generic[V, W]):
         """List and watch until cancelled."""
         while True:
             try:
+                hung_up = False
                 async with self._attempt():
                     if self._version is None:
                         await self._list()
                     else:
-                        await self._follow(self._version)
+                        hung_up = await self._follow(self._version)
+                if hung_up:
+                    self._connected = False
+                    await self._rest(self._backoff.next())
             except GoneError:
                 self._version = None
                 self._connected = False
@@ -118,7 +123,7 @@ class Watch(Generic[V, W]):
         """Open the watch anew if nothing was heard for so many seconds: another one found the connection dead."""
         quiet = self._last_line is not None and self._clock() - self._last_line > silent_for
         if self._connected and quiet:
-            _end_now(self._limit)
+            end_now(self._limit)
 
     def retry(self, *, quiet_since: float | None = None) -> None:
         """Try now what waits or has not been answered yet; the server is there again, or may be.
@@ -127,10 +132,10 @@ class Watch(Generic[V, W]):
         """
         quiet = quiet_since is not None and (self._last_line is None or self._last_line < quiet_since)
         if self._pause is not None:
-            _end_now(self._pause)
+            end_now(self._pause)
         elif self._limit is not None and (quiet or self._error is not None):
             self._hurried = True
-            _end_now(self._limit)
+            end_now(self._limit)
 
     # -- the two halves of the loop
 
@@ -163,8 +168,11 @@ class Watch(Generic[V, W]):
         self.synced.set()
         self._on_list()
 
-    async def _follow(self, version: str) -> None:
-        """Watch until the server ends it or something goes wrong; `_version` moves on with every line."""
+    async def _follow(self, version: str) -> bool:
+        """Watch until the server ends it or something goes wrong; `_version` moves on with every line.
+
+        Returns whether the server hung up at once, without a word.
+        """
         query = {
             "watch": "1",
             "allowWatchBookmarks": "true",
@@ -182,8 +190,7 @@ class Watch(Generic[V, W]):
                     heard += 1
                     self._line(line)
                     self._backoff.reset()
-        if not heard and self._clock() - started < self._timings.first_wait:  # a server that hangs up at once
-            await asyncio.sleep(self._backoff.next())
+        return not heard and self._clock() - started < self._timings.first_wait
 
     def _line(self, data: bytes) -> None:
         try:
@@ -281,8 +288,3 @@ class Watch(Generic[V, W]):
             pass
         finally:
             self._pause = None
-
-
-def _end_now(timeout: asyncio.Timeout | None) -> None:
-    if timeout is not None:
-        timeout.reschedule(asyncio.get_running_loop().time())
