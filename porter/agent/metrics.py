@@ -14,6 +14,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     entries: Mapping[str, int]
     """Entries since the start, by word: observed, decided, applied."""
     entries_waiting: int
+    problems: int
     addresses: int
     waiting_services: int
     unannounced: int
@@ -35,6 +36,7 @@ class _Agent(Collector):
         yield entries
         for name, text, value in (
             ("porter_entries_waiting", "Entries that are not on disk yet.", now.entries_waiting),
+            ("porter_problems", "What keeps the agent from being ready: the lines of /readyz.", now.problems),
             ("porter_addresses", "Addresses that Services have.", now.addresses),
             ("porter_services_waiting", "Services that wait for an address.", now.waiting_services),
             ("porter_addresses_without_node", "Addresses that no node announces.", now.unannounced),

@@ -118,6 +118,7 @@ class Teller:
         return Readings(
             entries=self._pipeline.counts,
             entries_waiting=self._recorder.behind,
+            problems=len(self.problems()),
             addresses=len({one.address for one in assignments if one.address is not None}),
             waiting_services=len({one.service for one in assignments if one.address is None}),
             unannounced=len({one.address for one in assignments if one.address is not None and not one.nodes}),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from subprocess import CompletedProcess
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,6 +18,7 @@ from porter.cli import main
 from tests.agent.command import run
 from tests.cluster.faults import kubeconfig
 
+NOBODY = 65_534
 NOWHERE = "http://127.0.0.1:9"
 Given = Callable[[Path], list[str]]
 
@@ -111,17 +113,21 @@ class Tried:
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Tried]:
     """Every case, each in a process of its own that is forked from one with the imports done."""
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["porter.cli.run", "porter.agent.agent"])
-    return {name: attempt(case, tmp_path_factory.mktemp("case"), forks) for name, case in CASES.items()}
+    return {name: attempt(case, tmp_path_factory.mktemp("case"), forks()) for name, case in CASES.items()}
 
 
-def attempt(case: Case, place: Path, forks: ForkServerContext) -> Tried:
+def forks() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["porter.cli.run", "porter.agent.agent"])
+    return context
+
+
+def attempt(case: Case, place: Path, forks: ForkServerContext, user: int = 0) -> Tried:
     good = ["--kubeconfig", str(kubeconfig(place / "good", NOWHERE)), "--node-name", "node1", "--http", "none"]
     arguments = [*good, "--event-log", str(place / "porter.db"), *case.given(place)]
     before = contents(place)
     out, err = place / "stdout", place / "stderr"
-    process = forks.Process(target=command, args=(arguments, out, err))
+    process = forks.Process(target=command, args=(arguments, out, err, user))
     process.start()
     process.join(15)
     if process.is_alive():  # it runs, although it should not
@@ -134,12 +140,14 @@ def attempt(case: Case, place: Path, forks: ForkServerContext) -> Tried:
     return Tried(done=CompletedProcess(arguments, process.exitcode, *texts), before=before, after=contents(place))
 
 
-def command(arguments: list[str], out: Path, err: Path) -> None:
+def command(arguments: list[str], out: Path, err: Path, user: int) -> None:
     """What the command `porter` does, in a process of its own."""
     for file, stream in ((out, sys.stdout), (err, sys.stderr)):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
         os.dup2(descriptor, stream.fileno())
         os.close(descriptor)
+    if user and os.geteuid() == 0:
+        os.setuid(user)
     for name in [name for name in os.environ if name.startswith(("PORTER_", "KUBE", "NODE_"))]:
         del os.environ[name]
     sys.exit(main(["run", *arguments]))
@@ -175,19 +183,22 @@ def test_an_address_that_is_taken_is_refused_before_a_log_is_made(tmp_path: Path
 
 
 @pytest.mark.parametrize("file", ["porter.db", "kubeconfig"])
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, file: str) -> None:
-    kubeconfig(tmp_path / "kubeconfig", NOWHERE)
-    (tmp_path / file).touch()
-    (tmp_path / file).chmod(0)
-    good = ["--kubeconfig", f"{tmp_path}/kubeconfig", "--node-name", "node1", "--http", "none"]
-
-    done = run(*good, "--event-log", str(tmp_path / "porter.db"))
+def test_a_file_that_may_not_be_read_is_named(tmp_path_factory: pytest.TempPathFactory, file: str) -> None:
+    with TemporaryDirectory() as directory:
+        place = Path(directory)
+        kubeconfig(place / "kubeconfig", NOWHERE)
+        (place / file).touch()
+        (place / file).chmod(0)
+        place.chmod(0o777)
+        case = Case(
+            says="cannot be read",
+            given=lambda _: ["--kubeconfig", f"{place}/kubeconfig", "--event-log", f"{place}/porter.db"],
+        )
+        done = attempt(case, tmp_path_factory.mktemp("case"), forks(), user=NOBODY).done
 
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert file in line
-    assert "cannot be read" in line
+    assert f"{place}/{file} cannot be read" in line
 
 
 def test_a_context_without_a_kubeconfig_is_refused(tmp_path: Path) -> None:
