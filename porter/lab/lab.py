@@ -101,12 +101,12 @@ class Lab:
         """Run kubectl against this lab, `text` on its input. Returns its output; raises LabError when it failed."""
         if shutil.which("kubectl") is None:
             raise LabError("kubectl is not installed on this machine")
-        # Its cache of kinds is kept with the lab, not in the user's home.
-        env = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self.directory / "kubectl")}
-        env |= {"KUBE_EDITOR": editor} if editor else {}
+        # Its cache of kinds is kept with the lab, not in the user's home; kubectl 1.20 knows no variable for that.
+        command = ["kubectl", f"--cache-dir={self.directory / 'kubectl'}", *arguments]
+        env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)} | ({"KUBE_EDITOR": editor} if editor else {})
         try:
             done = subprocess.run(
-                ["kubectl", *arguments], input=text, capture_output=True, text=True, timeout=wait, check=False, env=env
+                command, input=text, capture_output=True, text=True, timeout=wait, check=False, env=env
             )
         except subprocess.TimeoutExpired:
             raise LabError(f"kubectl {' '.join(arguments)} did not end within {wait:g} s") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from porter.lab.apiserver import discovery, openapi
+from porter.lab.apiserver import discovery, openapi, swagger
 from porter.lab.apiserver.access import OPEN_PATHS, Identities, Identity, reviewed
 from porter.lab.apiserver.asking import PLAIN, TABLE, Target, form, list_options, target, write_options
 from porter.lab.apiserver.decoding import as_kind, body, json_body, yaml_body
@@ -120,7 +120,7 @@ class Handler:
             case ["apis", group, version]:
                 return _maybe(discovery.resources(kinds, group, version))
             case ["openapi", "v2"]:
-                return _json(openapi.swagger(kinds))
+                return _openapi_v2(request, kinds)
             case ["openapi", "v3"]:
                 return _json(openapi.index(kinds))
             case ["openapi", "v3", "api", version]:
@@ -276,6 +276,13 @@ def _change(media: str, raw: bytes, asked: Target) -> Callable[[Json], Any]:
 
 def _media(request: web.Request) -> str:
     return request.headers.get("Content-Type", "").partition(";")[0].strip()
+
+
+def _openapi_v2(request: web.Request, kinds: Kinds) -> web.Response:
+    document_ = openapi.swagger(kinds)
+    if swagger.ASKED not in request.headers.get("Accept", ""):
+        return _json(document_)
+    return web.Response(body=swagger.in_protobuf(document_), content_type=swagger.MEDIA_TYPE)
 
 
 def _watch_type(wanted: str) -> str:
