@@ -73,6 +73,7 @@ def walk(lab: Lab, page: Page) -> None:
 
     page.step("Step 10: the story, from the logs")
     story.agree(lab, page, f"default/{SERVICE}", owner=survivor)
+    story.took_over(lab, page, f"default/{SERVICE}", lost=owner, survivor=survivor)
     story.tell(lab, page, f"default/{SERVICE}", node=survivor)
 
 
@@ -137,6 +138,29 @@ def owner_on_service(lab: Lab) -> str:
     return str(annotations.get(KEY, ""))
 
 
+def wait_for_owner_on_service(lab: Lab, owner: str, *, within: float) -> None:
+    """Wait until the Service names this node. From then on the address stays there, whoever comes back."""
+
+    def look() -> tuple[bool, str]:
+        written = owner_on_service(lab)
+        return written == owner, f"it names {written or 'nobody'}"
+
+    until(f"the Service to name {owner}", look, within=within)
+
+
+def wait_for_calm(lab: Lab, client: Client, address: IPv4Address, *, owner: str) -> None:
+    """Wait until this node, which the Service names too, has been the only one that answers for a second."""
+
+    def look() -> tuple[bool, str]:
+        for _ in range(5):
+            owners, written = client.owners(address, wait=0.2), owner_on_service(lab)
+            if (owners, written) != ([owner], owner):
+                return False, f"{', '.join(owners) or 'nobody'} answered, and the Service named {written or 'nobody'}"
+        return True, ""
+
+    until(f"{owner}, the node on the Service, and nobody else answering for a second", look, within=20.0)
+
+
 def verify(visit: Visit, address: IPv4Address) -> str:
     """The guide's proof: ping, then the neighbour table, then the node with that MAC. Returns the owner."""
     lab, page, hands, client = visit
@@ -149,10 +173,7 @@ def verify(visit: Visit, address: IPv4Address) -> str:
     node = lab.topology.node(owner)
     page.holds(f"{mac} is {owner}'s {node.nic().name} ({node.address.ip}): {owner} answers for {address}")
 
-    def look() -> tuple[bool, str]:
-        return owner_on_service(lab) == owner, owner_on_service(lab)
-
-    until(f"the Service to name {owner}", look, within=5.0)
+    wait_for_owner_on_service(lab, owner, within=5.0)
     page.holds(f"the Service's annotation names {owner} too, and nobody else answers")
     return owner
 
@@ -188,7 +209,7 @@ def _cut_off(visit: Visit, address: IPv4Address, owner: str) -> str:
     lab, page, hands, client = visit
     page.say("Back to Cluster, so that every node may take over.")
     hands.patch_service(SERVICE, {"spec": {"externalTrafficPolicy": "Cluster"}})
-    owner = client.single_owner(address)
+    wait_for_calm(lab, client, address, owner=owner)
     since = lab.fail(owner)
     page.ran(f"porter lab fail {owner}")
     expect(f"{owner} silent after the cut", owner not in client.owners(address, wait=0.2), f"{owner} still answers")
@@ -207,19 +228,14 @@ def _cut_off(visit: Visit, address: IPv4Address, owner: str) -> str:
             return False, f"{type(error).__name__}: {error}"
 
     page.ran(f"curl {address}", until("an HTTP answer from the surviving side", answered, within=15.0))
+    # The lost owner may have been the leader: then the Service names the survivor only when another one leads.
+    wait_for_owner_on_service(lab, survivor, within=20.0)
+    page.holds(f"the Service's annotation names {survivor}")
     lab.recover(owner)
     page.ran(f"porter lab recover {owner}")
-
-    def calm() -> tuple[bool, list[str]]:
-        for _ in range(5):
-            owners = client.owners(address, wait=0.2)
-            if owners != [owner_on_service(lab)]:
-                return False, owners
-        return True, owners
-
-    final = until("exactly one node, the one on the Service, answering for a second", calm, within=20.0)[0]
-    page.holds(f"{owner} is back; {final} answers, and nobody else")
-    return final
+    wait_for_calm(lab, client, address, owner=survivor)
+    page.holds(f"{owner} is back; {survivor} keeps the address, and nobody else answers")
+    return survivor
 
 
 def _until_pods(client: Client, address: IPv4Address, wanted: set[str]) -> Counter[str]:

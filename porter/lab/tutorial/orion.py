@@ -21,7 +21,7 @@ def walk(lab: Lab, page: Page) -> None:
         _steps(lab, page, hands, client)
 
         page.step("Step 5: orion itself has the Service's address")
-        _to_orion(lab, page, client)
+        lost = _to_orion(lab, page, client)
 
         page.step("Step 6: nobody took orion's own address")
         claims = _claims(wire.frames(wait=0.2))
@@ -36,24 +36,39 @@ def walk(lab: Lab, page: Page) -> None:
 
     page.step("Step 7: the story, from the logs")
     story.agree(lab, page, f"default/{guide.SERVICE}", owner="orion")
+    if lost:
+        story.took_over(lab, page, f"default/{guide.SERVICE}", lost=lost, survivor="orion")
     story.tell(lab, page, f"default/{guide.SERVICE}", node="orion")
 
 
-def _to_orion(lab: Lab, page: Page, client: Client) -> None:
-    """Cut the other node off, if it is the owner: then orion is, rightly, and its own address must not suffer."""
+def _to_orion(lab: Lab, page: Page, client: Client) -> str:
+    """Cut the other node off, if it is the owner: then orion is, rightly, and its own address must not suffer.
+
+    Returns the node that was cut off, "" when there was no need.
+    """
     owner = guide.owner_on_service(lab)
-    if owner != "orion":
-        since = lab.fail(owner)
-        page.ran(f"porter lab fail {owner}")
-        _, seconds = client.seconds_until_moved(FREE, away_from=owner, since=since, within=30.0)
-        page.holds(f"orion answers for {FREE} {seconds:.1f} s after {owner} was cut off")
+    if owner == "orion":
+        _answers_for_both(page, client)
+        return ""
+    since = lab.fail(owner)
+    page.ran(f"porter lab fail {owner}")
+    _, seconds = client.seconds_until_moved(FREE, away_from=owner, since=since, within=30.0)
+    page.holds(f"orion answers for {FREE} {seconds:.1f} s after {owner} was cut off")
+    _answers_for_both(page, client)
+    guide.wait_for_owner_on_service(lab, "orion", within=20.0)
+    page.holds("the Service's annotation names orion")
+    lab.recover(owner)
+    page.ran(f"porter lab recover {owner}")
+    guide.wait_for_calm(lab, client, FREE, owner="orion")
+    page.holds(f"{owner} is back; orion keeps the address, and nobody else answers")
+    return owner
+
+
+def _answers_for_both(page: Page, client: Client) -> None:
     for address in (OWN, FREE):
         owners = client.owners(address)
         expect(f"orion and nobody else answering for {address}", owners == ["orion"], str(owners))
     page.holds(f"orion answers for {FREE} and, as ever, for its own {OWN} (ping: {client.ping(OWN):.2f} ms)")
-    if owner != "orion":
-        lab.recover(owner)
-        page.ran(f"porter lab recover {owner}")
 
 
 def _steps(lab: Lab, page: Page, hands: Hands, client: Client) -> None:
