@@ -35,6 +35,7 @@ V = TypeVar("V")
 W = TypeVar("W")
 
 _LOG = logging.getLogger("porter.cluster")
+_SHORTEST_ASKED = 0.5  # seconds, where the server asks to come back after none
 _PAGE = msgspec.json.Decoder(wire.Page)
 _LINE = msgspec.json.Decoder(wire.WatchLine)
 
@@ -261,11 +262,11 @@ class Watch(Generic[V, W]):
             _LOG.debug("%s cannot be followed: %s", self.kind.resource, sentence)
         self._error = sentence
         self._on_trouble(error)
-        wait = self._backoff.next()
-        if isinstance(error, ThrottledError):  # asked to wait: nothing shortens this
-            await asyncio.sleep(max(wait, error.retry_after))
+        if isinstance(error, ThrottledError):  # the server sets the pace
+            asked = max(error.retry_after, _SHORTEST_ASKED)
+            await asyncio.sleep(between(asked, 1.5 * asked))
         else:
-            await self._rest(wait)
+            await self._rest(self._backoff.next())
 
     @asynccontextmanager
     async def _attempt(self) -> AsyncIterator[None]:
