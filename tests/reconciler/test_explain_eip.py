@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from porter.model.names import EipName
+from porter.model.objects import Cluster
 from porter.reconciler.explaining.eip import explain_eip
 from porter.reconciler.explaining.room import Room
 from porter.reconciler.explaining.unknown import UnknownError
@@ -61,6 +62,23 @@ def test_a_vast_pool_is_counted_like_a_small_one(address: str, size: int, famili
     assert found.room.free == size - found.room.reserved - 1
 
 
+def test_a_reserved_network_around_a_pool_leaves_it_no_room() -> None:
+    cluster = Cluster(service_ranges=("10.96.0.0/12",))
+
+    found = eip_of(case_of(*nodes(), cluster, eip("pool", "10.96.0.0/24")))
+
+    assert found.room == Room(size=256, used=0, reserved=256, free=0)
+    assert [one.range for one in found.reserved] == ["10.96.0.0", "10.96.0.0/12", "10.96.0.255"]
+
+
+def test_a_service_that_waits_in_two_families_waits_in_its_own_order() -> None:
+    web = service("default/web", ip_families=("IPv6", "IPv4"))
+
+    found = eip_of(case_of(*nodes(), eip("pool", "x"), web))
+
+    assert [one.family for one in found.waiting] == ["IPv6", "IPv4"]
+
+
 def test_an_address_kept_outside_the_range_is_held_and_takes_no_room() -> None:
     held = published(service("default/web"), "192.168.0.99", node="node1")
 
@@ -81,8 +99,8 @@ def test_those_who_share_an_address_are_one_holder_the_oldest_first() -> None:
 
 def test_who_waits_is_listed_in_the_order_in_which_they_are_served() -> None:
     waiting = [
-        service("x/young", 30),
-        service("x/old", 20),
+        service("x/a-young", 30),
+        service("x/z-old", 20),
         service("x/wishing", 25, wanted_address="192.168.0.91"),
         service("x/elsewhere", 5, wanted_eip="other"),
         service("x/outside", 6, wanted_address="10.0.0.1"),
@@ -92,9 +110,9 @@ def test_who_waits_is_listed_in_the_order_in_which_they_are_served() -> None:
     found = eip_of(case_of(*nodes(), eip("pool", "192.168.0.91"), service("x/holder"), *waiting))
 
     assert [(one.service, one.wants) for one in found.waiting] == [
-        ("x/old", None),
+        ("x/z-old", None),
         ("x/wishing", "192.168.0.91"),
-        ("x/young", None),
+        ("x/a-young", None),
     ]
     assert found.waiting[0].sentence == "no address is free in Eip pool"
 

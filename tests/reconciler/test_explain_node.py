@@ -1,5 +1,7 @@
 """A node explained: whether it may announce at all, what it owns, and why it has not the rest."""
 
+from typing import Any
+
 import pytest
 
 from porter.events.entries import Announced
@@ -8,7 +10,7 @@ from porter.model.reasons import Reason
 from porter.reconciler.explaining.node import explain_node
 from porter.reconciler.explaining.unknown import UnknownError
 from tests.reconciler.explained import case_of, node_of
-from tests.worlds import Thing, eip, node, nodes, published, served, service
+from tests.worlds import Thing, eip, node, nodes, ports, published, served, service
 
 
 def holders(count: int, on: str) -> list[Thing]:
@@ -39,6 +41,17 @@ def test_what_is_not_published_is_not_announced() -> None:
 
     assert (owned.published, owned.announced) == (False, False)
     assert owned.sentence == "the Service in the API does not carry it yet"
+
+
+def test_an_address_is_published_when_one_of_those_who_share_it_shows_it() -> None:
+    fields: dict[str, Any] = {"wanted_address": "192.168.0.91"}
+    shown = published(service("x/b", 2, ports=ports(81), **fields), "192.168.0.91", node="node1")
+    new = service("x/a", 1, ports=ports(80), **fields)
+
+    (owned,) = node_of(case_of(*nodes(1), POOL, *served(new, shown, by=["node1"])), "node1").owns
+
+    assert owned.services == ("x/a", "x/b")
+    assert owned.published
 
 
 def test_another_nodes_log_knows_whether_it_answers() -> None:

@@ -167,6 +167,12 @@ def test_a_pool_that_was_not_chosen_has_its_reason(pool: Thing, fields: dict[str
     assert 0 < len(block.pools[1].sentence) < 120
 
 
+def test_a_pool_that_is_not_ready_says_why() -> None:
+    block = block_of(case_of(*nodes(), POOL, eip("younger", "192.168.0.0/24", age=9), WEB))
+
+    assert finding(block, "younger").sentence == "not ready: it overlaps with the older Eip pool"
+
+
 def test_a_pool_of_the_namespace_or_the_default_one_is_why_another_is_passed_over() -> None:
     plain = eip("plain", "10.0.0.0/24", age=2)
     bound = case_of(*nodes(), eip("pool", ADDRESS, namespaces=("default",)), plain, WEB)

@@ -91,6 +91,16 @@ def test_a_drained_node_keeps_what_does_not_ask_for_endpoints_of_its_own() -> No
     assert found.unchanged == 2
 
 
+def test_a_lost_node_is_silent_not_ready_and_without_endpoints() -> None:
+    slice_of = endpoints("x/one", "node1", "node2", serving=["node1", "node3"])
+
+    after = suppose(case_of(*CLUSTER, slice_of), [NodeLost(N1)]).world
+
+    assert N1 in after.silent
+    assert not after.nodes[N1].ready
+    assert after.slices["x/one-1"] == endpoints("x/one", "node2", serving=["node3"])
+
+
 def test_several_things_happen_together() -> None:
     found = what_if(case_of(*CLUSTER), [NodeLost(NodeName(name)) for name in NODES])
 
@@ -120,6 +130,16 @@ def test_holders_depend_on_a_pool_unless_another_has_room(other: str, dependents
     found = what_if(case_of(*CLUSTER, eip("other", other)), [PoolDisabled(EipName("pool"))])
 
     assert [one.service for one in found.dependents] == dependents
+
+
+def test_only_holders_of_a_pool_that_is_closed_by_what_is_supposed_depend_on_it() -> None:
+    closed = published(service("x/closed"), "10.0.0.1", node="node1", pool="closed")
+    full = published(service("x/full"), "10.0.0.2", node="node1", pool="full")
+    others = [eip("closed", "10.0.0.1", disable=True), eip("full", "10.0.0.2"), *served(closed, full)]
+
+    found = what_if(case_of(*nodes(), POOL, *others, *served(ONE)), [PoolDisabled(EipName("pool"))])
+
+    assert [one.service for one in found.dependents] == ["x/one"]
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def _verdict(lists: dict[str, tuple[Shift, ...]]) -> str:
 
 
 def _dependents(before: Case, after: Case, slots: Sequence[Slot]) -> Iterator[Dependent]:
-    """Ask only holders of pools that hand out addresses before and not after: of the others nothing is different."""
+    """Ask only holders of pools that close: who releases an address of another pool makes room there for itself."""
     closed = {pool.eip.name for pool in after.pools if not pool.ready or pool.eip.disable}
     closed -= {pool.eip.name for pool in before.pools if not pool.ready or pool.eip.disable}
     full = {pool.eip.name for pool in after.pools if closed and room_in(after, pool).free == 0}
