@@ -192,8 +192,8 @@ def measure() -> dict[str, Any]:
     local = found["endpoint_change_local_us"]
     found["growth_local_10k_to_100k"] = round(local["100000"]["p50"] / local["10000"]["p50"], 2)
     found |= node_loss()
-    found["allocate_10k_s"] = round(allocate(10_000), 3)
-    found["allocate_50k_s"] = round(allocate(50_000), 3)
+    found["allocate_10k_s"] = round(min(allocate(10_000) for _ in range(3)), 3)  # the machine's noise only adds
+    found["allocate_50k_s"] = round(min(allocate(50_000) for _ in range(3)), 3)
     found["allocate_growth"] = round(found["allocate_50k_s"] / found["allocate_10k_s"], 2)
     found["fill_release_refill_s"] = round(fill_release_refill(), 3)
     cluster = Cluster(10_000, 100)

@@ -16,7 +16,7 @@ KeyFamily = Literal["porter", "openelb"]
 """Whose annotation keys an object uses: `….porter.kubesphere.io` or `….openelb.kubesphere.io`."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of everything that is stored: frozen, keyword-only, and short on disk."""
 
 

@@ -97,12 +97,17 @@ class Book:
             self._ledger.use_reserved(self._reserved.put(CLUSTER, of_cluster(self._world.cluster)))
         for key in touched.services:
             self._ledger.put(key, self._ours(self._world.services.get(key)))
+            if key not in self._world.services:
+                self._owners.forget(key)
         pools = self._update_pools(touched)
         if touched.namespaces:
             self._ledger.reroute_open()
         settled = self._ledger.settle()
         self._owners.touch(settled.addresses)
-        self._owners.touch(self._addresses_of(touched.serving))
+        for key in touched.serving:
+            service = self._world.services.get(key)
+            if service is not None:
+                self._owners.touch_serving(service)
         for name in touched.nodes:
             self._owners.touch_node(name)
         slots = set(settled.slots)

@@ -20,7 +20,7 @@ from porter.reconciler.reserved import Reserved
 from porter.reconciler.world import World
 
 
-class Ownership(msgspec.Struct, frozen=True, kw_only=True):
+class Ownership(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The nodes that announce an address, why, and every node that may not with its reason."""
 
     nodes: tuple[NodeName, ...]

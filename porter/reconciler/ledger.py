@@ -182,6 +182,7 @@ class Ledger:
                 for address in [a for a, taker in self._offered.items() if taker == seat.age]:
                     self._offer(address, seat.age)
         self._cursor = None
+        self._offered = {}  # all were popped, but a dict that was large stays slow to walk through
         before, self._before = self._before, {}
         touched, self._touched = self._touched, set()
         slots = frozenset(slot for slot, claim in before.items() if claim != self.claim(slot))

@@ -8,12 +8,13 @@ address of that protocol is elected anew.
 from collections.abc import Iterable, Iterator, Mapping
 
 from porter.model.addresses import Address, family_of
-from porter.model.names import NodeName
+from porter.model.names import NodeName, ServiceKey
 from porter.model.objects import Eip, Service
 from porter.model.protocol import ProtocolRules
 from porter.model.reasons import Reason
 from porter.reconciler.election import Ownership, own
 from porter.reconciler.electorate import Electorate, Need, Shift
+from porter.reconciler.eligibility import Serving, serving_of
 from porter.reconciler.ledger import Ledger
 from porter.reconciler.reserved import Reserved
 from porter.reconciler.terms import Claim
@@ -47,6 +48,8 @@ class Owners:
         self._owned: dict[NodeName, set[Address]] = {}
         self._unsettled: dict[Need, set[Address]] = {}
         """Addresses that any node's news can move: nobody has them, or their node is not written anywhere yet."""
+        self._serving: dict[ServiceKey, Serving] = {}
+        """Where the endpoints of a Service are."""
         self._due: set[Address] = set()
 
     def get(self, address: Address) -> Ownership | None:
@@ -62,6 +65,20 @@ class Owners:
     def touch(self, addresses: Iterable[Address]) -> None:
         """Something about these addresses or their holders has changed."""
         self._due.update(addresses)
+
+    def touch_serving(self, service: Service) -> None:
+        """The endpoints of a Service have changed; where that concerns nobody's eligibility, nothing is to be done."""
+        before, now = self._serving.get(service.key), serving_of(self._world, service)
+        self._serving[service.key] = now
+        same_nodes = before is not None and (before.nodes == now.nodes or service.policy == "Cluster")
+        if same_nodes and before is not None and before.anywhere == now.anywhere:
+            return
+        claims = (self._ledger.claim(slot) for slot in self._ledger.slots_of(service.key))
+        self._due.update(claim.address for claim in claims if claim is not None and claim.address is not None)
+
+    def forget(self, service: ServiceKey) -> None:
+        """A Service is gone."""
+        self._serving.pop(service, None)
 
     def touch_node(self, node: NodeName) -> None:
         """Something about a node, its agent or its NICs has changed."""
@@ -99,6 +116,8 @@ class Owners:
         holders = self._ledger.holders(address)
         if not holders:
             return before is not None
+        for holder in holders:
+            self._serving.setdefault(holder.key, serving_of(self._world, holder))
         claim = self._ledger.claim((holders[0].key, family_of(address)))
         assert claim is not None
         eip = self._eip_of(claim)

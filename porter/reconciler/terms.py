@@ -21,7 +21,7 @@ Age = tuple[str, str]
 """Creation time, then name: sorts the older Service first."""
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class Claim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one Service gets in one family: an address with its pool, or the reason why it waits."""
 
     reason: Verdict
@@ -30,7 +30,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str | None = None
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+class Route(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a Service that holds nothing may get an address in one family.
 
     One wanted address of one pool; or the lowest free of the first pool with room; or, with neither, a refusal.
