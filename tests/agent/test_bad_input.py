@@ -1,10 +1,8 @@
 """What `porter run` refuses: one sentence on standard error, an exit code, and nothing changed."""
 
 import multiprocessing
-import os
 import socket
 import sqlite3
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
@@ -14,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from porter.cli import main
 from tests.agent.command import run
+from tests.agent.forked import command
 from tests.cluster.faults import kubeconfig
 
 NOBODY = 65_534
@@ -118,7 +116,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Tried]:
 
 def forks() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["porter.cli.run", "porter.agent.agent"])
+    context.set_forkserver_preload(["porter.agent.agent", "tests.agent.forked"])
     return context
 
 
@@ -138,19 +136,6 @@ def attempt(case: Case, place: Path, forks: ForkServerContext, user: int = 0) ->
     err.unlink()
     assert process.exitcode is not None
     return Tried(done=CompletedProcess(arguments, process.exitcode, *texts), before=before, after=contents(place))
-
-
-def command(arguments: list[str], out: Path, err: Path, user: int) -> None:
-    """What the command `porter` does, in a process of its own."""
-    for file, stream in ((out, sys.stdout), (err, sys.stderr)):
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
-        os.dup2(descriptor, stream.fileno())
-        os.close(descriptor)
-    if user and os.geteuid() == 0:
-        os.setuid(user)
-    for name in [name for name in os.environ if name.startswith(("PORTER_", "KUBE", "NODE_"))]:
-        del os.environ[name]
-    sys.exit(main(["run", *arguments]))
 
 
 def contents(place: Path) -> Mapping[Path, bytes]:

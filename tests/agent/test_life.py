@@ -76,6 +76,17 @@ def test_an_unchanged_world_costs_no_write_no_entry_and_no_frame(api: Api, agent
     assert {what for _, what in api.requests[renewals:]} == {f"{LEASES}/porter-leader", f"{LEASES}/porter-node-node1"}
 
 
+def test_with_an_interval_an_address_is_announced_again_and_again(api: Api, agent: Command, net: Wire) -> None:
+    agent.more = ["--gratuitous-interval", "1"]
+    client = serving(api, agent, net)
+    client.heard(BURST)
+
+    frames = [frame for frame in client.heard(3.0) if not is_reply(frame)]
+
+    assert len(frames) >= 2
+    assert {(frame[0:6], frame[6:12], frame[28:32]) for frame in frames} == {(arp.BROADCAST, NODE, ADDRESS)}
+
+
 def test_a_restart_logs_only_what_differs_and_decides_nothing_anew(api: Api, agent: Command, net: Wire) -> None:
     client = serving(api, agent, net)
     assert agent.terminate() == 0
