@@ -124,7 +124,8 @@ class Leadership:
             self._hold(await self._connection.request("POST", self._path, body=body, timeout=timeout), sent)
             return True
         free = lease.holder in {"", self._identity} or (not self._led and _node_of(lease.holder) == self._node)
-        ran_out = self._clock() - self._changed_at > lease.duration + 1.0  # a renewal under way is no missed one
+        slack = min(1.0, lease.duration / 5)  # a renewal under way is no missed one; nodes are judged with the same
+        ran_out = self._clock() - self._changed_at > lease.duration + slack
         if not (free or ran_out):
             return False
         sent = self._clock()

@@ -30,7 +30,7 @@ class ProtocolRules(Interface):
 
     @property
     def stable(self) -> bool:
-        """Whether `place` keeps `request.current` whichever other nodes come and go. False is always safe, if slower."""
+        """Whether `place` keeps `request.current` whichever other nodes come and go. False is always safe."""
 
     def validate(self, eip: Eip) -> Sequence[str]:
         """Return what is wrong with the Eip, a sentence each; nothing when all is well."""

@@ -34,8 +34,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 def wish_of(service: Service) -> Wish:
     """Read the wanted address: the annotation, one or a comma list, else `spec.loadBalancerIP`."""
-    text = service.wanted_address if service.wanted_address is not None else service.load_balancer_ip
-    if text is None or not text.strip():
+    text = (service.wanted_address or "").strip() or (service.load_balancer_ip or "").strip()
+    if not text:
         return Wish()
     addresses = []
     for part in text.split(",", _MOST)[:_MOST]:
