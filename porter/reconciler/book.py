@@ -76,6 +76,12 @@ class Book:
 
     # ------------------------------------------------------------------------------------------ turning over
 
+    def seed(self, assignments: Iterable[Assignment], pools: Iterable[PoolState]) -> None:
+        """Begin with what was decided earlier."""
+        for assignment in assignments:
+            self._enter((assignment.service, assignment.family), assignment)
+        self._pool_states = {pool.eip: pool for pool in pools}
+
     def rebuild(self) -> Turn:
         """Decide everything anew."""
         self._begin()

@@ -6,7 +6,7 @@ entries it is in the same state and has given the same decisions. Not safe to sh
 
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from typing import get_args
+from typing import Self, get_args
 
 import msgspec
 
@@ -28,6 +28,7 @@ from porter.reconciler.announcing import announcements_for
 from porter.reconciler.book import Book, Turn
 from porter.reconciler.decide import Decisions, Rules
 from porter.reconciler.ownership import why_not_ours
+from porter.reconciler.snapshot import Snapshot
 from porter.reconciler.touched import touched_by
 from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
@@ -42,6 +43,27 @@ class Reconciler:
         self._book = Book(self.world, rules)
         self._is_current = False
         """Whether the book follows from the world as it is; not while the world is incomplete."""
+
+    @classmethod
+    def restore(cls, rules: Rules, snapshot: Snapshot) -> Self:
+        """Return a reconciler that goes on where the snapshot was taken, as if it had folded everything itself."""
+        found = cls(rules)
+        found.world = snapshot.world()
+        found._book = Book(found.world, rules)
+        found._book.seed(snapshot.assignments, snapshot.pools)
+        if found.world.complete:
+            found._book.rebuild()
+            found._is_current = True
+        return found
+
+    def snapshot(self) -> Snapshot:
+        """Return the whole state as a value, to be stored; it shares nothing with this reconciler."""
+        decisions = self._book.decisions
+        return Snapshot(
+            state=msgspec.json.encode(self.world),
+            assignments=tuple(assignment for _, assignment in sorted(decisions.assignments.items())),
+            pools=tuple(pool for _, pool in sorted(decisions.pools.items())),
+        )
 
     @property
     def decisions(self) -> Decisions:
