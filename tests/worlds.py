@@ -77,7 +77,7 @@ def node(name: str, *addresses: str, **fields: Any) -> Node:
 
 
 def nic(name: str, *networks: str, **fields: Any) -> Nic:
-    return Nic(name=name, mac="02:00:00:00:00:01", networks=networks, **fields)
+    return Nic(name=name, networks=networks, **{"mac": "02:00:00:00:00:01", **fields})
 
 
 def agent(name: str, *nics: Nic, **fields: Any) -> Agent:

@@ -21,21 +21,37 @@ from porter.agent.settings import Settings
 from porter.agent.telling import Teller
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import Connection
-from porter.events.entries import AgentObserved, AgentStarted, AgentStopped, Announced, Applied, Observed, Relisted
+from porter.events.entries import (
+    AddressClaimed,
+    AgentGone,
+    AgentObserved,
+    AgentStarted,
+    AgentStopped,
+    Announced,
+    Applied,
+    ClusterObserved,
+    NodeGone,
+    NodeObserved,
+    Observed,
+    Relisted,
+)
 from porter.events.log import EventLog
 from porter.events.schema import SCHEMA_VERSION
 from porter.model.objects import Agent as AgentReport
 from porter.model.objects import Nic
 from porter.plugins.nics import NicWatcher, read_nics
 from porter.plugins.registry import Registry
+from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
 from porter.plugins.shipped import shipped_version
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
+from porter.reconciler.surroundings import Surroundings, surroundings_of
 
 _LOG = logging.getLogger("porter.agent")
 _LOOK_UP = 5.0  # seconds until a name that does not resolve is looked up again
 _WITHDRAW = 3.0  # seconds that plugins have to withdraw everything when the agent ends
+_AROUND = NodeObserved | NodeGone | AgentObserved | AgentGone | ClusterObserved | Relisted
 
 
 async def run_agent(settings: Settings) -> None:
@@ -75,13 +91,16 @@ class Agent:
         started = time.monotonic()
         self._reconciler.fold_all(log.read())
         _LOG.info("%s: %d entries folded in %.2f s", log.describe(), log.last_seq, time.monotonic() - started)
+        self._surroundings = Surroundings()
+        self._look_around()
         self._recorder = Recorder(log, lambda: datetime.now(UTC))
         self._pipeline = Pipeline(self._reconciler, self._recorder, self._act)
         self._runner = Runner(
             registry,
             node=settings.node,
             nics=lambda: self._nics or (),
-            report=self._from_thread(self._applied),
+            surroundings=lambda: self._surroundings,
+            report=self._from_thread(self._reported),
             gratuitous_interval=settings.gratuitous_interval,
         )
         self._watcher = NicWatcher(lambda: self._from_thread(self._nics_read)(self._read_nics()))
@@ -134,15 +153,18 @@ class Agent:
         self._publishing.stop()
         await self._adapter.stop_publishing()
         self._watcher.stop()
+        unfinished: tuple[str, ...] = ()
         if not self._settings.dry_run:
-            await self._loop.run_in_executor(None, self._runner.stop, _WITHDRAW)
+            unfinished = await self._loop.run_in_executor(None, self._runner.stop, _WITHDRAW)
+            if unfinished:
+                _LOG.error("not stopped within %g s, and perhaps not withdrawn: %s", _WITHDRAW, ", ".join(unfinished))
         for task in working:
             task.cancel()
         await self._adapter.stop()
         if self._http is not None:
             await self._http.stop()
         await asyncio.sleep(0)  # what the plugins reported last is still on its way from their threads
-        self._pipeline.applied(AgentStopped(node=self._settings.node))
+        self._pipeline.applied(AgentStopped(node=self._settings.node, unfinished=unfinished))
         await self._recorder.flushed()
 
     def _started(self) -> AgentStarted:
@@ -204,6 +226,8 @@ class Agent:
     def _act(self, batch: Batch) -> None:
         for decision in batch.decided:
             self._teller.decided(decision)
+        if any(isinstance(entry, _AROUND) for entry in batch.observed) and self._look_around():
+            self._runner.again()
         self._announce()
         self._publishing.after(batch)
 
@@ -212,6 +236,17 @@ class Agent:
         self._owned = frozenset(one.address for group in wanted.values() for one in group)
         if not self._settings.dry_run:
             self._runner.apply(wanted)
+
+    def _look_around(self) -> bool:
+        """Gather what plugins must know of the other nodes, and tell whether it is something new."""
+        before, self._surroundings = self._surroundings, surroundings_of(self._reconciler.world, self._settings.node)
+        return before != self._surroundings
+
+    def _reported(self, entry: Reported) -> None:
+        if isinstance(entry, AddressClaimed):
+            self._pipeline.observe(entry)
+        else:
+            self._applied(entry)
 
     def _applied(self, entry: Applied) -> None:
         self._pipeline.applied(entry)

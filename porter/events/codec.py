@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[type[Entry], int]] = {
     "agent.heard": (entries.AgentHeard, 1),
     "cluster.observed": (entries.ClusterObserved, 1),
     "leader.observed": (entries.LeaderObserved, 1),
+    "address.claimed": (entries.AddressClaimed, 1),
     "assignment.decided": (entries.AssignmentDecided, 1),
     "assignment.ended": (entries.AssignmentEnded, 1),
     "pool.decided": (entries.PoolDecided, 1),

@@ -155,6 +155,23 @@ class LeaderObserved(Value, frozen=True, kw_only=True):
     holder: NodeName | None
 
 
+class AddressClaimed(Value, frozen=True, kw_only=True):
+    """Another host claims an address that this node announces or is to announce."""
+
+    address: str
+    nic: str
+    mac: str
+    """The other host's."""
+    node: NodeName
+    """Whose agent saw it."""
+    peer: NodeName | None = None
+    """The node whose NIC has that MAC; None for a stranger."""
+    held: bool = False
+    """The address was being announced; else it is not, as long as the other host answers for it."""
+    defended: bool = False
+    """The other host was told whose address it is."""
+
+
 # ----------------------------------------------------------------------------------------------- decided
 
 
@@ -250,6 +267,8 @@ class AgentStopped(Value, frozen=True, kw_only=True):
     """The agent ended in order: everything was withdrawn, its Leases were released."""
 
     node: NodeName
+    unfinished: tuple[str, ...] = ()
+    """Protocols whose plugin had not stopped in time: what it announced may not be withdrawn."""
 
 
 Observed: TypeAlias = (
@@ -271,6 +290,7 @@ Observed: TypeAlias = (
     | AgentHeard
     | ClusterObserved
     | LeaderObserved
+    | AddressClaimed
 )
 Decided: TypeAlias = AssignmentDecided | AssignmentEnded | PoolDecided
 Applied: TypeAlias = (

@@ -74,6 +74,8 @@ def _observed(entry: e.Observed) -> str:  # noqa: C901, PLR0912 - one flat case 
             return f"the cluster's Service ranges are {ranges}; its API server is {servers}"
         case e.LeaderObserved():
             return "nobody leads" if entry.holder is None else f"{entry.holder} leads"
+        case e.AddressClaimed():
+            return _claimed(entry)
         case _:
             assert_never(entry)
 
@@ -116,9 +118,18 @@ def _applied(entry: e.Applied) -> str:
         case e.PublishFailed():
             return f"{entry.what} could not be written, and will be tried again: {entry.error}"
         case e.AgentStopped():
-            return f"the agent of {entry.node} stopped in order"
+            late = f"; not stopped in time, and perhaps not withdrawn: {_several(entry.unfinished, '')}"
+            return f"the agent of {entry.node} stopped{late if entry.unfinished else ' in order'}"
         case _:
             assert_never(entry)
+
+
+def _claimed(entry: e.AddressClaimed) -> str:
+    who = f"another host, {entry.mac}," if entry.peer is None else f"node {entry.peer}, {entry.mac},"
+    if not entry.held:
+        return f"{who} answers for {entry.address} on {entry.nic}, which {entry.node} is to announce"
+    defended = " and has defended" if entry.defended else ""
+    return f"{who} claims {entry.address} on {entry.nic}, which {entry.node} announces{defended}"
 
 
 def _relisted(entry: e.Relisted) -> str:

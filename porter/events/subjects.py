@@ -47,6 +47,8 @@ def concerns_node(entry: e.Entry, node: str) -> bool:  # noqa: C901 - one flat c
             return entry.holder == node
         case e.AgentStarted() | e.AgentStopped() | e.AgentGone() | e.AgentSilent() | e.AgentHeard() | e.NodeGone():
             return entry.node == node
+        case e.AddressClaimed():
+            return node in {entry.node, entry.peer}
         case e.Published():
             return entry.node == node
         case _:

@@ -11,7 +11,7 @@ A plugin is a module or object with one hook, found through the entry-point grou
 The hook is called once when Porter starts and must be cheap: import what touches the network in `start`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import pluggy
@@ -43,11 +43,22 @@ class Host(Protocol):
     def gratuitous_interval(self) -> float:
         """Seconds between repeated gratuitous announcements for switches that forget; 0 for none."""
 
+    @property
+    def peers(self) -> Mapping[str, NodeName]:
+        """The MACs of the other nodes' NICs, in lower case, each with its node."""
+
+    @property
+    def forbidden(self) -> Mapping[str, str]:
+        """Addresses that nobody may announce, each with what it is: a node's, a gateway's, the API server's."""
+
     def announced(self, announcement: Announcement, *, mac: str) -> None:
         """Report that this node answers for the address from now on."""
 
     def withdrawn(self, address: str, *, nic: str) -> None:
         """Report that this node no longer answers for the address."""
+
+    def claimed(self, address: str, *, nic: str, mac: str, defended: bool) -> None:
+        """Report that another host claims the address; `defended`: it was told that the address is this node's."""
 
     def failed(self, address: str, error: str) -> None:
         """Report that the address cannot be announced, in one sentence; `apply` may be called again at any time."""

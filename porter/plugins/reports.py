@@ -4,14 +4,18 @@ Keeps what is true by the plugin's own words; it never looks at the network itse
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
-from porter.events.entries import Announced, AnnouncementFailed, Applied, Withdrawn
+from porter.events.entries import AddressClaimed, Announced, AnnouncementFailed, Applied, Withdrawn
 from porter.model.assignment import Announcement
 from porter.model.names import NodeName
 from porter.model.objects import Nic
+from porter.reconciler.surroundings import Surroundings
 
-Report = Callable[[Applied], None]
+Reported: TypeAlias = Applied | AddressClaimed
+Report = Callable[[Reported], None]
+_MOST_CLAIMANTS = 16  # MACs told of for each address: whoever makes up MACs must not fill the log
 
 
 class PluginHost:
@@ -23,6 +27,7 @@ class PluginHost:
         protocol: str,
         node: NodeName,
         nics: Callable[[], Sequence[Nic]],
+        surroundings: Callable[[], Surroundings],
         gratuitous_interval: float,
         report: Report,
     ) -> None:
@@ -30,15 +35,28 @@ class PluginHost:
         self.gratuitous_interval = gratuitous_interval
         self._protocol = protocol
         self._nics = nics
+        self._surroundings = surroundings
         self._report = report
         self._lock = threading.Lock()
         self._announced: dict[tuple[str, str], Announced] = {}
         self._failed: dict[str, str] = {}
+        self._claimed: dict[tuple[str, str], set[str]] = {}
+        """The MACs of other hosts that were told of, since the address was last announced or given up."""
 
     @property
     def nics(self) -> Sequence[Nic]:
         """This node's NICs as last reported."""
         return self._nics()
+
+    @property
+    def peers(self) -> Mapping[str, NodeName]:
+        """The MACs of the other nodes' NICs, as last reported."""
+        return self._surroundings().peers
+
+    @property
+    def forbidden(self) -> Mapping[str, str]:
+        """Addresses that nobody may announce, as last observed."""
+        return self._surroundings().forbidden
 
     def announced(self, announcement: Announcement, *, mac: str) -> None:
         """Report that this node answers for the address; nothing new is no report."""
@@ -51,6 +69,8 @@ class PluginHost:
         )
         with self._lock:
             self._failed.pop(entry.address, None)
+            if (entry.address, entry.nic) not in self._announced:
+                self._claimed.pop((entry.address, entry.nic), None)
             if self._announced.get((entry.address, entry.nic)) == entry:
                 return
             self._announced[entry.address, entry.nic] = entry
@@ -62,6 +82,25 @@ class PluginHost:
             if self._announced.pop((address, nic), None) is not None:
                 self._report(Withdrawn(address=address, protocol=self._protocol, nic=nic))
 
+    def claimed(self, address: str, *, nic: str, mac: str, defended: bool) -> None:
+        """Report that another host claims the address; the same host twice is one report."""
+        with self._lock:
+            known = self._claimed.setdefault((address, nic), set())
+            if mac in known or len(known) >= _MOST_CLAIMANTS:
+                return
+            known.add(mac)
+            self._report(
+                AddressClaimed(
+                    address=address,
+                    nic=nic,
+                    mac=mac,
+                    node=self.node,
+                    peer=self.peers.get(mac),
+                    held=(address, nic) in self._announced,
+                    defended=defended,
+                ),
+            )
+
     def failed(self, address: str, error: str) -> None:
         """Report that the address cannot be announced; the same sentence twice is one report."""
         with self._lock:
@@ -72,7 +111,8 @@ class PluginHost:
                 self._report(AnnouncementFailed(address=address, protocol=self._protocol, error=error))
 
     def want(self, announcements: Sequence[Announcement]) -> None:
-        """Take note of what is wanted: a failure of an address that is not, is forgotten and may be reported again."""
+        """Take note of what is wanted: what was told of an address that is not, is forgotten and may be told again."""
         wanted = {each.address for each in announcements}
         with self._lock:
             self._failed = {address: error for address, error in self._failed.items() if address in wanted}
+            self._claimed = {place: macs for place, macs in self._claimed.items() if place[0] in wanted}

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from porter.events.entries import AnnouncementFailed, Applied, PluginFailed
+from porter.events.entries import AnnouncementFailed, PluginFailed
 from porter.model.assignment import Announcement
 from porter.model.names import NodeName
 from porter.model.objects import Nic
 from porter.plugins.api import ProtocolPlugin
 from porter.plugins.registry import Registry
-from porter.plugins.reports import PluginHost
+from porter.plugins.reports import PluginHost, Report, Reported
 from porter.plugins.watchdog import Watchdog
 from porter.plugins.worker import Worker
+from porter.reconciler.surroundings import Surroundings
 
 
 class Runner:
@@ -28,11 +29,12 @@ class Runner:
         *,
         node: NodeName,
         nics: Callable[[], Sequence[Nic]],
-        report: Callable[[Applied], None],
+        report: Report,
+        surroundings: Callable[[], Surroundings] = Surroundings,
         time_limit: float = 10.0,
         gratuitous_interval: float = 0.0,
     ) -> None:
-        """`nics` and `report` are called from the plugins' threads and must return at once."""
+        """`nics`, `surroundings` and `report` are called from the plugins' threads and must return at once."""
         self._report = report
         self._lock = threading.Lock()
         self._silent = False
@@ -46,6 +48,7 @@ class Runner:
                     protocol=name,
                     node=node,
                     nics=nics,
+                    surroundings=surroundings,
                     gratuitous_interval=gratuitous_interval,
                     report=self._tell,
                 )
@@ -84,12 +87,15 @@ class Runner:
             self._tell(AnnouncementFailed(address=address, protocol=name, error=unknown[name, address]))
 
     def again(self) -> None:
-        """Have every protocol that has something to announce apply it once more: the NICs changed."""
+        """Have every protocol that has something to announce apply it once more: the host tells something new."""
         for worker in self._workers.values():
             worker.again()
 
-    def stop(self, timeout: float) -> None:
-        """Have every plugin withdraw everything and end. Waits at most `timeout` seconds; nothing is reported after."""
+    def stop(self, timeout: float) -> tuple[str, ...]:
+        """Have every plugin withdraw everything and end. Waits at most `timeout` seconds; nothing is reported after.
+
+        Returns the protocols that had not stopped by then, sorted: what they announced may still be.
+        """
         for worker in self._workers.values():
             worker.stop()
         deadline = time.monotonic() + timeout
@@ -100,8 +106,9 @@ class Runner:
             self._note_late(name, timeout)
         self._silent = True
         self._watchdog.stop()
+        return tuple(sorted(late))
 
-    def _tell(self, entry: Applied) -> None:
+    def _tell(self, entry: Reported) -> None:
         if not self._silent:
             self._report(entry)
 

@@ -5,6 +5,7 @@ from typing import assert_never
 import msgspec
 
 from porter.events.entries import (
+    AddressClaimed,
     AgentGone,
     AgentHeard,
     AgentObserved,
@@ -69,7 +70,7 @@ def touched_by(entry: Observed, world: World) -> Touched:  # noqa: C901, PLR0912
             return Touched(cluster=True)
         case Relisted():
             return _touched_by_list(entry, world)
-        case AgentStarted() | LeaderObserved():
+        case AgentStarted() | LeaderObserved() | AddressClaimed():
             return Touched()
         case _:
             assert_never(entry)

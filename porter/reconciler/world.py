@@ -11,6 +11,7 @@ import msgspec
 
 from porter.events.entries import (
     RESOURCES,
+    AddressClaimed,
     AgentGone,
     AgentHeard,
     AgentObserved,
@@ -55,6 +56,8 @@ class World(msgspec.Struct, kw_only=True):
     options: Options = Options()
     listed: set[Resource] = set()
     """The kinds that were listed completely since the agent last started."""
+    claimed: dict[str, AddressClaimed] = {}
+    """By address, the last other host that claimed it. Nothing is decided by it."""
     _slices_of: dict[ServiceKey, set[str]] = {}
 
     @property
@@ -114,6 +117,9 @@ class World(msgspec.Struct, kw_only=True):
                 return changed
             case LeaderObserved(holder=holder):
                 self.leader = holder
+                return False
+            case AddressClaimed(address=address):
+                self.claimed[address] = entry
                 return False
             case _:
                 assert_never(entry)

@@ -7,7 +7,7 @@ import pytest
 
 from porter.events.codec import KINDS, encode
 from porter.events.export import Line, from_line, to_line
-from tests.events.golden import FULL
+from tests.events.golden import EARLIER, FULL
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden-entries.jsonl"
 LINES = GOLDEN.read_bytes().splitlines(keepends=True)
@@ -15,7 +15,7 @@ LINES = GOLDEN.read_bytes().splitlines(keepends=True)
 
 def named(line: bytes) -> str:
     row = msgspec.json.decode(line, type=Line)
-    return f"{row.kind}-{row.version}"
+    return f"{row.seq}-{row.kind}-{row.version}"
 
 
 @pytest.mark.parametrize("line", LINES, ids=named)
@@ -24,7 +24,7 @@ def test_a_stored_row_still_means_what_it_meant(line: bytes) -> None:
 
     recorded = from_line(line)
 
-    assert recorded.entry == FULL[row.kind, row.version]
+    assert recorded.entry == EARLIER.get(recorded.seq, FULL[row.kind, row.version])
 
 
 @pytest.mark.parametrize("line", LINES, ids=named)

@@ -20,11 +20,15 @@ SENTENCES = {
     "endpoints.observed": "Service default/web has ready endpoints on node1, node2",
     "agent.silent": "the agent of node1 is silent: its Lease was not renewed for 12.5 s",
     "leader.observed": "node1 leads",
+    "address.claimed": (
+        "node node2, 52:54:00:00:00:03, claims 192.168.0.91 on eth0, which node1 announces and has defended"
+    ),
     "assignment.decided": "Service default/web has 192.168.0.91 of Eip pool-a on node2: taken over from node1 (entry 7)",
     "pool.decided": "Eip pool-a is not ready: it overlaps with the older Eip pool-b (entry 9)",
     "address.announced": "this node announces 192.168.0.91 on eth0 with 52:54:00:00:00:02 (layer2)",
     "service.published": "Service default/web was given 192.168.0.91 of Eip pool-a on node2 in the API",
     "publish.failed": "Service default/web could not be written, and will be tried again: 409 Conflict",
+    "agent.stopped": "the agent of node1 stopped; not stopped in time, and perhaps not withdrawn: layer2",
 }
 ABOUT_THE_SERVICE = {
     "objects.relisted",

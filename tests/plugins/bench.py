@@ -1,6 +1,6 @@
 """A node with an announcer in one network namespace, and in another a client that hears every frame."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from socket import inet_aton
 
@@ -28,13 +28,19 @@ class Host:
 
     def __init__(self, *nics: Nic) -> None:
         self.nics: Sequence[Nic] = nics
+        self.peers: Mapping[str, NodeName] = {}
+        self.forbidden: Mapping[str, str] = {}
         self.reports: list[tuple[str, ...]] = []
+        self.claims: list[tuple[str, str, str, bool]] = []
 
     def announced(self, announcement: Announcement, *, mac: str) -> None:
         self.reports.append(("announced", announcement.address, announcement.nic, mac))
 
     def withdrawn(self, address: str, *, nic: str) -> None:
         self.reports.append(("withdrawn", address, nic))
+
+    def claimed(self, address: str, *, nic: str, mac: str, defended: bool) -> None:
+        self.claims.append((address, nic, mac, defended))
 
     def failed(self, address: str, error: str) -> None:
         self.reports.append(("failed", address, error))

@@ -11,11 +11,12 @@ from socket import inet_aton, inet_ntoa
 
 import pytest
 
-from porter.events.entries import Announced, Applied, Withdrawn
+from porter.events.entries import Announced, Withdrawn
 from porter.model.names import NodeName
 from porter.plugins.layer2.announcer import arp
 from porter.plugins.layer2.plugin import Layer2
 from porter.plugins.registry import Registry
+from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
 from tests.plugins.bench import ADDRESS, ASKER, BURST_OVER, CLIENT, WEB, Bench, on, running
 from tests.plugins.netns import inside, settle, wire
@@ -140,7 +141,7 @@ def test_the_announcer_keeps_no_right_but_raw_sockets(bench: Bench) -> None:
 
 def test_in_the_runner_what_is_announced_becomes_entries() -> None:
     with wire() as made:
-        reports: list[Applied] = []
+        reports: list[Reported] = []
         runner = inside(made.node, lambda: in_the_runner(reports))
         client = made.capture()
         try:
@@ -160,7 +161,7 @@ def test_in_the_runner_what_is_announced_becomes_entries() -> None:
         assert runner.failures == {}
 
 
-def in_the_runner(reports: list[Applied]) -> Runner:
+def in_the_runner(reports: list[Reported]) -> Runner:
     runner = Runner(Registry.of(Layer2()), node=NodeName("node1"), nics=tuple, report=reports.append)
     runner.start()
     return runner

@@ -103,18 +103,18 @@ def test_what_must_never_be_announced_is_refused_whatever_is_asked_for() -> None
                 (
                     "failed",
                     "192.168.0.1",
-                    "192.168.0.1 is an address of this node or its gateway, and is never announced",
+                    "192.168.0.1 is never announced: an address of this node or its gateway",
                 ),
                 ("failed", "192.168.0.2", "192.168.0.2 is the address of NIC eth0 itself, and is never announced"),
                 (
                     "failed",
                     "192.168.0.3",
-                    "192.168.0.3 is an address of this node or its gateway, and is never announced",
+                    "192.168.0.3 is never announced: an address of this node or its gateway",
                 ),
                 (
                     "failed",
                     "fd00::1",
-                    "fd00::1 is IPv6, which layer 2 cannot announce yet: only ARP is spoken, not NDP",
+                    "fd00::1 is IPv6, and layer 2 cannot announce IPv6 yet: it speaks ARP and not NDP",
                 ),
             ]
             assert bench.client.heard(0.5) == []

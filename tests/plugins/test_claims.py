@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Collection
 from socket import inet_aton
 
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from porter.plugins.layer2.announcer import arp, claims
 from porter.plugins.layer2.announcer.arp import Frame
-from porter.plugins.layer2.announcer.claims import Claim, Step
+from porter.plugins.layer2.announcer.claims import Claim, Dispute, Step
 from porter.plugins.layer2.announcer.responder import (
     CLAIMED,
     MALFORMED,
@@ -36,8 +37,15 @@ def held() -> tuple[Responder, Claim]:
     return responder, claim
 
 
-def step(claim: Claim, responder: Responder, repeat: float = 0.0) -> Step:
-    return claim.step(responder, repeat=repeat, jitter=0.5)
+def step(claim: Claim, responder: Responder, repeat: float = 0.0, *, peers: Collection[bytes] = ()) -> Step:
+    return claim.step(responder, repeat=repeat, jitter=0.5, peers=frozenset(peers))
+
+
+def refused(claim: Claim, responder: Responder, rival: bytes, *, peers: Collection[bytes] = ()) -> Step:
+    """A probe that another host answers, and what follows from it."""
+    step(claim, responder, peers=peers)
+    responder.hear(Frame(MAC, rival, arp.REPLY, rival, ADDRESS, MAC, arp.NO_ADDRESS).pack())
+    return step(claim, responder, peers=peers)
 
 
 def question(target: bytes = ADDRESS, sender: bytes = ASKER, mac: bytes = CLIENT) -> bytes:
@@ -67,22 +75,33 @@ def test_nothing_is_answered_before_the_probes_stayed_unanswered() -> None:
     assert responder.hear(question()) is not None
 
 
-def test_an_address_that_another_host_has_is_asked_for_again_ever_more_seldom() -> None:
+def test_an_address_that_a_stranger_has_is_asked_for_again_ever_more_seldom() -> None:
     responder, claim = claimed()
-    pauses = []
-    rivals = []
 
-    for _ in range(10):
-        step(claim, responder)
-        responder.hear(Frame(MAC, STRANGER, arp.REPLY, STRANGER, ADDRESS, MAC, arp.NO_ADDRESS).pack())
-        ended = step(claim, responder)
-        pauses.append(ended.again)
-        rivals.append(ended.rival)
+    steps = [refused(claim, responder, STRANGER) for _ in range(9)]
 
-    assert pauses == [0.375, 0.75, 1.5, 3, 6, 12, 24, 48, 48, 48]
-    assert rivals == [None, *[STRANGER] * 9]  # the first answer may be a peer's that is just letting go
+    assert [each.again for each in steps] == [0.375, 0.75, 1.5, 3, 6, 12, 22.5, 22.5, 22.5]
+    assert [each.rival for each in steps] == [None, *[STRANGER] * 8]  # the first may be a peer that is just letting go
+    assert claim.waiting
     assert responder.hear(question()) is None
     assert not responder.held
+
+
+def test_an_address_that_a_peer_has_is_asked_for_again_within_a_second_however_long_it_has_it() -> None:
+    responder, claim = claimed()
+
+    steps = [refused(claim, responder, STRANGER, peers=[STRANGER]) for _ in range(9)]
+
+    assert [each.again for each in steps] == [0.375, *[0.75] * 8]
+    assert claims.LONGEST_WAIT_FOR_A_PEER * 2 <= 1.0  # with the longest jitter
+
+
+def test_a_stranger_that_turns_out_to_be_a_peer_is_waited_for_as_a_peer() -> None:
+    responder, claim = claimed()
+    for _ in range(6):
+        refused(claim, responder, STRANGER)
+
+    assert refused(claim, responder, STRANGER, peers=[STRANGER]).again == 0.75
 
 
 def test_an_address_that_the_other_host_gave_up_is_taken() -> None:
@@ -97,17 +116,13 @@ def test_an_address_that_the_other_host_gave_up_is_taken() -> None:
 def test_once_taken_a_rival_is_waited_for_as_shortly_as_at_first() -> None:
     responder, claim = claimed()
     for _ in range(3):
-        step(claim, responder)
-        responder.hear(Frame(MAC, STRANGER, arp.REPLY, STRANGER, ADDRESS, MAC, arp.NO_ADDRESS).pack())
-        step(claim, responder)
+        refused(claim, responder, STRANGER)
     while not step(claim, responder).taken:
         pass
 
     claim.begin(responder)  # the NIC was away
-    step(claim, responder)
-    responder.hear(Frame(MAC, STRANGER, arp.REPLY, STRANGER, ADDRESS, MAC, arp.NO_ADDRESS).pack())
 
-    assert step(claim, responder) == Step(again=0.375)
+    assert refused(claim, responder, STRANGER) == Step(again=0.375)
 
 
 def test_another_hosts_probe_for_the_same_address_is_a_rival_too() -> None:
@@ -146,6 +161,36 @@ def test_a_changed_mac_is_announced_anew_without_a_probe() -> None:
     assert len(frames) == 6
     assert all(arp.parse(frame).sender_mac == STRANGER for frame in frames)
     assert ADDRESS in responder.held
+
+
+def test_a_claim_of_another_host_is_countered_once_in_ten_seconds_and_each_host_is_news_once() -> None:
+    # RFC 5227, 2.4 (b): one announcement, and none within DEFEND_INTERVAL of the last
+    _, claim = held()
+    defence = (arp.gratuitous_request(ADDRESS, mac=MAC).pack(),)
+
+    disputes = [claim.dispute(rival, mac=MAC, now=at) for rival, at in [(STRANGER, 0), (STRANGER, 9.9), (CLIENT, 9.9)]]
+
+    assert disputes == [Dispute(defence, news=True), Dispute(), Dispute(news=True)]
+    assert claim.dispute(STRANGER, mac=MAC, now=10) == Dispute(defence)
+
+
+def test_a_host_that_makes_up_macs_is_news_a_few_times_only() -> None:
+    _, claim = held()
+
+    disputes = [claim.dispute(b"\x02" + number.to_bytes(5), mac=MAC, now=0) for number in range(1000)]
+
+    assert sum(each.news for each in disputes) == claims.MOST_CLAIMANTS
+    assert sum(len(each.frames) for each in disputes) == 1
+
+
+def test_who_claims_a_held_address_is_remembered_until_it_is_given_up() -> None:
+    responder, _ = held()
+
+    responder.hear(arp.gratuitous_request(ADDRESS, mac=STRANGER).pack())
+    assert responder.disputed == {ADDRESS: STRANGER}
+    responder.forget(ADDRESS)
+
+    assert responder.disputed == {}
 
 
 def test_a_request_is_answered_to_the_asker_alone() -> None:

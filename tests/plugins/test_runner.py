@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from porter.events.entries import Announced, AnnouncementFailed, Applied, PluginFailed, Withdrawn
+from porter.events.entries import Announced, AnnouncementFailed, PluginFailed, Withdrawn
 from porter.model.assignment import Announcement
 from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.objects import Eip, Nic
 from porter.model.protocol import PlacementRequest
 from porter.plugins.api import Host
 from porter.plugins.registry import Registry
+from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
 from tests.plugins.netns import settle
 
@@ -81,7 +82,7 @@ class Trouble:
             self._wrong()
 
 
-Reports = list[Applied]
+Reports = list[Reported]
 Run = Callable[..., tuple[Runner, Reports]]
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +14,6 @@ from tests.plugins.bench import (
     BURST_OVER,
     NODE,
     OTHER,
-    STRANGER,
     Bench,
     on,
 )
@@ -134,33 +132,6 @@ def test_a_changed_mac_is_announced_at_once_and_answered_with(bench: Bench) -> N
     answer = bench.ask()
     assert answer is not None
     assert answer.sender_mac == mac
-
-
-def test_an_address_that_a_stranger_has_is_not_announced_until_it_is_given_up(bench: Bench) -> None:
-    stranger_answers = threading.Event()
-    stranger_answers.set()
-
-    def answer_probes() -> None:
-        while stranger_answers.is_set():
-            for frame in bench.client.heard(0.02):
-                if arp.parse(frame).is_probe and stranger_answers.is_set():
-                    bench.send(arp.answer(arp.parse(frame), STRANGER))
-
-    thread = threading.Thread(target=answer_probes)
-    thread.start()
-    try:
-        bench.announcing.want(on("eth0", "192.168.0.91"))
-        settle(lambda: bench.host.count("failed") > 0)
-    finally:
-        stranger_answers.clear()
-        thread.join()
-
-    sentence = "another host answers for 192.168.0.91 on eth0: 02:00:00:00:03:03. It is asked again"
-    assert bench.host.reports[0] == ("failed", "192.168.0.91", sentence)
-    assert bench.host.count("announced") == 0
-    assert bench.ask() is None
-    settle(lambda: bench.host.count("announced") == 1, 10)
-    assert bench.ask() is not None
 
 
 def test_a_nic_that_does_not_exist_fails_in_words_until_it_comes() -> None:

@@ -1,18 +1,19 @@
 """How to test a protocol: call it as Porter does, with a host that writes down what is reported."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from porter_protocol_file import FileProtocol
 
-from porter.events.entries import Announced, Applied, Withdrawn
+from porter.events.entries import Announced, Withdrawn
 from porter.model.assignment import Announcement
 from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.objects import Eip, Nic
 from porter.model.protocol import PlacementRequest
 from porter.plugins.registry import Registry
+from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
 
 WEB = ServiceKey("default/web")
@@ -24,6 +25,8 @@ class Host:
     gratuitous_interval = 0.0
 
     def __init__(self) -> None:
+        self.peers: Mapping[str, NodeName] = {}
+        self.forbidden: Mapping[str, str] = {}
         self.reports: list[str] = []
 
     def announced(self, announcement: Announcement, *, mac: str) -> None:
@@ -31,6 +34,9 @@ class Host:
 
     def withdrawn(self, address: str, *, nic: str) -> None:
         self.reports.append(f"-{address}{nic}")
+
+    def claimed(self, address: str, *, nic: str, mac: str, defended: bool) -> None:
+        self.reports.append(f"?{address}{nic} {mac} {defended}")
 
     def failed(self, address: str, error: str) -> None:
         self.reports.append(f"!{address} {error}")
@@ -91,7 +97,7 @@ def test_an_unchanged_set_does_not_touch_the_file(path: Path) -> None:
 
 
 def test_it_runs_in_porters_own_runner(path: Path) -> None:
-    reports: list[Applied] = []
+    reports: list[Reported] = []
     runner = Runner(
         Registry.of(FileProtocol(path)),
         node=NodeName("node1"),

@@ -36,7 +36,14 @@ class Announcing:
         with self._lock:
             changed = [place for place in wanted if wanted[place] != self._wanted.get(place)]
             self._wanted = wanted
-            self._process.tell(Wanted(tuple(sorted(wanted)), self._forbidden(), self._host.gratuitous_interval))
+            self._process.tell(
+                Wanted(
+                    announce=tuple(sorted(wanted)),
+                    forbidden=self._forbidden(),
+                    repeat=self._host.gratuitous_interval,
+                    peers=tuple(sorted(self._host.peers)),
+                ),
+            )
             for place in changed:  # held already, and now for another Service too
                 if place in self._held:
                     self._host.announced(wanted[place], mac=self._held[place])
@@ -59,8 +66,11 @@ class Announcing:
         self._ended(None)
 
     def _forbidden(self) -> tuple[str, ...]:
-        """Return this node's own addresses and its gateways: the last line of defence knows them too."""
-        addresses: set[str] = set()
+        """Return what must never be announced: the last line of defence knows it too.
+
+        This node's own addresses and gateways are as last read, and not as the host has heard of them.
+        """
+        addresses = set(self._host.forbidden)
         for nic in self._host.nics:
             addresses.update(nic.gateways)
             addresses.update(text.partition("/")[0] for text in nic.networks if parse_network(text) is not None)
@@ -80,8 +90,12 @@ class Announcing:
                 case messages.FAILED:
                     self._withdraw(place)
                     if announcement is not None:
-                        available = [nic.name for nic in self._host.nics]
-                        self._host.failed(event.address, failures.sentence(event, announcement, available))
+                        if event.why == messages.TAKEN:
+                            self._host.claimed(event.address, nic=event.nic, mac=event.mac, defended=False)
+                        self._host.failed(event.address, failures.sentence(event, announcement, self._host))
+                case messages.CLAIMED:
+                    defended = event.why == messages.DEFENDED
+                    self._host.claimed(event.address, nic=event.nic, mac=event.mac, defended=defended)
 
     def _ended(self, why: str | None) -> None:
         with self._lock:

@@ -1,8 +1,7 @@
 """Why an address cannot be announced by layer 2, one sentence each: what, whose, and what to do."""
 
-from collections.abc import Sequence
-
 from porter.model.assignment import Announcement
+from porter.plugins.api import Host
 from porter.plugins.layer2.announcer import messages
 from porter.plugins.layer2.announcer.messages import Event
 
@@ -12,22 +11,24 @@ def ipv6(announcement: Announcement) -> str:
     return f"{announcement.address} is IPv6, and layer 2 cannot announce IPv6 yet: it speaks ARP and not NDP"
 
 
-def sentence(event: Event, announcement: Announcement, available: Sequence[str]) -> str:
+def sentence(event: Event, announcement: Announcement, host: Host) -> str:
     """Return why the announcer could not, or does not, announce the address."""
     match event.why:
         case messages.NO_INTERFACE:
             named = "" if announcement.eip is None else f"; Eip {announcement.eip!r} names it"
-            return (
-                f"no interface {event.nic!r} on this node{named}. Available: {', '.join(sorted(available)) or 'none'}"
-            )
+            available = ", ".join(sorted(nic.name for nic in host.nics)) or "none"
+            return f"no interface {event.nic!r} on this node{named}. Available: {available}"
         case messages.DOWN:
             return f"NIC {event.nic} is down"
         case messages.NO_CARRIER:
             return f"NIC {event.nic} has no carrier"
         case messages.TAKEN:
-            return f"another host answers for {event.address} on {event.nic}: {event.mac}. It is asked again"
+            peer = host.peers.get(event.mac)
+            who = "another host" if peer is None else f"node {peer} still"
+            return f"{who} answers for {event.address} on {event.nic}: {event.mac}. It is asked again"
         case messages.FORBIDDEN:
-            return f"{event.address} is an address of this node or its gateway, and is never announced"
+            what = host.forbidden.get(event.address, "an address of this node or its gateway")
+            return f"{event.address} is never announced: {what}"
         case messages.OWN:
             return f"{event.address} is the address of NIC {event.nic} itself, and is never announced"
         case messages.SOCKET:

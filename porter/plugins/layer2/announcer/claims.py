@@ -20,7 +20,14 @@ ANNOUNCEMENTS = 3
 ANNOUNCEMENT_GAP = 1.1
 """Linux ignores a change of a neighbour within a second of the last (net.ipv4.neigh.*.locktime): RFC 5227, 2.3 says
 two announcements two seconds apart; three at 1.1 s reach every cache at the latest after 2.2 s."""
-FIRST_RETRY, LAST_RETRY = 0.25, 32.0
+FIRST_RETRY = 0.25
+LONGEST_WAIT_FOR_A_PEER = 0.5
+"""A node of the cluster lets go as soon as it learns that it must: whoever waits for it is there when it has."""
+LONGEST_WAIT_FOR_A_STRANGER = 15.0
+"""Seconds, like those above; with the jitter it is at most twice as long until the next question."""
+DEFENCE_GAP = 10.0  # RFC 5227, 1.1: DEFEND_INTERVAL
+MOST_CLAIMANTS = 16
+"""MACs that are told of, for an address that is held: whoever makes up MACs must not fill the log."""
 
 
 class Step(NamedTuple):
@@ -35,6 +42,14 @@ class Step(NamedTuple):
     """The MAC of the host that has the address, from its second answer on: a peer just letting go is no news."""
 
 
+class Dispute(NamedTuple):
+    """What to do when another host claims an address that is held."""
+
+    frames: tuple[bytes, ...] = ()
+    news: bool = False
+    """This host has not claimed it before."""
+
+
 class Claim:
     """One wanted address on one NIC that is there and usable."""
 
@@ -42,13 +57,19 @@ class Claim:
         self.address = address
         self.turn = 0
         """Steps that were planned before this number changed are void."""
+        self.waiting = False
+        """Another host has it; it is asked again later."""
         self._said = 0
         self._retry = FIRST_RETRY
+        self._defended_at = -DEFENCE_GAP
+        self._claimants: set[bytes] = set()
 
     def begin(self, responder: Responder) -> None:
         """Ask first whether the address is free: when it is new, and whenever the NIC was away."""
         self.turn += 1
+        self.waiting = False
         self._said = 0
+        self._claimants.clear()
         responder.forget(self.address)
         responder.probed.add(self.address)
 
@@ -57,7 +78,20 @@ class Claim:
         self.turn += 1
         self._said = 0
 
-    def step(self, responder: Responder, *, repeat: float, jitter: float) -> Step:
+    def dispute(self, claimant: bytes, *, mac: bytes, now: float) -> Dispute:
+        """Defend the held address against a claim of another host, and go on (RFC 5227, 2.4 b).
+
+        With one announcement, and only when the last is long ago: two hosts that insist must not flood the segment.
+        """
+        news = claimant not in self._claimants and len(self._claimants) < MOST_CLAIMANTS
+        if news:
+            self._claimants.add(claimant)
+        if now - self._defended_at < DEFENCE_GAP:
+            return Dispute(news=news)
+        self._defended_at = now
+        return Dispute((arp.gratuitous_request(self.address, mac=mac).pack(),), news)
+
+    def step(self, responder: Responder, *, repeat: float, jitter: float, peers: frozenset[bytes]) -> Step:
         """Do what is next. `jitter`, from 0 to 1, keeps two hosts that wait for each other apart."""
         if self.address in responder.held:
             return self._announce(responder.mac, repeat)
@@ -65,7 +99,8 @@ class Claim:
             self.begin(responder)
         rival = responder.rivals.pop(self.address, None)
         if rival is not None:
-            return self._wait(responder, rival, jitter)
+            longest = LONGEST_WAIT_FOR_A_PEER if rival in peers else LONGEST_WAIT_FOR_A_STRANGER
+            return self._wait(responder, rival, jitter=jitter, longest=longest)
         if self._said < PROBES:
             self._said += 1
             return Step(frames=(arp.probe(self.address, mac=responder.mac).pack(),), again=PROBE_GAP)
@@ -85,10 +120,11 @@ class Claim:
             return Step(frames=frames, again=ANNOUNCEMENT_GAP)
         return Step(frames=frames, again=max(repeat, ANNOUNCEMENT_GAP) if repeat > 0 else None)
 
-    def _wait(self, responder: Responder, rival: bytes, jitter: float) -> Step:
+    def _wait(self, responder: Responder, rival: bytes, *, jitter: float, longest: float) -> Step:
         responder.forget(self.address)
+        self.waiting = True
         self._said = 0
-        pause = self._retry * (1 + jitter)
         first = self._retry == FIRST_RETRY
-        self._retry = min(self._retry * 2, LAST_RETRY)
+        pause = min(self._retry, longest) * (1 + jitter)
+        self._retry = min(self._retry * 2, longest)
         return Step(again=pause, rival=None if first else rival)

@@ -8,10 +8,13 @@ import json
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-EventKind = Literal["announced", "withdrawn", "failed"]
+EventKind = Literal["announced", "withdrawn", "failed", "claimed"]
 ANNOUNCED: Final = "announced"
 WITHDRAWN: Final = "withdrawn"
 FAILED: Final = "failed"
+CLAIMED: Final = "claimed"
+"""Another host claims an address that is answered for."""
+DEFENDED: Final = "defended"
 
 # Why an address cannot be announced. Words between two processes of one version; people read sentences instead.
 NO_INTERFACE: Final = "no-interface"
@@ -32,6 +35,8 @@ class Wanted(NamedTuple):
     """Addresses to refuse, whatever `announce` says."""
     repeat: float = 0.0
     """Seconds after which gratuitous announcements are repeated; 0 for never."""
+    peers: tuple[str, ...] = ()
+    """MACs of the other nodes: they let go of an address in time, and are asked often."""
 
 
 class Ask(NamedTuple):
@@ -45,7 +50,7 @@ class Event(NamedTuple):
     address: str
     nic: str
     mac: str = ""
-    """Of the NIC when announced; of the other host when the address is taken."""
+    """Of the NIC when announced; of the other host when the address is taken or claimed."""
     why: str = ""
     detail: str = ""
 
@@ -71,7 +76,8 @@ def decode(line: bytes) -> Wanted | Ask | Event | Counters:
     match name:
         case "Wanted":
             pairs = tuple((str(address), str(nic)) for address, nic in body["announce"])
-            return Wanted(pairs, tuple(map(str, body["forbidden"])), float(body["repeat"]))
+            forbidden, peers = (tuple(map(str, body[name])) for name in ("forbidden", "peers"))
+            return Wanted(pairs, forbidden, float(body["repeat"]), peers)
         case "Ask":
             return Ask()
         case "Event":

@@ -76,12 +76,16 @@ class Announcer:
     def _want(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._repeat = wanted.repeat
+        peers = frozenset(mac for text in wanted.peers if (mac := _mac(text)) is not None)
         for nic in {nic for _, nic in wanted.announce}:
             segment = self._segments.get(nic)
             if segment is None:
                 segment = self._segments[nic] = Segment(nic, report=self._lines.send, later=self._later)
             segment.follow(self._links.read(nic), interrupted=False)
         self._settle()
+        for segment in self._segments.values():
+            segment.peers = peers
+            segment.ask_again()
 
     def _settle(self) -> None:
         """Make every segment claim exactly what is wanted there and may be announced."""
@@ -164,19 +168,27 @@ class Announcer:
 
     def _counters(self) -> Counters:
         dropped: Counter[str] = Counter()
-        answered = 0
+        answered, sent = 0, self._sent
         for segment in self._segments.values():
             dropped += segment.responder.dropped
             answered += segment.responder.answered
+            sent += segment.defences
             dropped["unsent"] += segment.unsent
             dropped["kernel"] += segment.port.lost() if segment.port is not None else 0
-        return Counters(answered, self._sent, dict(sorted((+dropped).items())))
+        return Counters(answered, sent, dict(sorted((+dropped).items())))
 
 
 def _packed(address: str) -> bytes | None:
     try:
         return socket.inet_pton(socket.AF_INET, address)
     except OSError:
+        return None
+
+
+def _mac(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text.replace(":", ""))
+    except ValueError:
         return None
 
 

@@ -27,6 +27,8 @@ class Responder:
         self.probed: set[bytes] = set()
         self.rivals: dict[bytes, bytes] = {}
         """Probed addresses that another host has or wants, with its MAC."""
+        self.disputed: dict[bytes, bytes] = {}
+        """Held addresses that another host claims, with its MAC: for whoever takes them out to act upon."""
         self.answered = 0
         self.dropped: Counter[str] = Counter()
 
@@ -60,12 +62,14 @@ class Responder:
         self.held.discard(address)
         self.probed.discard(address)
         self.rivals.pop(address, None)
+        self.disputed.pop(address, None)
 
     def forget_all(self) -> None:
         """Answer for nothing."""
         self.held.clear()
         self.probed.clear()
         self.rivals.clear()
+        self.disputed.clear()
 
     def _is_anothers(self, sender: bytes, source: bytes) -> bool:
         return self._mac not in (sender, source) and arp.is_station(sender)
@@ -86,6 +90,7 @@ class Responder:
         if heard.is_probe and heard.target in self.probed:  # the same section: another host probes for it
             self.rivals[heard.target] = heard.sender_mac
             return CLAIMED
-        if heard.sender in self.held:
+        if heard.sender in self.held:  # RFC 5227, 2.4: any ARP packet from an address that is ours
+            self.disputed[heard.sender] = heard.sender_mac
             return CLAIMED
         return NOT_FOR_US if heard.operation == arp.REPLY else NOT_OURS

@@ -17,6 +17,7 @@ from .responder import Responder
 
 Later = Callable[["Segment", Claim, float], None]
 _MOST_AT_ONCE = 64  # frames answered before others have their turn
+_ASK_AGAIN_GAP = 1.0  # seconds between questions that are asked out of turn
 
 
 class Segment:
@@ -27,11 +28,20 @@ class Segment:
         self.responder = Responder(b"")
         self.port: Port | None = None
         self.unsent = 0
+        self.defences = 0
+        """How many announcements were sent to defend an address."""
+        self.peers: frozenset[bytes] = frozenset()
+        """The MACs of the other nodes' NICs."""
         self._report = report
         self._later = later
         self._claims: dict[bytes, Claim] = {}
         self._link: Link | None = None
         self._trouble = (messages.NO_INTERFACE, "")
+        self._due: dict[bytes, float] = {}
+        """When each address that another host has is asked for again."""
+        self._ask_again_at = 0.0
+        self._once_more: set[bytes] = set()
+        """Addresses that are to be asked for soon again: the wish came while they were being asked for."""
 
     @property
     def wanted(self) -> frozenset[bytes]:
@@ -50,6 +60,8 @@ class Segment:
         for address in gone:
             self.responder.forget(address)
             self._claims.pop(address).turn += 1
+            self._due.pop(address, None)
+            self._once_more.discard(address)
         for address in held:
             self._report(Event(messages.WITHDRAWN, socket.inet_ntoa(address), self.nic))
 
@@ -58,6 +70,18 @@ class Segment:
         for address in sorted(addresses):
             claim = self._claims[address] = Claim(address)
             self._begin(claim)
+
+    def ask_again(self) -> None:
+        """Ask now for what another host has, and do not wait until it would be asked anyway; at most once a second."""
+        now = time.monotonic()
+        if self._ask_again_at <= now:
+            self._ask_again_at = max(now, self._ask_again_at + _ASK_AGAIN_GAP)
+        for address, due in list(self._due.items()):
+            claim = self._claims[address]
+            if claim.waiting and due > self._ask_again_at and not self._trouble[0]:
+                claim.turn += 1
+                self._wait(claim, self._ask_again_at)
+        self._once_more |= self.responder.probed
 
     def set_filter(self) -> None:
         """Have the kernel pass exactly what concerns the wanted addresses."""
@@ -105,14 +129,24 @@ class Segment:
             answer = self.responder.hear(frame)
             if answer is not None:
                 self._send(answer)
+            elif self.responder.disputed:
+                self._dispute()
 
     def step(self, claim: Claim, *, repeat: float) -> int:
         """Do what is next for a claim. Returns how many frames that took."""
-        step = claim.step(self.responder, repeat=repeat, jitter=random.random())  # noqa: S311 - not a secret
+        jitter = random.random()  # noqa: S311 - not a secret
+        step = claim.step(self.responder, repeat=repeat, jitter=jitter, peers=self.peers)
         for frame in step.frames:
             self._send(frame)
         if step.again is not None:
-            self._later(self, claim, time.monotonic() + step.again)
+            due = time.monotonic() + step.again
+            if claim.waiting:
+                soon = time.monotonic() + _ASK_AGAIN_GAP if claim.address in self._once_more else due
+                self._once_more.discard(claim.address)
+                self._wait(claim, min(due, soon))
+            else:
+                self._due.pop(claim.address, None)
+                self._later(self, claim, due)
         self._tell(claim, step)
         return len(step.frames)
 
@@ -129,9 +163,27 @@ class Segment:
         claim.begin(self.responder)
         self._later(self, claim, time.monotonic())
 
+    def _wait(self, claim: Claim, due: float) -> None:
+        self._due[claim.address] = due
+        self._later(self, claim, due)
+
+    def _dispute(self) -> None:
+        """Defend what others claim, and say who they are."""
+        while self.responder.disputed:
+            address, claimant = self.responder.disputed.popitem()
+            dispute = self._claims[address].dispute(claimant, mac=self.responder.mac, now=time.monotonic())
+            for frame in dispute.frames:
+                self._send(frame)
+            self.defences += len(dispute.frames)
+            if dispute.news:
+                why = messages.DEFENDED if dispute.frames else ""
+                text = socket.inet_ntoa(address)
+                self._report(Event(messages.CLAIMED, text, self.nic, mac=claimant.hex(":"), why=why))
+
     def _tell(self, claim: Claim, step: Step) -> None:
         text = socket.inet_ntoa(claim.address)
         if step.taken:
+            self._once_more.discard(claim.address)
             self._report(Event(messages.ANNOUNCED, text, self.nic, mac=self.responder.mac.hex(":")))
         elif step.rival is not None:
             self._report(Event(messages.FAILED, text, self.nic, mac=step.rival.hex(":"), why=messages.TAKEN))

@@ -1,0 +1,165 @@
+"""Another host has, or claims, an address of this node: what is asked, answered and said, by the frames on the wire."""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from porter.model.names import NodeName
+from porter.plugins.layer2.announcer import arp
+from tests.plugins.bench import ADDRESS, ASKER, CLIENT, NODE, OTHER, STRANGER, Bench, on
+from tests.plugins.netns import settle, wire
+
+pytestmark = pytest.mark.root
+RIVAL = STRANGER.hex(":")
+PEERS = {RIVAL: NodeName("node2")}
+
+
+@contextlib.contextmanager
+def rival(bench: Bench) -> Iterator[list[float]]:
+    """A host that answers every probe, until the block is over. Gives the times of the probes."""
+    asked: list[float] = []
+    over = threading.Event()
+
+    def answer() -> None:
+        while not over.is_set():
+            for frame in bench.client.heard(0.02):
+                if arp.parse(frame).is_probe and not over.is_set():
+                    bench.send(arp.answer(arp.parse(frame), STRANGER))
+                    asked.append(time.monotonic())
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        over.set()
+        thread.join()
+
+
+def silent_until(bench: Bench) -> float:
+    """Seconds from now until the address is announced."""
+    began = time.monotonic()
+    settle(lambda: bench.host.count("announced") == 1, 60)
+    return time.monotonic() - began
+
+
+def test_an_address_that_a_stranger_has_is_not_announced_until_it_is_given_up(bench: Bench) -> None:
+    with rival(bench):
+        bench.announcing.want(on("eth0", "192.168.0.91"))
+        settle(lambda: bench.host.count("failed") > 0)
+        assert bench.host.count("announced") == 0
+
+    sentence = f"another host answers for 192.168.0.91 on eth0: {RIVAL}. It is asked again"
+    assert bench.host.reports[0] == ("failed", "192.168.0.91", sentence)
+    assert bench.host.claims[0] == ("192.168.0.91", "eth0", RIVAL, False)
+    assert bench.ask() is None
+    settle(lambda: bench.host.count("announced") == 1, 10)
+    assert bench.ask() is not None
+
+
+def test_an_address_that_a_peer_held_for_long_is_taken_within_two_seconds_of_its_silence(bench: Bench) -> None:
+    bench.host.peers = PEERS
+    with rival(bench) as asked:
+        bench.announcing.want(on("eth0", "192.168.0.91"))
+        settle(lambda: len(asked) >= 10, 20)
+
+    assert silent_until(bench) < 2
+    assert bench.ask() is not None
+    sentence = f"node node2 still answers for 192.168.0.91 on eth0: {RIVAL}. It is asked again"
+    assert bench.host.reports[0] == ("failed", "192.168.0.91", sentence)
+    gaps = [later - sooner for sooner, later in itertools.pairwise(asked[1:])]
+    assert min(gaps) > 0.4
+    assert max(gaps) < 1.5
+
+
+def test_a_stranger_is_asked_at_once_when_the_set_is_applied_again(bench: Bench) -> None:
+    with rival(bench) as asked:
+        bench.announcing.want(on("eth0", "192.168.0.91"))
+        settle(lambda: bench.host.count("failed") == 4, 20)  # now it would be asked again in 4 to 8 seconds
+        before = len(asked)
+
+        began = time.monotonic()
+        while time.monotonic() < began + 3:
+            bench.announcing.want(on("eth0", "192.168.0.91"))
+            time.sleep(0.02)
+        assert before + 2 <= len(asked) <= before + 4  # at most once a second, however often it is applied
+
+    bench.announcing.want(on("eth0", "192.168.0.91"))
+    assert silent_until(bench) < 2
+
+
+def test_a_claim_on_a_held_address_is_countered_with_one_announcement_and_told_once(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91", "192.168.0.92")
+
+    for _ in range(50):
+        bench.send(arp.gratuitous_request(ADDRESS, mac=STRANGER))
+        bench.send(arp.gratuitous_reply(ADDRESS, mac=STRANGER))
+        bench.send(arp.question(OTHER, mac=STRANGER, sender=ADDRESS))
+    heard = [frame for frame in bench.client.heard(1.0) if arp.parse(frame).is_gratuitous]
+
+    assert heard == [arp.gratuitous_request(ADDRESS, mac=NODE).pack()]
+    assert bench.host.claims == [("192.168.0.91", "eth0", RIVAL, True)]
+    assert bench.host.count("withdrawn") == 0
+    assert bench.ask() is not None
+
+
+def test_a_second_host_that_claims_is_told_too_and_not_countered_so_soon(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    bench.send(arp.gratuitous_request(ADDRESS, mac=STRANGER))
+    bench.send(arp.gratuitous_request(ADDRESS, mac=CLIENT))
+    heard = bench.client.heard(1.0)
+
+    assert heard == [arp.gratuitous_request(ADDRESS, mac=NODE).pack()]
+    assert bench.host.claims == [
+        ("192.168.0.91", "eth0", RIVAL, True),
+        ("192.168.0.91", "eth0", CLIENT.hex(":"), False),
+    ]
+
+
+def test_who_asks_or_probes_for_a_held_address_does_not_claim_it(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    bench.send(arp.probe(ADDRESS, mac=STRANGER))
+    bench.send(arp.question(ADDRESS, mac=STRANGER, sender=ASKER))
+
+    assert len(bench.client.heard(0.5)) == 2  # an answer to each
+    assert bench.host.claims == []
+
+
+def test_other_nodes_addresses_and_the_api_servers_are_refused_whatever_is_asked_for() -> None:
+    with wire() as made:
+        bench = Bench(made)
+        bench.host.forbidden = {
+            "192.168.0.12": "address of node node2",
+            "192.168.0.20": "address of the API server",
+        }
+        try:
+            bench.announcing.want(on("eth0", "192.168.0.12", "192.168.0.20"))
+            settle(lambda: bench.host.count("failed") == 2)
+
+            assert bench.host.reports == [
+                ("failed", "192.168.0.12", "192.168.0.12 is never announced: address of node node2"),
+                ("failed", "192.168.0.20", "192.168.0.20 is never announced: address of the API server"),
+            ]
+            assert bench.client.heard(0.5) == []
+        finally:
+            bench.announcing.stop()
+
+
+def test_an_address_that_becomes_forbidden_while_it_is_held_is_let_go(bench: Bench) -> None:
+    bench.hold("192.168.0.91")
+
+    bench.host.forbidden = {"192.168.0.91": "address of node node2"}
+    bench.announcing.want(on("eth0", "192.168.0.91"))
+    settle(lambda: bench.host.count("failed") == 1)
+
+    assert bench.host.reports[-2:] == [
+        ("withdrawn", "192.168.0.91", "eth0"),
+        ("failed", "192.168.0.91", "192.168.0.91 is never announced: address of node node2"),
+    ]
+    assert bench.ask() is None
