@@ -90,8 +90,9 @@ def up(
     _say(f"up after {time.monotonic() - begin:.1f} s")
     click.echo(f"export KUBECONFIG={up_lab.kubeconfig}")
     first = network.nodes[0].name
-    _say(f"try: kubectl get nodes -o wide; porter lab exec{option} client -- ip neigh")
-    _say(f"then: porter lab fail{option} {first}, porter lab status{option}, porter lab down{option}")
+    _say("try:  kubectl get nodes -o wide")
+    for words in (f"exec{option} client -- ip neigh", f"fail{option} {first}", f"status{option}", f"down{option}"):
+        _say(f"      porter lab {words}")
 
 
 @lab.command()

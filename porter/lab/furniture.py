@@ -1,12 +1,15 @@
 """What stands in a cluster before anybody comes: namespaces, kube-proxy's configuration, and Porter's own kinds."""
 
+import json
 import socket
 from ipaddress import IPv4Address
 
 from porter.lab.errors import LabError
-from porter.lab.kube import Kube, Object
+from porter.lab.kube import NOT_FOUND, Kube, Object, RefusedError
 from porter.lab.namespaces import inside
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_TOO_MANY = 429
 PROXY_CONFIG = """\
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
@@ -16,10 +19,15 @@ ipvs:
 """
 
 
-def put(kube: Kube, *, server: IPv4Address, port: int, strict_arp: bool) -> None:
-    """The namespaces, kube-proxy's ConfigMap and DaemonSet, and where nodes find the API server. Safe to call twice."""
-    for name in ("default", "kube-system", "kube-node-lease", "porter-system"):
+def put_namespaces(kube: Kube) -> None:
+    """The namespaces; Porter's own as if somebody had applied it. Safe to call twice."""
+    for name in ("default", "kube-system", "kube-node-lease"):
         kube.apply(_object("v1", "Namespace", name))
+    kube.apply(_as_applied(_object("v1", "Namespace", "porter-system")))
+
+
+def put(kube: Kube, *, server: IPv4Address, port: int, strict_arp: bool) -> None:
+    """kube-proxy's ConfigMap and DaemonSet, and where nodes find the API server. Safe to call twice."""
     config = PROXY_CONFIG.format(strict="true" if strict_arp else "false")
     kube.apply({**_object("v1", "ConfigMap", "kube-proxy", "kube-system"), "data": {"config.conf": config}})
     kube.apply({**_object("apps/v1", "DaemonSet", "kube-proxy", "kube-system"), "spec": _proxy_spec()})
@@ -31,14 +39,25 @@ def put(kube: Kube, *, server: IPv4Address, port: int, strict_arp: bool) -> None
 
 
 def install(kube: Kube, manifests: str) -> None:
-    """Apply the documents that `porter manifests` printed."""
+    """Apply the documents that `porter manifests` printed, as `kubectl apply` does."""
     import yaml  # noqa: PLC0415 - 40 ms that most commands do not need
 
     documents = [document for document in yaml.safe_load_all(manifests) if document]
     if not documents:
         raise LabError("porter manifests printed nothing to install")
     for document in documents:
-        kube.apply(document)
+        kube.apply(_as_applied(document))
+
+
+def is_listed(kube: Kube, kind: str) -> bool:
+    """Tell whether a kind can be listed: for a moment after its definition came, the server says 429, try in 1 s."""
+    try:
+        kube.list(kind)
+    except RefusedError as refused:
+        if refused.code not in {NOT_FOUND, _TOO_MANY}:
+            raise
+        return False
+    return True
 
 
 def proxies(kube: Kube) -> int:
@@ -73,6 +92,14 @@ def problems_of_agent(netns: str, port: int) -> str:
             return f"{type(error).__name__} on port {port}"
     head, _, body = answer.partition("\r\n\r\n")
     return "" if " 200 " in head.split("\r\n")[0] else " ".join(body.split()) or head
+
+
+def _as_applied(manifest: Object) -> Object:
+    """The object with the note that `kubectl apply` leaves and misses, with a warning, where it is not."""
+    annotations = manifest["metadata"].get("annotations") or {}
+    config = {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
+    note = json.dumps(config, sort_keys=True, separators=(",", ":")) + "\n"
+    return {**config, "metadata": {**config["metadata"], "annotations": {**annotations, LAST_APPLIED: note}}}
 
 
 def _object(version: str, kind: str, name: str, namespace: str | None = None) -> Object:

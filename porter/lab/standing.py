@@ -186,7 +186,7 @@ def _clear_leftovers(name: str, say: Say) -> None:
 
 def _build(stage: Stage, say: Say) -> None:
     network, known = stage.network, stage.known
-    say(f"network: {', '.join(network.names)}")
+    say(f"building the network of {len(stage.topology.nodes)} nodes and {stage.topology.client.name}")
     with state.locked(state.root(), wait=30.0):  # two labs that begin at once must not both find a name free
         if taken := [netns for netns in network.names if namespaces.exists(netns)]:
             raise LabError(
@@ -203,13 +203,11 @@ def _build(stage: Stage, say: Say) -> None:
 
 def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
     topology, switch = stage.topology, stage.network.namespace(SWITCH)
-    say("starting the API server, the controllers and the nodes")
+    say("starting the API server and the controllers")
     inside = f"{topology.gateway.ip}:{topology.api_port}@{switch}"
     command = processes.python("porter.lab.apiserver", "--listen", "127.0.0.1:0", "--listen", inside)
     command += ["--dir", str(stage.directory), "--service-cidr", str(topology.services)]
     stage.start("apiserver", [*command, "--kubeconfig-name", f"porter-{stage.known.name}"])
-    for node in topology.nodes:
-        stage.start_node(node)
     command = processes.python("porter.lab.controllers", "--kubeconfig", str(stage.node_kubeconfig()))
     stage.start("controllers", [*command, "--grace", f"{grace:g}"], netns=switch)
     manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
@@ -219,12 +217,17 @@ def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
     stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
     kube = Kube(read_access(stage.kubeconfig()))
     stage.wait("the API server", kube.ready, on=on)
-    furniture.put(kube, server=topology.gateway.ip, port=topology.api_port, strict_arp=strict_arp)
+    furniture.put_namespaces(kube)
     if stage.known.agents:
-        say("installing Porter and starting its agents")
+        say("installing Porter, starting its agents and the nodes")
         furniture.install(kube, manifests)
-        for node in topology.nodes:
-            stage.start_agent(node)
+        stage.wait("Porter's own kind", functools.partial(furniture.is_listed, kube, "Eip"), on=on)
+    # Starting Python many times over is what takes the time: the agents, which have the most to do, come first.
+    for node in topology.nodes if stage.known.agents else ():
+        stage.start_agent(node)
+    for node in topology.nodes:
+        stage.start_node(node)
+    furniture.put(kube, server=topology.gateway.ip, port=topology.api_port, strict_arp=strict_arp)
 
     names = {node.name for node in topology.nodes}
     stand_ins: list[tuple[str, str | None]] = [("node", name) for name in sorted(names)]

@@ -1,6 +1,7 @@
 """Faults of a node with a real agent on it: each is seen on the wire, and gone after `recover`."""
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from importlib import resources
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from porter.lab import Lab, processes
+from porter.lab.processes import porter
 from porter.lab.state import Process
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -40,10 +42,29 @@ def owners(lab: Lab) -> list[str]:
     return sorted({names.get(answer.mac, answer.mac) for answer in lab.arp(ADDRESS, wait=0.2)})
 
 
+def written(lab: Lab) -> str:
+    annotations = lab.api.get("Service", "porter-layer2-svc")["metadata"]["annotations"]
+    return str(annotations["layer2.porter.kubesphere.io/v1alpha1"])
+
+
 def agent(lab: Lab, node: str) -> Process:
     process = lab.stage.process("agent", node)
     assert process is not None
     return process
+
+
+def test_what_porter_manifests_prints_applies_over_what_the_lab_installed_without_a_warning(lab: Lab) -> None:
+    printed = subprocess.run(porter("manifests", "--only", "crd"), capture_output=True, text=True, check=True).stdout
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: porter-system, labels: {a: b}}\n"
+
+    told = lab.kube("apply", "-f", "-", text=f"{namespace}---\n{printed}", check=False)
+
+    lines = [line.split()[0] for line in told.splitlines()]
+    assert lines == [
+        "namespace/porter-system",
+        "customresourcedefinition.apiextensions.k8s.io/eips.network.kubesphere.io",
+    ]
+    assert "Warning" not in told
 
 
 @pytest.mark.parametrize("kind", ["agent", "power", "link"])
@@ -56,6 +77,7 @@ def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, k
     assert processes.alive(before) == (kind == "link")
     until("another owner", lambda: len(owners(lab)) == 1 and owners(lab) != [owner])
     (survivor,) = owners(lab)
+    until("the survivor on the Service", lambda: written(lab) == survivor)  # by another leader, if the owner led
 
     lab.recover(owner)
     until("a ready agent", lambda: processes.alive(agent(lab, owner)))

@@ -74,6 +74,7 @@ def test_up_and_down_leave_nothing(home: Path) -> None:
 
     assert up.returncode == 0, up.stderr
     assert up.stdout == f"export KUBECONFIG={home}/{NAME}/kubeconfig\n"
+    assert max(map(len, up.stderr.splitlines())) <= 80
     assert during.namespaces == {f"{NAME}-{host}" for host in ("switch", "node1", "node2", "node3", "client")}
     assert len(during.marked) == 5
     assert during.links == before.links

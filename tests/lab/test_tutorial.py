@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from importlib import resources
@@ -53,6 +54,7 @@ def test_every_step_holds_and_nothing_stays_behind(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every step held" in done.stdout
+    assert case != "guide" or re.search(r"\[ok\] node(\d)'s log has the change from node\d to\s+node\1;", done.stdout)
     assert ("kubectl is not installed" in done.stdout) != kubectl
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert not home.exists()
