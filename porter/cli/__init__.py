@@ -26,7 +26,7 @@ class Subcommand:
 
 COMMANDS: Mapping[str, Subcommand] = {
     "run": Subcommand(module="porter.cli.run", summary="Run the agent of one node."),
-    "explain": Subcommand(module="porter.cli.explain", summary="Say which node has a Service's address, and why."),
+    "explain": Subcommand(module="porter.cli.explain", summary="Say why a Service, an Eip or a node is as it is."),
     "replay": Subcommand(module="porter.cli.replay", summary="Fold a recorded log again: who had which address when."),
     "log": Subcommand(module="porter.cli.log", summary="Show, follow, export, import and upgrade an event log."),
     "plugins": Subcommand(module="porter.cli.plugins", summary="List the protocols that plugins provide."),

@@ -77,7 +77,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_OURS: "not a Service of Porter's: {}",
     Reason.NO_POOL: "no Eip is there for it: {}",
     Reason.POOL_UNKNOWN: "the Service asks for Eip {}, which does not exist",
-    Reason.POOL_NOT_READY: "Eip {} is not ready",
+    Reason.POOL_NOT_READY: "no address from Eip {}",
     Reason.POOL_DISABLED: "Eip {} is disabled (spec.disable)",
     Reason.POOL_EXHAUSTED: "no address is free in Eip {}",
     Reason.NAMESPACE_NOT_BOUND: "Eip {} is not bound to the Service's namespace",

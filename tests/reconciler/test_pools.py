@@ -88,7 +88,7 @@ NOTHING = {
     "disabled or not ready": (
         [eip("a", ONE, disable=True), eip("b", "x")],
         Reason.NO_POOL,
-        "Eip a is disabled (spec.disable); Eip b: 'x' in spec.address 'x' is not an IP address is not ready",
+        "Eip a is disabled (spec.disable); no address from Eip b: 'x' in spec.address 'x' is not an IP address",
     ),
     "not ready": ([eip("a", "x")], Reason.POOL_NOT_READY, "'x' in spec.address"),
     "another program's": ([eip("a", ONE, foreign=True)], Reason.NO_POOL, "may use no IPv4 Eip"),
