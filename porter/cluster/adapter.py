@@ -15,6 +15,7 @@ from porter.cluster.eip_publication import EipPublication
 from porter.cluster.errors import ClusterError, GivenUpError, UnreachableError
 from porter.cluster.facts import Facts
 from porter.cluster.health import AdapterHealth, Trouble
+from porter.cluster.interest import Interest
 from porter.cluster.known import Known
 from porter.cluster.leadership import LEASE, Leadership
 from porter.cluster.membership import Membership
@@ -60,7 +61,7 @@ class ClusterAdapter:
         """
         self.node = node
         self._connection = connection
-        self._emit = emit
+        self._emit = Interest(services=known.services, slices=known.slices, emit=emit).take
         self._clock = clock
         self._timings = timings or AdapterTimings()
         self._read_only = read_only
@@ -185,10 +186,17 @@ class ClusterAdapter:
         """Want this Eip's status shown so. Call it on every agent, like `publish`."""
         self._publisher.want_eip(publication)
 
-    def announced(self, key: ServiceKey, *, reason: str, message: str) -> None:
-        """Write on the Service that this node answers for it; whether this node leads or not."""
+    def announced(self, key: ServiceKey, *, answers: bool, message: str) -> None:
+        """Write on the Service that this node answers for it, or why it cannot; whether this node leads or not.
+
+        The message begins with this node's name: so that the leader knows whose word it is when the owner changes.
+        """
         if not self._read_only:
-            self._publisher.announced(key, reason=reason, message=message)
+            self._publisher.announced(key, answers=answers, message=message)
+
+    def says_nothing(self, key: ServiceKey) -> None:
+        """Take back what `announced` wanted and is not written yet: another node announces the Service now."""
+        self._publisher.says_nothing(key)
 
     def report_agent(self, agent: Agent) -> None:
         """Tell this on the node's Lease; written at once when it is something new."""
