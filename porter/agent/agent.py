@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from porter.agent.publishing import Publishing
 from porter.agent.recorder import Recorder
 from porter.agent.settings import Settings
 from porter.agent.telling import Teller
+from porter.agent.words import Words
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import Connection
 from porter.events.entries import (
@@ -27,7 +28,6 @@ from porter.events.entries import (
     AgentObserved,
     AgentStarted,
     AgentStopped,
-    Announced,
     Applied,
     ClusterObserved,
     NodeGone,
@@ -37,6 +37,7 @@ from porter.events.entries import (
 )
 from porter.events.log import EventLog
 from porter.events.schema import SCHEMA_VERSION
+from porter.model.names import ServiceKey
 from porter.model.objects import Agent as AgentReport
 from porter.model.objects import Nic
 from porter.plugins.nics import NicWatcher, read_nics
@@ -84,7 +85,7 @@ class Agent:
         self._stopping = asyncio.Event()
         self._nics: tuple[Nic, ...] | None = None
         self._api_servers: tuple[str, ...] = ()
-        self._owned: frozenset[str] = frozenset()
+        self._owned: Mapping[str, tuple[ServiceKey, ...]] = {}
         self._registry = registry
         self._connection = connection
         self._reconciler = Reconciler(Rules(protocols=registry.rules))
@@ -115,6 +116,7 @@ class Agent:
             read_only=settings.dry_run,
         )
         self._publishing = Publishing(self._reconciler, self._adapter)
+        self._words = Words(settings.node, self._adapter)
         self._teller = Teller(
             settings,
             reconciler=self._reconciler,
@@ -233,7 +235,8 @@ class Agent:
 
     def _announce(self) -> None:
         wanted = self._reconciler.announcements(self._settings.node)
-        self._owned = frozenset(one.address for group in wanted.values() for one in group)
+        self._owned = {one.address: one.services for group in wanted.values() for one in group}
+        self._words.want(self._owned)
         if not self._settings.dry_run:
             self._runner.apply(wanted)
 
@@ -251,8 +254,7 @@ class Agent:
     def _applied(self, entry: Applied) -> None:
         self._pipeline.applied(entry)
         self._teller.applied(entry)
-        if isinstance(entry, Announced):
-            self._publishing.announced(entry, self._settings.node)
+        self._words.applied(entry)
 
     def _pages(self) -> Pages:
         return Pages(

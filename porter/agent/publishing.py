@@ -10,7 +10,6 @@ from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.eip_publication import EipPublication
 from porter.events.entries import (
     AgentObserved,
-    Announced,
     AssignmentDecided,
     AssignmentEnded,
     ClusterObserved,
@@ -47,12 +46,6 @@ class Publishing:
             self._adapter.publish(key, service, self._reconciler.assignments_of(key))
         if self._pools_due is None and (batch.decided or any(_concerns_pools(entry) for entry in batch.observed)):
             self._pools_due = asyncio.get_running_loop().call_later(_POOLS_PAUSE, self._pools)
-
-    def announced(self, entry: Announced, node: str) -> None:
-        """Write on the Services that this node answers for their address."""
-        for key in entry.services:
-            message = f"{node} answers for {entry.address} on {entry.nic} with {entry.mac}"
-            self._adapter.announced(key, reason="Announced", message=message)
 
     def stop(self) -> None:
         """Tell nothing more."""

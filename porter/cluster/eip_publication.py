@@ -6,8 +6,9 @@ Pure. The map of used addresses is patched entry by entry and never grows beyond
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from porter.cluster.conditions import JsonObject, camel_case
 from porter.cluster.connection import MERGE_PATCH
-from porter.cluster.publication import JsonObject, Patch, camel_case
+from porter.cluster.publication import Patch
 from porter.cluster.views import EipView
 from porter.model.addresses import AddressRange
 from porter.model.assignment import PoolState

@@ -6,20 +6,17 @@ the status, so that an address in the API always has its pool beside it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from porter.cluster.conditions import JsonObject, camel_case, not_announced, short, written
 from porter.cluster.connection import STRATEGIC_PATCH
 from porter.cluster.projection import FAMILIES, WRITTEN_ANNOTATIONS, WRITTEN_LABELS
 from porter.cluster.views import ConditionView, IngressView, ServiceView
 from porter.model import keys
 from porter.model.assignment import Assignment
 from porter.model.objects import Service
-from porter.model.reasons import Reason, Verdict
+from porter.model.reasons import Reason
 
 _LONGEST_LABEL = 63
-_LONGEST_MESSAGE = 1000
-
-JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +37,6 @@ class Patch:
     body: JsonObject
     content_type: str = STRATEGIC_PATCH
     notes: tuple[Note, ...] = field(default=())
-
-
-def camel_case(reason: Reason) -> str:
-    """Write a reason as conditions and Events have them: `first-free` is `FirstFree`."""
-    return "".join(part.capitalize() for part in reason.value.split("-"))
 
 
 def plan_service(
@@ -98,7 +90,7 @@ def _metadata_patch(view: ServiceView, service: Service, assignments: Sequence[A
     notes: tuple[Note, ...] = ()
     if first is not None and before is not None and node is not None and before != node:
         why = first.placement.sentence if first.placement is not None else ""
-        notes = (Note(type="Normal", reason="OwnerChanged", message=_short(f"{node} announces it now: {why}")),)
+        notes = (Note(type="Normal", reason="OwnerChanged", message=short(f"{node} announces it now: {why}")),)
     return Patch(path=view.path, body={"metadata": metadata}, notes=notes)
 
 
@@ -133,8 +125,8 @@ def _status_patch(view: ServiceView, assignments: Sequence[Assignment], now: str
     if tuple(map(_comparable, view.ingress)) != tuple(map(_comparable, wanted)):
         status["loadBalancer"] = {"ingress": [_ingress(one) for one in wanted] or None}
     turned = [
-        _condition(found, view, now)
-        for found in (_assigned(view, assignments), _unannounced(view, assignments))
+        written(found, view, now)
+        for found in (_assigned(view, assignments), not_announced(view, assignments))
         if found is not None
     ]
     if turned:
@@ -158,7 +150,7 @@ def _assigned(view: ServiceView, assignments: Sequence[Assignment]) -> Condition
         type=keys.CONDITION_ASSIGNED,
         status="True" if held else "False",
         reason=camel_case(because),
-        message=_short("; ".join(parts)),
+        message=short("; ".join(parts)),
     )
     shown = view.condition(keys.CONDITION_ASSIGNED)
     if shown is None or (shown.status, shown.message) != (wanted.status, wanted.message):
@@ -172,69 +164,22 @@ def _has(assignment: Assignment) -> str:
     return f"{assignment.address}{pool}"
 
 
-def _unannounced(view: ServiceView, assignments: Sequence[Assignment]) -> ConditionView | None:
-    """The condition Announced, if nobody announces and it must say so; else it is the announcing agent's to write."""
-    held = [one for one in assignments if one.address is not None]
-    shown = view.condition(keys.CONDITION_ANNOUNCED)
-    verdict: Verdict
-    if not held:
-        if shown is None or shown.status != "True":
-            return None
-        verdict = assignments[0].reason
-    elif any(one.nodes for one in held):
-        return None
-    else:
-        verdict = held[0].placement or Verdict(reason=Reason.NO_ELIGIBLE_NODE)
-    wanted = ConditionView(
-        type=keys.CONDITION_ANNOUNCED,
-        status="False",
-        reason=camel_case(verdict.reason),
-        message=_short(verdict.sentence),
-    )
-    return None if shown is not None and _same(shown, wanted) else wanted
-
-
-def announced_patch(view: ServiceView, *, reason: str, message: str, now: str) -> Patch | None:
-    """What the announcing agent writes itself: the Service's address is being answered for."""
-    wanted = ConditionView(type=keys.CONDITION_ANNOUNCED, status="True", reason=reason, message=_short(message))
-    shown = view.condition(keys.CONDITION_ANNOUNCED)
-    if shown is not None and _same(shown, wanted):
-        return None
-    return Patch(path=f"{view.path}/status", body={"status": {"conditions": [_condition(wanted, view, now)]}})
-
-
-def _same(shown: ConditionView, wanted: ConditionView) -> bool:
-    return (shown.status, shown.reason, shown.message) == (wanted.status, wanted.reason, wanted.message)
-
-
-def _condition(wanted: ConditionView, view: ServiceView, now: str) -> JsonObject:
-    shown = view.condition(wanted.type)
-    since = shown.since if shown is not None and shown.status == wanted.status and shown.since else now
-    return {
-        "type": wanted.type,
-        "status": wanted.status,
-        "reason": wanted.reason,
-        "message": wanted.message,
-        "lastTransitionTime": since,
-    }
-
-
 def _notes(view: ServiceView, assignments: Sequence[Assignment]) -> tuple[Note, ...]:
     before = set(view.ips)
     new = [one for one in assignments if one.address is not None and one.address not in before]
     if new:
         words = "; ".join(f"{_has(one)}{_by(one)}" for one in new)
-        return (Note(type="Normal", reason="AddressAssigned", message=_short(words)),)
+        return (Note(type="Normal", reason="AddressAssigned", message=short(words)),)
     if any(one.address is not None for one in assignments):
         return ()
     sentence = assignments[0].reason.sentence
     lost = [ip for ip in view.ips if ip in _ours(view)]
     if lost:
-        return (Note(type="Warning", reason="AddressLost", message=_short(f"{', '.join(lost)}: {sentence}")),)
+        return (Note(type="Warning", reason="AddressLost", message=short(f"{', '.join(lost)}: {sentence}")),)
     shown = view.condition(keys.CONDITION_ASSIGNED)
-    if shown is not None and shown.status == "False" and shown.message == _short(sentence):
+    if shown is not None and shown.status == "False" and shown.message == short(sentence):
         return ()
-    return (Note(type="Warning", reason="Waiting", message=_short(sentence)),)
+    return (Note(type="Warning", reason="Waiting", message=short(sentence)),)
 
 
 def _by(assignment: Assignment) -> str:
@@ -288,7 +233,3 @@ def _comparable(one: IngressView) -> tuple[str | None, str | None, str | None]:
 def _ingress(one: IngressView) -> JsonObject:
     shown = {"ip": one.ip, "hostname": one.hostname, "ipMode": one.ip_mode}
     return {key: value for key, value in shown.items() if value is not None}
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"

@@ -9,13 +9,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from porter.cluster.conditions import announced
 from porter.cluster.connection import Connection
 from porter.cluster.eip_publication import EipPublication, plan_eip
 from porter.cluster.errands import Errands, Job
 from porter.cluster.errors import ConflictError, NotFoundError
 from porter.cluster.node_lease import Wall, utc_now
 from porter.cluster.notes import Notes
-from porter.cluster.publication import Patch, announced_patch, plan_service
+from porter.cluster.own_word import OwnWord
+from porter.cluster.publication import Patch, plan_service
 from porter.cluster.repeats import SENTENCE, Repeats
 from porter.cluster.timings import PublishTimings
 from porter.cluster.views import EipView, ServiceView
@@ -58,7 +60,6 @@ class Publisher:
         self._notes = Notes(connection, node=node)
         self._wishes: dict[str, ServiceWish] = {}
         self._pools: dict[str, EipPublication] = {}
-        self._announced: dict[str, tuple[str, str]] = {}
         self._errands = Errands(
             do=self._do,
             may=lambda job: job[0] == "announced" or leads(),
@@ -71,6 +72,12 @@ class Publisher:
             clock=clock,
             first=self._timings.undone_wait,
             longest=self._timings.undone_longest,
+        )
+        self._own_word = OwnWord(
+            connection,
+            services=services,
+            now=self._now,
+            due=lambda key: self._errands.put(("announced", key)),
         )
         self._eip_at: dict[str, float] = {}
         self.writes = 0
@@ -92,10 +99,13 @@ class Publisher:
         self._pools[publication.name] = publication
         self._errands.put(("eip", publication.name))
 
-    def announced(self, key: ServiceKey, *, reason: str, message: str) -> None:
-        """Write the condition Announced, once: this node answers for the Service. Needs no leadership."""
-        self._announced[key] = (reason, message)
-        self._errands.put(("announced", key))
+    def announced(self, key: ServiceKey, *, answers: bool, message: str) -> None:
+        """Write the condition Announced: this node answers for the Service, or cannot. Needs no leadership."""
+        self._own_word.say(key, announced(answers=answers, message=message))
+
+    def says_nothing(self, key: ServiceKey) -> None:
+        """Take back what `announced` wanted and is not written yet."""
+        self._own_word.say_nothing(key)
 
     def lead(self, leads: bool) -> None:  # noqa: FBT001 - it is the callback of a property
         """Leadership was gained or lost: compare everything, or stop."""
@@ -109,6 +119,7 @@ class Publisher:
 
     def service_seen(self, key: str, view: ServiceView | None) -> None:
         """The view of a Service changed: compare again."""
+        self._own_word.seen(key, view)
         if view is None:
             self._wishes.pop(key, None)
             self._forget(("service", key))
@@ -168,7 +179,8 @@ class Publisher:
             case "eip":
                 await self._publish_eip(job, job[1])
             case "announced":
-                await self._publish_announced(job, job[1])
+                self.writes += await self._own_word.write(job[1])
+                self._errands.forget(job)
 
     async def _publish_service(self, job: Job, key: ServiceKey) -> None:
         wrote = False
@@ -245,27 +257,6 @@ class Publisher:
             self._eips.observe(answer)
             self._report(EipPublished(eip=wanted.name, usage=len(wanted.used), ready=wanted.pool.ready))
         self._errands.put_later(job, self._timings.first_wait)
-
-    async def _publish_announced(self, job: Job, key: str) -> None:
-        words = self._announced.get(key)
-        view = self._services.mirror.views.get(key)
-        if words is None or view is None:
-            self._announced.pop(key, None)
-            return
-        reason, message = words
-        patch = announced_patch(view, reason=reason, message=message, now=self._now())
-        if patch is not None:
-            body = patch.body | {"metadata": {"uid": view.uid}}
-            try:
-                answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
-            except (NotFoundError, ConflictError):
-                pass  # gone, or another one of that name
-            else:
-                self.writes += 1
-                self._services.observe(answer)
-        self._errands.forget(job)
-        if self._announced.get(key) == words:
-            del self._announced[key]
 
     # -- small parts
 

@@ -198,10 +198,10 @@ def test_a_service_that_is_no_longer_ours_is_cleaned_and_another_programs_addres
             async with agent(kube) as one:
                 await leading(one)
                 await published(one)
-                one.adapter.announced(WEB, reason="Answering", message="node1 answers for 192.168.0.91")
+                one.adapter.announced(WEB, answers=True, message="node1 answers for 192.168.0.91")
                 await until(lambda: not one.adapter.publishing)
                 web = await kube.get(f"{SERVICES}/web")
-                assert conditions(web)["Announced"] == ("True", "Answering", "node1 answers for 192.168.0.91")
+                assert conditions(web)["Announced"] == ("True", "Announced", "node1 answers for 192.168.0.91")
                 mixed = {"loadBalancer": {"ingress": [{"ip": "192.168.0.91"}, {"ip": "10.9.9.9"}]}}
                 await kube.patch(f"{SERVICES}/web", {"metadata": {"annotations": {keys.CLAIM: None}}})
                 await until(lambda: one.world.services[WEB].claimed_by is None)
@@ -393,7 +393,7 @@ def test_a_reader_only_writes_nothing(tmp_path: Path) -> None:
             async with agent(kube, read_only=True) as one:
                 await one.adapter.wait_synced()
                 one.want("web", assigned("web", "192.168.0.91", "node1"))
-                one.adapter.announced(WEB, reason="Answering", message="x")
+                one.adapter.announced(WEB, answers=True, message="x")
                 await asyncio.sleep(0.3)
 
             assert kube.server.revision == before

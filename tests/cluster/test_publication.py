@@ -1,9 +1,11 @@
 from typing import Any
 
+import msgspec
 import pytest
 
+from porter.cluster.conditions import camel_case
 from porter.cluster.eip_publication import MOST_USED, EipPublication, plan_eip
-from porter.cluster.publication import Patch, camel_case, plan_service
+from porter.cluster.publication import Patch, plan_service
 from porter.cluster.views import ConditionView, EipView, IngressView, ServiceView
 from porter.model import keys
 from porter.model.addresses import parse_range
@@ -74,6 +76,55 @@ def test_both_families_are_shown_in_the_order_of_the_service_under_the_keys_that
     assert status.body["status"]["loadBalancer"] == {
         "ingress": [{"ip": "fd00::1", "ipMode": "VIP"}, {"ip": "192.168.0.91", "ipMode": "VIP"}],
     }
+
+
+SAID = ConditionView(
+    type=keys.CONDITION_ANNOUNCED,
+    status="True",
+    reason="Announced",
+    message="node1 answers for 192.168.0.91 on eth0 with 02:00:00:00:01:01",
+    since=BEFORE,
+)
+FAILED = msgspec.structs.replace(SAID, status="False", reason="AnnouncementFailed", message="node1 cannot announce it")
+NOBODY = msgspec.structs.replace(SAID, status="False", reason="NoEligibleNode", message="no node may announce it: x")
+
+
+def announced_in(shown: ConditionView | None, *nodes: str) -> dict[str, str] | None:
+    """What is written of the announcement, where this is shown and these nodes are to announce."""
+    base = ours()
+    conditions = (*base.conditions, *(() if shown is None else (shown,)))
+    patches = plan(ours(conditions=conditions), assigned("web", "192.168.0.91", *nodes, reason=Reason.HELD))
+    written = [one for patch in patches for one in patch.body.get("status", {}).get("conditions", [])]
+    return next((one for one in written if one["type"] == keys.CONDITION_ANNOUNCED), None)
+
+
+@pytest.mark.parametrize("shown", [SAID, FAILED, NOBODY], ids=["True", "False", "nobody"])
+def test_when_another_node_is_to_announce_it_is_unknown_until_that_one_has_said(shown: ConditionView) -> None:
+    assert announced_in(shown, "node2") == {
+        "type": keys.CONDITION_ANNOUNCED,
+        "status": "Unknown",
+        "reason": "OwnerChanged",
+        "message": "node2 is to announce it, and has not said yet that it does",
+        "lastTransitionTime": NOW,
+    }
+
+
+@pytest.mark.parametrize(
+    ("shown", "nodes"),
+    [(SAID, ["node1"]), (FAILED, ["node1"]), (SAID, ["node1", "node2"]), (SAID, ["node2", "node1"]), (None, ["node1"])],
+    ids=["it announces", "it cannot", "one of two", "the other of two", "it has not said yet"],
+)
+def test_what_a_node_that_is_to_announce_has_said_is_its_own(shown: ConditionView | None, nodes: list[str]) -> None:
+    assert announced_in(shown, *nodes) is None
+
+
+def test_a_change_of_owner_is_written_once() -> None:
+    written = announced_in(SAID, "node2")
+    assert written is not None
+    shown = ConditionView(**{name: written[name] for name in ("type", "status", "reason", "message")})
+
+    assert announced_in(shown, "node2") is None
+    assert announced_in(shown, "node3") is not None
 
 
 def test_a_family_that_waits_is_told_beside_the_one_that_has_an_address() -> None:

@@ -1,0 +1,79 @@
+"""What this node says on the Services whose addresses it is to announce: that it does, or why it cannot.
+
+Made from what the plugins report. It writes nothing itself; the adapter does.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from porter.events.entries import Announced, AnnouncementFailed, Applied, Withdrawn
+from porter.model.names import NodeName, ServiceKey
+
+Wanted = Mapping[str, tuple[ServiceKey, ...]]
+"""The addresses that this node is to announce, each with the Services that have it."""
+
+
+class Mouth(Protocol):
+    """What carries the words to the API."""
+
+    def announced(self, key: ServiceKey, *, answers: bool, message: str) -> None:
+        """Have this written on the Service."""
+
+    def says_nothing(self, key: ServiceKey) -> None:
+        """Take back what is not written yet."""
+
+
+class Words:
+    """Follows one node's announcements. Belongs to the event loop."""
+
+    def __init__(self, node: NodeName, mouth: Mouth) -> None:
+        self._node = node
+        self._mouth = mouth
+        self._wanted: Wanted = {}
+        self._addresses: dict[ServiceKey, list[str]] = {}
+        self._announced: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+        self._said: dict[ServiceKey, tuple[bool, str]] = {}
+
+    def want(self, wanted: Wanted) -> None:
+        """Take note of what this node is to announce from now on: of anything else it says nothing."""
+        if wanted == self._wanted:
+            return
+        self._wanted = wanted
+        self._addresses = {}
+        for address, services in sorted(wanted.items()):
+            for key in services:
+                self._addresses.setdefault(key, []).append(address)
+        self._failed = {address: error for address, error in self._failed.items() if address in wanted}
+        for key in self._said.keys() | self._addresses.keys():
+            self._say(key)
+
+    def applied(self, entry: Applied) -> None:
+        """Take note of what a plugin has reported."""
+        match entry:
+            case Announced(address=address):
+                self._failed.pop(address, None)
+                self._announced[address] = f"answers for {address} on {entry.nic} with {entry.mac}"
+            case AnnouncementFailed(address=address):
+                self._announced.pop(address, None)
+                if address in self._wanted:
+                    self._failed[address] = f"cannot announce {address}: {entry.error}"
+            case Withdrawn(address=address):
+                self._announced.pop(address, None)
+            case _:
+                return
+        for key in self._wanted.get(address, ()):
+            self._say(key)
+
+    def _say(self, key: ServiceKey) -> None:
+        addresses = self._addresses.get(key, [])
+        bad = [self._failed[address] for address in addresses if address in self._failed]
+        good = [self._announced[address] for address in addresses if address in self._announced]
+        if not (bad or good):
+            if self._said.pop(key, None) is not None:
+                self._mouth.says_nothing(key)
+            return
+        word = (not bad, f"{self._node} {'; '.join([*bad, *good])}")
+        if self._said.get(key) != word:
+            self._said[key] = word
+            self._mouth.announced(key, answers=word[0], message=word[1])
