@@ -19,6 +19,7 @@ from porter.model.reasons import Reason, Verdict
 from porter.reconciler.pools import Pool, Pools
 from porter.reconciler.reserved import Changed, Reserved
 from porter.reconciler.rooms import Room
+from porter.reconciler.routes import Routes, frame_of
 from porter.reconciler.seats import Seat, SeatAge
 from porter.reconciler.terms import (
     Claim,
@@ -122,14 +123,14 @@ class Ledger:
         changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
         if not changed:
             return
-        if any(_frame(old.get(name)) != _frame(new.get(name)) for name in changed):
+        if any(frame_of(old.get(name)) != frame_of(new.get(name)) for name in changed):
             self._disputed.update(self._claimants)
-        self.reroute_open(_Routes(pools), changed=frozenset(changed))
+        self.reroute_open(Routes(pools), changed=frozenset(changed))
         self._build_rooms(changed)
 
-    def reroute_open(self, routes: "_Routes | None" = None, *, changed: frozenset[EipName] = frozenset()) -> None:
+    def reroute_open(self, routes: Routes | None = None, *, changed: frozenset[EipName] = frozenset()) -> None:
         """Find new ways for all who keep nothing, where theirs has changed or leads by a pool that has."""
-        routes = routes or _Routes(self._pools)
+        routes = routes or Routes(self._pools)
         for slot in self._open:
             seat = self._seats[slot]
             route = routes.of(seat)
@@ -361,28 +362,6 @@ class Ledger:
                 if address in pool.range:
                     room.take(address)
             self._rooms[name] = room
-
-
-class _Routes:
-    """Routes of many seats: those that ask for no address alike share one."""
-
-    def __init__(self, pools: Pools) -> None:
-        self._pools = pools
-        self._known: dict[tuple[object, ...], Route] = {}
-
-    def of(self, seat: Seat) -> Route:
-        service = seat.service
-        if service.wanted_address is not None or service.load_balancer_ip is not None:
-            return route_of(service, seat.family, self._pools)
-        alike = (service.namespace, service.wanted_eip, service.wanted_protocol, seat.family)
-        if alike not in self._known:
-            self._known[alike] = route_of(service, seat.family, self._pools)
-        return self._known[alike]
-
-
-def _frame(pool: Pool | None) -> tuple[object, ...] | None:
-    """Return what of a pool decides who keeps an address: not whether it is ready or full."""
-    return None if pool is None else (pool.range, pool.eip.protocol, pool.eip.foreign, pool.eip.created)
 
 
 def _order(address: Address) -> tuple[int, int]:
