@@ -159,7 +159,7 @@ class Agent:
         if not self._settings.dry_run:
             unfinished = await self._loop.run_in_executor(None, self._runner.stop, _WITHDRAW)
             if unfinished:
-                _LOG.error("not stopped within %g s, and perhaps not withdrawn: %s", _WITHDRAW, ", ".join(unfinished))
+                _LOG.error("not stopped in order, and perhaps not withdrawn: %s", ", ".join(unfinished))
         for task in working:
             task.cancel()
         await self._adapter.stop()

@@ -264,11 +264,11 @@ class PublishFailed(Value, frozen=True, kw_only=True):
 
 
 class AgentStopped(Value, frozen=True, kw_only=True):
-    """The agent ended in order: everything was withdrawn, its Leases were released."""
+    """The agent ended: everything was withdrawn, unless a plugin is unfinished, and its Leases were released."""
 
     node: NodeName
     unfinished: tuple[str, ...] = ()
-    """Protocols whose plugin had not stopped in time: what it announced may not be withdrawn."""
+    """Protocols whose plugin had not stopped in time, or failed to: what it announced may not be withdrawn."""
 
 
 Observed: TypeAlias = (

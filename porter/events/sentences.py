@@ -118,7 +118,7 @@ def _applied(entry: e.Applied) -> str:
         case e.PublishFailed():
             return f"{entry.what} could not be written, and will be tried again: {entry.error}"
         case e.AgentStopped():
-            late = f"; not stopped in time, and perhaps not withdrawn: {_several(entry.unfinished, '')}"
+            late = f"; not stopped in order, and perhaps not withdrawn: {_several(entry.unfinished, '')}"
             return f"the agent of {entry.node} stopped{late if entry.unfinished else ' in order'}"
         case _:
             assert_never(entry)

@@ -94,7 +94,7 @@ class Runner:
     def stop(self, timeout: float) -> tuple[str, ...]:
         """Have every plugin withdraw everything and end. Waits at most `timeout` seconds; nothing is reported after.
 
-        Returns the protocols that had not stopped by then, sorted: what they announced may still be.
+        Returns the protocols that have not stopped, or failed to, sorted: what they announced may still be.
         """
         for worker in self._workers.values():
             worker.stop()
@@ -106,7 +106,7 @@ class Runner:
             self._note_late(name, timeout)
         self._silent = True
         self._watchdog.stop()
-        return tuple(sorted(late))
+        return tuple(sorted(name for name, worker in self._workers.items() if not worker.stopped))
 
     def _tell(self, entry: Reported) -> None:
         if not self._silent:

@@ -31,6 +31,7 @@ class Worker:
         self._wanted: tuple[Announcement, ...] = ()
         self._pending = False
         self._stopping = False
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"plugin {plugin.name}", daemon=True)
 
     def start(self) -> None:
@@ -61,9 +62,14 @@ class Worker:
             self._news.notify()
 
     def join(self, timeout: float) -> bool:
-        """Wait until the plugin has stopped, and tell whether it has."""
+        """Wait until the plugin has ended, and tell whether it has."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    @property
+    def stopped(self) -> bool:
+        """Its `stop` was called and has succeeded: nothing is announced any more."""
+        return self._stopped
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
@@ -83,7 +89,7 @@ class Worker:
                 self._pending = self._pending or started
             self._rest(pause)
             pause = min(pause * 2, LAST_PAUSE)
-        self._call("stop", self._plugin.stop)
+        self._stopped = self._call("stop", self._plugin.stop)
 
     def _wait_for_news(self, *, needed: bool) -> bool:
         with self._news:

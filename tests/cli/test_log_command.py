@@ -51,7 +51,7 @@ def test_text_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     ("options", "expected"),
     [
         ([], list(range(1, len(ALL) + 1))),
-        (["--after", "27"], [28, 29]),
+        (["--after", "27"], [28, 29, 30]),
         (["--until", "2"], [1, 2]),
         (["--after", "5", "--limit", "2"], [6, 7]),
         (["--kind", "eip.gone", "--kind", "node.gone"], [6, 8]),
@@ -75,8 +75,8 @@ def test_json_is_the_lines_of_an_export(capsys: pytest.CaptureFixture[str], tmp_
 
 @pytest.mark.usefixtures("event_log")
 def test_tail_shows_the_newest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert numbers(shown(capsys, "tail", "--format", "json", "-n", "2")) == [28, 29]
-    assert numbers(shown(capsys, "tail", "--format", "json")) == list(range(20, 30))
+    assert numbers(shown(capsys, "tail", "--format", "json", "-n", "2")) == [29, 30]
+    assert numbers(shown(capsys, "tail", "--format", "json")) == list(range(21, 31))
     assert shown(capsys, "tail", "-n", "0") == []
 
 
@@ -125,7 +125,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_import_refuses_a_log_that_has_entries(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     shown(capsys, "export", f"{tmp_path}/log.jsonl")
 
-    assert "has 29 entries; import into an empty log only" in refused(capsys, "import", f"{tmp_path}/log.jsonl")
+    assert "has 30 entries; import into an empty log only" in refused(capsys, "import", f"{tmp_path}/log.jsonl")
 
 
 @pytest.mark.usefixtures("event_log")
@@ -136,7 +136,7 @@ def test_import_leaves_nothing_of_a_file_with_a_fault(capsys: pytest.CaptureFixt
 
     said = refused(capsys, "import", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/copy.db")
 
-    assert f"{tmp_path}/log.jsonl, line 30: " in said
+    assert f"{tmp_path}/log.jsonl, line 31: " in said
     assert not (tmp_path / "copy.db").exists()
 
 
@@ -184,7 +184,7 @@ def test_a_log_of_a_newer_porter_is_refused(capsys: pytest.CaptureFixture[str], 
 def test_stat_counts_the_kinds(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys, "stat")
 
-    assert lines[1] == "29 entries, 1 to 29"
+    assert lines[1] == "30 entries, 1 to 30"
     assert [line.split() for line in lines[3:]] == [["1", kind] for kind in sorted(kind for kind, _ in FULL)]
 
 

@@ -133,15 +133,6 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
         cluster=Cluster(service_ranges=("10.96.0.0/16",), api_servers=("192.168.0.1",)),
     ),
     ("leader.observed", 1): e.LeaderObserved(holder=NODE1),
-    ("address.claimed", 1): e.AddressClaimed(
-        address="192.168.0.91",
-        nic="eth0",
-        mac="52:54:00:00:00:03",
-        node=NODE1,
-        peer=NODE2,
-        held=True,
-        defended=True,
-    ),
     ("assignment.decided", 1): e.AssignmentDecided(
         cause=7,
         assignment=ASSIGNMENT,
@@ -174,6 +165,15 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
     ("eip.published", 1): e.EipPublished(eip=POOL, usage=1, ready=True),
     ("publish.failed", 1): e.PublishFailed(what="Service default/web", error="409 Conflict"),
     ("agent.stopped", 1): e.AgentStopped(node=NODE1, unfinished=("layer2",)),
+    ("address.claimed", 1): e.AddressClaimed(
+        address="192.168.0.91",
+        nic="eth0",
+        mac="52:54:00:00:00:03",
+        node=NODE1,
+        peer=NODE2,
+        held=True,
+        defended=True,
+    ),
 }
 """Every kind in every version, with every field set to something that is not its default."""
 

@@ -28,7 +28,7 @@ SENTENCES = {
     "address.announced": "this node announces 192.168.0.91 on eth0 with 52:54:00:00:00:02 (layer2)",
     "service.published": "Service default/web was given 192.168.0.91 of Eip pool-a on node2 in the API",
     "publish.failed": "Service default/web could not be written, and will be tried again: 409 Conflict",
-    "agent.stopped": "the agent of node1 stopped; not stopped in time, and perhaps not withdrawn: layer2",
+    "agent.stopped": "the agent of node1 stopped; not stopped in order, and perhaps not withdrawn: layer2",
 }
 ABOUT_THE_SERVICE = {
     "objects.relisted",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from porter.events.entries import Announced, AnnouncementFailed, PluginFailed, Withdrawn
+from porter.events.entries import AddressClaimed, Announced, AnnouncementFailed, PluginFailed, Withdrawn
 from porter.model.assignment import Announcement
 from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.objects import Eip, Nic
@@ -14,6 +14,7 @@ from porter.plugins.api import Host
 from porter.plugins.registry import Registry
 from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
+from porter.reconciler.surroundings import Surroundings
 from tests.plugins.netns import settle
 
 NICS = (Nic(name="eth0", mac="02:00:00:00:01:01"),)
@@ -239,9 +240,10 @@ def test_stop_withdraws_everywhere_and_does_not_wait_for_ever(run: Run) -> None:
     settle(lambda: len(hanging.calls) == len(good.calls) == 2)
     began = time.monotonic()
 
-    runner.stop(0.2)
+    unfinished = runner.stop(0.2)
 
     assert time.monotonic() - began < 1
+    assert unfinished == ("hanging",)
     assert good.calls[-1] == "stop"
     assert runner.failures == {"hanging": "it did not stop within 0.2 s"}
     before = list(reports)
@@ -255,8 +257,8 @@ def test_a_plugin_that_fails_to_stop_holds_up_nobody(run: Run) -> None:
     bad, good = Recorder("bad", on_stop=leaving), Recorder("good")
     runner, reports = run(bad, good)
 
-    runner.stop(2)
-    runner.stop(2)
+    assert runner.stop(2) == ("bad",)
+    assert runner.stop(2) == ("bad",)
 
     assert bad.calls[-1] == good.calls[-1] == "stop"
     assert reports == [PluginFailed(plugin="bad", version="2.0", error="stop called sys.exit(3)")]
@@ -325,3 +327,45 @@ def test_a_failure_may_be_reported_again_once_the_address_was_not_wanted(run: Ru
     plugin.host.failed("192.0.2.1", "no")
 
     assert len(reports) == 2
+
+
+def test_another_host_that_claims_an_address_is_told_once_with_the_node_that_it_is() -> None:
+    reports: list[Reported] = []
+    around = Surroundings(peers={"02:00:00:00:00:02": NodeName("node2")}, forbidden={"192.0.2.9": "a gateway"})
+    plugin = Recorder("one")
+    runner = Runner(
+        Registry.of(plugin),
+        node=NodeName("node1"),
+        nics=tuple,
+        report=reports.append,
+        surroundings=lambda: around,
+    )
+    runner.start()
+    try:
+        settle(lambda: plugin.host is not None)
+        assert plugin.host is not None
+        host = plugin.host
+        runner.apply({"one": [wanted("192.0.2.1")]})
+        assert (host.peers, host.forbidden) == (around.peers, around.forbidden)
+
+        for _ in range(2):
+            host.claimed("192.0.2.1", mac="02:00:00:00:00:02", nic="eth0", defended=False)
+            host.claimed("192.0.2.1", mac="02:00:00:00:00:03", nic="eth0", defended=False)
+        host.announced(wanted("192.0.2.1"), mac="")
+        host.claimed("192.0.2.1", mac="02:00:00:00:00:03", nic="eth0", defended=True)
+        for number in range(100):
+            host.claimed("192.0.2.1", mac=f"06:00:00:00:00:{number:02x}", nic="eth0", defended=False)
+        runner.apply({})
+        runner.apply({"one": [wanted("192.0.2.1")]})
+        host.claimed("192.0.2.1", mac="02:00:00:00:00:03", nic="eth0", defended=False)
+    finally:
+        runner.stop(2)
+
+    claims = [(each.mac, each.peer, each.held, each.defended) for each in reports if isinstance(each, AddressClaimed)]
+    assert claims[:3] == [
+        ("02:00:00:00:00:02", "node2", False, False),
+        ("02:00:00:00:00:03", None, False, False),
+        ("02:00:00:00:00:03", None, True, True),
+    ]
+    assert len(claims) == 3 + 15 + 1
+    assert claims[-1] == ("02:00:00:00:00:03", None, True, False)
