@@ -110,6 +110,7 @@ class Book:
             self._ledger.reroute_open()
         settled = self._ledger.settle()
         self._owners.touch(settled.addresses)
+        self._owners.touch(self._addresses_of({key for key, _ in settled.slots}))  # one may go where the other goes
         for key in touched.serving:
             service = self._world.services.get(key)
             if service is not None:

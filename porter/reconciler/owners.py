@@ -100,10 +100,11 @@ class Owners:
         due, self._due = self._due, set()
         changed: set[Address] = set()
         seconds = {address for address in due if self._is_second(address)}
+        for address in due:
+            seconds.update(self._seconds_of(address))
         for address in sorted(due - seconds, key=_order):
             if self._elect(address, beside=None):
                 changed.add(address)
-                seconds.update(self._seconds_of(address))
         for address in sorted(seconds, key=_order):
             if self._elect(address, beside=self._beside(address)):
                 changed.add(address)

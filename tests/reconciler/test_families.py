@@ -10,7 +10,24 @@ from porter.model.addresses import Family
 from porter.model.names import ServiceKey
 from porter.model.objects import Service
 from porter.model.reasons import Reason
-from tests.worlds import Thing, agent, decided, eip, endpoints, fold, folded, nic, node, nodes, of, published, service
+from porter.reconciler.decide import decide
+from tests.worlds import (
+    RULES,
+    Thing,
+    agent,
+    decided,
+    eip,
+    endpoints,
+    fold,
+    folded,
+    lasting,
+    nic,
+    node,
+    nodes,
+    of,
+    published,
+    service,
+)
 
 FOUR = eip("four", "192.168.0.91-192.168.0.93")
 SIX = eip("six", "fd00::91-fd00::93")
@@ -157,3 +174,17 @@ def test_the_second_address_stays_on_the_written_node_though_the_first_has_to_le
     assert of(decisions, "default/web").nodes == ("b",)
     assert of(decisions, "default/web", "IPv6").nodes == ("c",)
     assert of(decisions, "default/web", "IPv6").sentence == "the Service names this node, and it is still eligible"
+
+
+def test_the_second_address_is_elected_anew_when_the_first_goes_to_another_service() -> None:
+    """A Service that shows an address takes it from one that was only given it: then there is nothing to go beside."""
+    only = eip("six", "fd00::91")
+    reconciler = folded(*nodes(), FOUR, only, dual(first="IPv6"), endpoints("default/web", "node1"))
+    assert of(reconciler.decisions, "default/web").sentence.endswith("beside the Service's other address")
+
+    holder = published(service("default/old", ip_families=("IPv6",)), "fd00::91", pool="six")
+    fold(reconciler, ServiceObserved(service=holder))
+
+    assert of(reconciler.decisions, "default/web", "IPv6").address is None
+    assert of(reconciler.decisions, "default/web").sentence.startswith("chosen by rendezvous hashing")
+    assert lasting(reconciler.decisions) == lasting(decide(reconciler.world, RULES))
