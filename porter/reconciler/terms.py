@@ -73,11 +73,11 @@ def _pool_of_held(service: Service, held: Address, pools: Pools) -> Pool | None:
     if service.written_eip is None:
         return around
     written = pools.get(service.written_eip)
-    if written is None:
-        # Its pool is gone. Another around the address takes it in, unless the Service asks for the one that is gone.
+    elsewhere = written is not None and written.range is not None and written.range.family != family_of(held)
+    if written is None or elsewhere:
+        # Its pool is gone, or the one label for two families names the pool of the other one. A pool around the address
+        # takes it in, unless the Service asks for the very one that its label names: then it stays as it is.
         return None if service.written_eip == service.wanted_eip else around
-    if written.range is not None and written.range.family != family_of(held):
-        return around  # one label for two families: it names the pool of the other one
     return written
 
 
