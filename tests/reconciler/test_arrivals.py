@@ -6,11 +6,13 @@ late; a wish is granted, shared and left; a node's address is reserved and free 
 """
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from porter.events.entries import ClusterObserved, Observed, ServiceGone
+from porter.events.entries import RESOURCES, ClusterObserved, Observed, Relisted, Resource, ServiceGone
 from porter.model.names import ServiceKey
 from porter.model.objects import Cluster, Eip, Service
 from porter.model.reasons import Reason
@@ -19,7 +21,7 @@ from porter.reconciler.fold import Reconciler
 from tests.reconciler import crowded
 from tests.reconciler.invariants import assert_invariants
 from tests.reconciler.test_properties import disturbances
-from tests.worlds import RULES, Thing, eip, fold, folded, lasting, observed, ports, service
+from tests.worlds import RULES, Thing, eip, fold, folded, lasting, observed, ports, published, service
 
 LEAST, MOST = 8, 24
 
@@ -51,13 +53,15 @@ def tiers(draw: st.DrawFn) -> list[Eip]:
 def wishers(draw: st.DrawFn) -> Service:
     """Draw a Service that names one of few addresses, and whose ports and pods let it share, or not."""
     wish = draw(st.sampled_from([None, None, *crowded.FOURS[3:6]]))
-    return service(
+    found = service(
         draw(st.sampled_from(crowded.SERVICES)),
         age=draw(st.integers(0, 5)),
         wanted_address=wish,
         ports=ports(draw(st.sampled_from([80, 81, 82, 83]))),
         policy=draw(st.sampled_from(["Cluster", "Cluster", "Cluster", "Local"])),
     )
+    shown = wish if draw(st.integers(0, 3)) == 0 else None
+    return found if shown is None else published(found, shown, pool=draw(st.sampled_from([None, "a", "b"])))
 
 
 @st.composite
@@ -85,6 +89,30 @@ def assert_as_anew_after_each(things: list[Thing], entries: list[Observed], seen
     assert_invariants(reconciler.world, reconciler.decisions)
 
 
+FIELDS: dict[Resource, str] = {
+    "services": "services",
+    "eips": "eips",
+    "nodes": "nodes",
+    "endpointslices": "endpoints",
+    "namespaces": "namespaces",
+    "leases": "agents",
+}
+
+
+def known_in(reconciler: Reconciler) -> dict[Resource, dict[str, Any]]:
+    """Return the objects of each kind that a list shows, by their keys."""
+    world = reconciler.world
+    tables: dict[Resource, Mapping[Any, Any]] = {
+        "services": world.services,
+        "eips": world.eips,
+        "nodes": world.nodes,
+        "endpointslices": world.slices,
+        "namespaces": world.namespaces,
+        "leases": world.agents,
+    }
+    return {resource: dict(table) for resource, table in tables.items()}
+
+
 def around(things: list[Thing]) -> list[Thing]:
     return [thing for thing in things if not isinstance(thing, Service | Eip)]
 
@@ -92,7 +120,7 @@ def around(things: list[Thing]) -> list[Thing]:
 def test_services_that_come_and_go_one_by_one_are_served_as_if_decided_anew() -> None:
     seen: Counter[Reason] = Counter()
 
-    @settings(max_examples=100, deadline=None, phases=set(Phase) - {Phase.explain})
+    @settings(max_examples=40, deadline=None, phases=set(Phase) - {Phase.explain})
     @given(crowded.worlds(), tiers(), lives())
     def living(things: list[Thing], pools: list[Eip], entries: list[Observed]) -> None:
         assert_as_anew_after_each([*around(things), *pools], entries, seen)
@@ -103,7 +131,7 @@ def test_services_that_come_and_go_one_by_one_are_served_as_if_decided_anew() ->
     assert met <= seen.keys(), "they got into each other's way"
 
 
-@settings(max_examples=60, deadline=None, phases=set(Phase) - {Phase.explain})
+@settings(max_examples=20, deadline=None, phases=set(Phase) - {Phase.explain})
 @given(crowded.worlds(), st.lists(goings | reservations, max_size=5), st.data())
 def test_a_whole_world_may_arrive_and_leave_in_any_order(
     things: list[Thing], more: list[Observed], data: st.DataObject
@@ -113,3 +141,20 @@ def test_a_whole_world_may_arrive_and_leave_in_any_order(
     leaving = data.draw(st.permutations([ServiceGone(service=service.key) for service in services]))
 
     assert_as_anew_after_each([t for t in things if not isinstance(t, Service)], [*arriving, *leaving], Counter())
+
+
+@settings(max_examples=20, deadline=None, phases=set(Phase) - {Phase.explain})
+@given(crowded.worlds(), crowded.worlds(), st.permutations(RESOURCES))
+def test_a_list_again_that_brings_and_drops_objects_is_decided_as_if_anew(
+    before: list[Thing], after: list[Thing], order: list[Resource]
+) -> None:
+    """What a watch missed comes in one entry of each kind: objects that are other, new, or gone."""
+    reconciler = folded(*before)
+    known, listed = known_in(reconciler), known_in(folded(*after))
+    for resource in order:
+        lost = tuple(sorted(known[resource].keys() - listed[resource].keys()))
+        objects = {FIELDS[resource]: tuple(listed[resource].values())}
+        fold(reconciler, Relisted(resource=resource, total=len(listed[resource]), gone=lost, **objects))
+
+        assert_as_anew(reconciler)
+    assert known_in(reconciler) == listed

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from porter.events.entries import EipObserved, ServiceObserved
+from porter.events.entries import EipObserved, ServiceGone, ServiceObserved
 from porter.model.reasons import Reason
 from tests.worlds import Thing, addresses, decided, eip, fold, folded, nodes, of, pool, service
 
@@ -109,6 +109,18 @@ def test_of_two_that_hold_one_address_the_older_keeps_it() -> None:
     decisions = decided(*nodes(), of_pool(), holder(), older)
 
     assert addresses(decisions) == {"default/older": HELD, "default/web": "192.168.0.91"}
+
+
+def test_the_younger_of_two_that_hold_one_address_keeps_it_once_the_older_is_gone() -> None:
+    older = service("default/older", age=1, addresses=(HELD,), written_eip="pool")
+    reconciler = folded(*nodes(), of_pool(), holder(), older)
+    assert addresses(reconciler.decisions)["default/web"] != HELD
+
+    fold(reconciler, ServiceGone(service=older.key))
+    assert addresses(reconciler.decisions) == {"default/web": HELD}
+
+    fold(reconciler, EipObserved(eip=eip("pool", "192.168.0.91-192.168.0.93", age=5, disable=True)))
+    assert addresses(reconciler.decisions) == {"default/web": HELD}
 
 
 def test_a_kept_address_outside_its_pool_is_still_of_that_pool() -> None:

@@ -99,6 +99,15 @@ def test_a_third_must_suit_every_sharer() -> None:
     )
 
 
+def test_sharers_are_named_with_who_keeps_it_before_who_was_given_it_and_then_the_older_first() -> None:
+    young = published(asking("young", 9, 80), ADDRESS)
+    more = [asking("old", 1, 81), asking("older", 0, 82), asking("last", 5, 83)]
+
+    reconciler = folded(*nodes(), POOL, young, *more)
+
+    assert of(reconciler.decisions, "default/last").reason.detail == "default/young, default/older, default/old"
+
+
 def test_a_service_that_asks_for_no_address_never_shares() -> None:
     one = eip("pool", ADDRESS)
 
