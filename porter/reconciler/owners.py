@@ -56,10 +56,6 @@ class Owners:
         """Return who announces an address."""
         return self._owners.get(address)
 
-    def owned_by(self, node: NodeName) -> frozenset[Address]:
-        """Return what a node announces, published or not."""
-        return frozenset(self._owned.get(node, ()))
-
     # ------------------------------------------------------------------------------------------ telling
 
     def touch(self, addresses: Iterable[Address]) -> None:
