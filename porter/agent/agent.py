@@ -17,6 +17,7 @@ from porter.agent.metrics import exposition
 from porter.agent.pipeline import Batch, Pipeline
 from porter.agent.publishing import Publishing
 from porter.agent.recorder import Recorder
+from porter.agent.rivals import Rivals
 from porter.agent.settings import Settings
 from porter.agent.telling import Teller
 from porter.agent.words import Words
@@ -117,6 +118,7 @@ class Agent:
         )
         self._publishing = Publishing(self._reconciler, self._adapter)
         self._words = Words(settings.node, self._adapter)
+        self._rivals = Rivals(self._report)
         self._teller = Teller(
             settings,
             reconciler=self._reconciler,
@@ -153,6 +155,7 @@ class Agent:
     async def _stop(self, working: Sequence[asyncio.Task[None]]) -> None:
         """Publish nothing more, fall silent, then let others take over."""
         self._publishing.stop()
+        self._rivals.stop()
         await self._adapter.stop_publishing()
         self._watcher.stop()
         unfinished: tuple[str, ...] = ()
@@ -211,7 +214,12 @@ class Agent:
                 await asyncio.sleep(_LOOK_UP)
 
     def _report(self) -> None:
-        report = AgentReport(node=self._settings.node, nics=self._nics or (), api_servers=self._api_servers)
+        report = AgentReport(
+            node=self._settings.node,
+            nics=self._nics or (),
+            api_servers=self._api_servers,
+            rivals=self._rivals.rivals,
+        )
         self._adapter.report_agent(report)
         if self._settings.dry_run and self._reconciler.world.agents.get(report.node) != report:
             self._pipeline.observe(AgentObserved(agent=report))  # decide as if this agent held a Lease
@@ -237,6 +245,7 @@ class Agent:
         wanted = self._reconciler.announcements(self._settings.node)
         self._owned = {one.address: one.services for group in wanted.values() for one in group}
         self._words.want(self._owned)
+        self._rivals.want(self._owned)
         if not self._settings.dry_run:
             self._runner.apply(wanted)
 
@@ -248,6 +257,7 @@ class Agent:
     def _reported(self, entry: Reported) -> None:
         if isinstance(entry, AddressClaimed):
             self._pipeline.observe(entry)
+            self._rivals.claimed(entry)
         else:
             self._applied(entry)
 
@@ -255,6 +265,7 @@ class Agent:
         self._pipeline.applied(entry)
         self._teller.applied(entry)
         self._words.applied(entry)
+        self._rivals.applied(entry)
 
     def _pages(self) -> Pages:
         return Pages(

@@ -12,7 +12,7 @@ from porter.cluster import wire
 from porter.cluster.views import LeaseView
 from porter.model import keys
 from porter.model.names import NodeName
-from porter.model.objects import Agent, Nic
+from porter.model.objects import Agent, Nic, Rival
 
 LEASE_PREFIX = "porter-node-"
 _LONGEST_NAME = 200  # of a node in a Lease's name, which may have 253 characters
@@ -24,6 +24,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     node: NodeName
     nics: tuple[Nic, ...] = ()
     api_servers: tuple[str, ...] = ()
+    rivals: tuple[Rival, ...] = ()
 
 
 _REPORT = msgspec.json.Decoder(AgentReport)
@@ -40,7 +41,7 @@ def lease_name(node: NodeName) -> str:
 
 def report_text(agent: Agent) -> str:
     """Write an agent's report as the annotation's text; equal reports give equal texts."""
-    report = AgentReport(node=agent.node, nics=agent.nics, api_servers=agent.api_servers)
+    report = AgentReport(node=agent.node, nics=agent.nics, api_servers=agent.api_servers, rivals=agent.rivals)
     return msgspec.json.encode(report).decode()
 
 
@@ -56,7 +57,13 @@ def agent_of(raw: wire.RawLease) -> Agent | None:
         report = AgentReport(node=NodeName(holder))
     if lease_name(report.node) != meta.name:
         return None
-    return Agent(node=report.node, nics=report.nics, api_servers=report.api_servers, leaving=not holder)
+    return Agent(
+        node=report.node,
+        nics=report.nics,
+        api_servers=report.api_servers,
+        rivals=report.rivals,
+        leaving=not holder,
+    )
 
 
 def lease_view(raw: wire.RawLease) -> LeaseView:

@@ -141,6 +141,13 @@ class Nic(Value, frozen=True, kw_only=True):
     carrier: bool = True
 
 
+class Rival(Value, frozen=True, kw_only=True):
+    """A host that is no node of the cluster and answers for an address that a node was to announce."""
+
+    address: str
+    mac: str
+
+
 class Agent(Value, frozen=True, kw_only=True):
     """A node's agent as its Lease tells of it."""
 
@@ -148,6 +155,8 @@ class Agent(Value, frozen=True, kw_only=True):
     nics: tuple[Nic, ...] = ()
     api_servers: tuple[str, ...] = ()
     """Addresses under which this agent reaches the API server."""
+    rivals: tuple[Rival, ...] = ()
+    """Who keeps this node from announcing what it should: such an address is not handed out anew."""
     leaving: bool = False
     """It has released its Lease: it withdrew everything and stops."""
 

@@ -41,6 +41,8 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
     edges: dict[Address, str] = {}
     """Network and broadcast addresses of its subnets: handed out where an Eip says usingKnownIPs."""
     networks: dict[Network, str] = {}
+    quarantined: dict[Address, str] = {}
+    """Addresses that a stranger answers for: not handed out, but asked for again by the node that owns one."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,7 @@ class Reserved:
         self._contributions: dict[Source, Contribution] = {}
         self._hosts: dict[Address, dict[Source, str]] = {}
         self._edges: dict[Address, dict[Source, str]] = {}
+        self._quarantined: dict[Address, dict[Source, str]] = {}
         self._networks: dict[tuple[int, int], dict[int, dict[Source, str]]] = {}
         """By version and prefix length, then by the network's own number."""
         self.put((-1, "standards"), Contribution(networks=dict(SPECIAL)))
@@ -77,6 +80,7 @@ class Reserved:
         for known, old, new in (
             (self._hosts, before.hosts, contribution.hosts),
             (self._edges, before.edges, contribution.edges),
+            (self._quarantined, before.quarantined, contribution.quarantined),
         ):
             for address in old.keys() | new.keys():
                 if old.get(address) != new.get(address):
@@ -89,14 +93,22 @@ class Reserved:
         return Changed(addresses=frozenset(changed), networks=networks)
 
     def why(self, address: Address, eip: Eip | None) -> str | None:
-        """Return why the address is never handed out from this Eip, or None when it may be."""
+        """Return why the address is never handed out from this Eip, or None when it may be.
+
+        Without an Eip: why it may not even be announced by who holds it.
+        """
         found = self._hosts.get(address)
         if found is not None:
             return _first(found)
         around = self._around(address)
         if around is not None:
             return around
-        if eip is None or eip.using_known_ips:
+        if eip is None:
+            return None
+        stranger = self._quarantined.get(address)
+        if stranger is not None:
+            return _first(stranger)
+        if eip.using_known_ips:
             return None
         edge = self._edges.get(address)
         return _first(edge) if edge is not None else _edge_of_pool(address, eip)
@@ -118,7 +130,7 @@ class Reserved:
 
     def numbers_in(self, pool: AddressRange, eip: Eip) -> Iterator[int]:
         """Return the numbers of single reserved addresses in a pool, in no order, networks aside."""
-        singles = [self._hosts] if eip.using_known_ips else [self._hosts, self._edges]
+        singles = [self._hosts, self._quarantined] + ([] if eip.using_known_ips else [self._edges])
         for known in singles:
             yield from (int(address) for address in known if address in pool)
         if not eip.using_known_ips and pool.network:
@@ -178,7 +190,7 @@ def of_node(node: Node | None) -> Contribution:
 
 
 def of_agent(agent: Agent | None) -> Contribution:
-    """Return what an agent reports: the addresses of its NICs, their gateways, the edges of their subnets."""
+    """Return what an agent reports: the addresses of its NICs, their gateways, the edges of their subnets, rivals."""
     if agent is None:
         return Contribution()
     hosts = [
@@ -194,7 +206,10 @@ def of_agent(agent: Agent | None) -> Contribution:
             network = parse_network(text)
             for address in edges(network) if network is not None else ():
                 found.setdefault(address, _edge_sentence(address, str(network)))
-    return Contribution(hosts=_hosts(hosts), edges=found)
+    strangers = (
+        (one.address, f"another host ({one.mac}) answers for it, as {agent.node} hears") for one in agent.rivals
+    )
+    return Contribution(hosts=_hosts(hosts), edges=found, quarantined=_hosts(strangers))
 
 
 def of_cluster(cluster: Cluster) -> Contribution:

@@ -20,6 +20,13 @@ from tests.plugins.netns import Wire
 pytestmark = pytest.mark.root
 
 
+def never_handed_out(api: Api) -> str:
+    """What the Eip says of its reserved addresses."""
+    (eip,) = api.get("/apis/network.kubesphere.io/v1alpha2/eips")["items"]
+    conditions = eip.get("status", {}).get("conditions", [])
+    return " ".join(one["message"] for one in conditions if one["type"] == "Reserved")
+
+
 def announced(api: Api) -> tuple[str, str]:
     """Status and message of the Service's condition Announced."""
     found = api.get(f"{SERVICES}/web").get("status", {}).get("conditions", [])
@@ -60,11 +67,14 @@ def test_a_stranger_with_the_address_is_named_on_the_service_and_in_the_log_unti
         assert announced(api)[1] == (
             f"node1 cannot announce 192.168.0.91: another host answers for 192.168.0.91 on eth0: {mac}. It is asked again"
         )
+        quarantine = f"192.168.0.91: another host ({mac}) answers for it, as node1 hears"
+        agent.wait("the quarantine", lambda: quarantine in never_handed_out(api))
         (claimed,) = agent.of(AddressClaimed)
         assert claimed == AddressClaimed(address="192.168.0.91", nic="eth0", mac=mac, node=NodeName("node1"))
 
     agent.wait("the announcement", lambda: announced(api)[0] == "True", within=40)
     assert announced(api)[1] == f"node1 answers for 192.168.0.91 on eth0 with {NODE.hex(':')}"
+    agent.wait("the end of the quarantine", lambda: "192.168.0.91:" not in never_handed_out(api))
     assert len(agent.of(AddressClaimed)) == 1
 
 
