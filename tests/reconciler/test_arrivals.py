@@ -79,13 +79,12 @@ def assert_as_anew(reconciler: Reconciler) -> None:
     assert lasting(reconciler.decisions) == lasting(decide(reconciler.world, RULES))
 
 
-def assert_as_anew_after_each(things: list[Thing], entries: list[Observed], seen: Counter[Reason]) -> None:
+def assert_as_anew_after_each(things: list[Thing], entries: list[Observed]) -> None:
     reconciler = folded(*things)
     for entry in entries:
         fold(reconciler, entry)
 
         assert_as_anew(reconciler)
-        seen.update({found.reason.reason for found in reconciler.decisions.assignments.values()})
     assert_invariants(reconciler.world, reconciler.decisions)
 
 
@@ -117,18 +116,30 @@ def around(things: list[Thing]) -> list[Thing]:
     return [thing for thing in things if not isinstance(thing, Service | Eip)]
 
 
-def test_services_that_come_and_go_one_by_one_are_served_as_if_decided_anew() -> None:
+def test_in_these_lives_services_get_in_each_others_way() -> None:
+    """Otherwise the properties below would say nothing. The same examples every time: chance may not fail this."""
     seen: Counter[Reason] = Counter()
 
-    @settings(max_examples=40, deadline=None, phases=set(Phase) - {Phase.explain})
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
     @given(crowded.worlds(), tiers(), lives())
-    def living(things: list[Thing], pools: list[Eip], entries: list[Observed]) -> None:
-        assert_as_anew_after_each([*around(things), *pools], entries, seen)
+    def looking(things: list[Thing], pools: list[Eip], entries: list[Observed]) -> None:
+        reconciler = folded(*around(things), *pools)
+        for entry in entries:
+            fold(reconciler, entry)
+            seen.update({found.reason.reason for found in reconciler.decisions.assignments.values()})
 
-    living()
+    looking()
 
     met = {Reason.FIRST_FREE, Reason.WANTED_ADDRESS, Reason.SHARED, Reason.ADDRESS_IN_USE, Reason.POOL_EXHAUSTED}
-    assert met <= seen.keys(), "they got into each other's way"
+    assert met <= {reason for reason, count in seen.items() if count > 5}
+
+
+@settings(max_examples=40, deadline=None, phases=set(Phase) - {Phase.explain})
+@given(crowded.worlds(), tiers(), lives())
+def test_services_that_come_and_go_one_by_one_are_served_as_if_decided_anew(
+    things: list[Thing], pools: list[Eip], entries: list[Observed]
+) -> None:
+    assert_as_anew_after_each([*around(things), *pools], entries)
 
 
 @settings(max_examples=20, deadline=None, phases=set(Phase) - {Phase.explain})
@@ -140,7 +151,7 @@ def test_a_whole_world_may_arrive_and_leave_in_any_order(
     arriving = data.draw(st.permutations([*map(observed, services), *more]))
     leaving = data.draw(st.permutations([ServiceGone(service=service.key) for service in services]))
 
-    assert_as_anew_after_each([t for t in things if not isinstance(t, Service)], [*arriving, *leaving], Counter())
+    assert_as_anew_after_each([t for t in things if not isinstance(t, Service)], [*arriving, *leaving])
 
 
 @settings(max_examples=20, deadline=None, phases=set(Phase) - {Phase.explain})
