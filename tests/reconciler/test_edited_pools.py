@@ -40,7 +40,7 @@ def test_the_node_of_a_held_address_follows_when(
     fields: dict[str, Any], entry: Observed, then: tuple[str, ...]
 ) -> None:
     first = "b" if fields.get("interface") == "eth2" else "a"
-    web = published(service("default/web"), ADDRESS, node=first)
+    web = published(service("default/web", wanted_protocol="layer2"), ADDRESS, node=first)
     reconciler = folded(*CLUSTER, eip("pool", ADDRESS, **fields), *served(web))
     assert of(reconciler.decisions, "default/web").nodes == (first,)
 

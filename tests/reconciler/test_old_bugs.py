@@ -177,6 +177,20 @@ def test_local_follows_its_pods_and_leaves_the_node_that_has_none() -> None:
     assert announced(reconciler) == {"node3": [ONE]}
 
 
+def test_a_service_that_went_and_came_again_follows_its_pods() -> None:
+    """Its pods moved while it was gone, and move back now: what was known of them then is forgotten."""
+    local = published(service("default/web", policy="Local"), ONE, node="node1")
+    reconciler = folded(*nodes(), POOL, local, endpoints("default/web", "node1"))
+    fold(reconciler, ServiceGone(service=local.key))
+    fold(reconciler, EndpointsObserved(endpoints=endpoints("default/web", "node2")))
+    fold(reconciler, ServiceObserved(service=local))
+    assert announced(reconciler) == {"node2": [ONE]}
+
+    fold(reconciler, EndpointsObserved(endpoints=endpoints("default/web", "node1")))
+
+    assert announced(reconciler) == {"node1": [ONE]}
+
+
 def test_a_namespace_that_has_pools_of_its_own_takes_from_no_other() -> None:
     own = eip("own", "192.168.0.11", namespaces=("default",))
     default = eip("default", ONE, default=True)
