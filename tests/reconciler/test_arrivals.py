@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from porter.events.entries import RESOURCES, ClusterObserved, Observed, Relisted, Resource, ServiceGone
 from porter.model.names import ServiceKey
-from porter.model.objects import Cluster, Eip, Service
+from porter.model.objects import Cluster, Eip, Rival, Service
 from porter.model.reasons import Reason
 from porter.reconciler.decide import decide
 from porter.reconciler.fold import Reconciler
 from tests.reconciler import crowded
 from tests.reconciler.invariants import assert_invariants
 from tests.reconciler.test_properties import disturbances
-from tests.worlds import RULES, Thing, eip, fold, folded, lasting, observed, ports, published, service
+from tests.worlds import RULES, Thing, agent, eip, fold, folded, lasting, nic, observed, ports, published, service
 
 LEAST, MOST = 8, 24
 
@@ -34,6 +34,18 @@ reservations: st.SearchStrategy[Observed] = st.sampled_from(
 ranges: st.SearchStrategy[Observed] = st.sampled_from([(), (), ("192.168.0.16/31",), ("fd00::c/126",)]).map(
     lambda texts: ClusterObserved(cluster=Cluster(service_ranges=texts))
 )
+worries: st.SearchStrategy[Observed] = st.builds(
+    lambda number, texts: observed(
+        agent(
+            f"node{number}",
+            nic("eth0", f"192.168.0.{10 + number}/24", "fd00::1/64"),
+            rivals=tuple(Rival(address=text, mac="02:00:00:00:00:99") for text in texts),
+        )
+    ),
+    st.integers(1, len(crowded.NODES)),
+    st.lists(st.sampled_from([*crowded.FOURS[3:], crowded.SIXES[1]]), max_size=2, unique=True),
+)
+"""Strangers that a node hears answering for addresses; the next of its reports may know of others, or of none."""
 newcomers: st.SearchStrategy[Observed] = crowded.services(holding=False).map(observed)
 
 
@@ -70,7 +82,7 @@ def lives(draw: st.DrawFn) -> list[Observed]:
     came = wishers().map(observed)
     pools = tiers().flatmap(st.sampled_from).map(observed)
     often = st.one_of(came, came, came, newcomers, goings, goings)
-    seldom = st.one_of(crowded.services().map(observed), disturbances, reservations, ranges, pools)
+    seldom = st.one_of(crowded.services().map(observed), disturbances, reservations, ranges, worries, pools)
     return draw(st.lists(st.one_of(often, often, seldom), min_size=LEAST, max_size=MOST))
 
 
@@ -143,7 +155,7 @@ def test_services_that_come_and_go_one_by_one_are_served_as_if_decided_anew(
 
 
 @settings(max_examples=20, deadline=None, phases=set(Phase) - {Phase.explain})
-@given(crowded.worlds(), st.lists(goings | reservations, max_size=5), st.data())
+@given(crowded.worlds(), st.lists(goings | reservations | worries, max_size=5), st.data())
 def test_a_whole_world_may_arrive_and_leave_in_any_order(
     things: list[Thing], more: list[Observed], data: st.DataObject
 ) -> None:
