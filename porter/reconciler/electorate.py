@@ -120,7 +120,15 @@ class Electorate:
         """Take in the subnets of a node's NICs; return whether one has come that no node had, or the last one gone."""
         before = set(self._networks)
         self._count_networks(name)
-        return before != set(self._networks)
+        if before == set(self._networks):
+            return False
+        # A roll judges by the address that it was made for: around that one the subnets may be others now.
+        self._rolls = {need: roll for need, roll in self._rolls.items() if need[0]}
+        return True
+
+    def drop(self, need: Need) -> None:
+        """Forget the roll of a need that no address has any more."""
+        self._rolls.pop(need, None)
 
     def _judge(self, roll: _Roll, name: NodeName) -> Verdict | None:
         if name not in self._world.nodes and name not in self._world.agents:

@@ -39,7 +39,7 @@ def choose_nic(agent: Agent, node: Node | None, eip: Eip | None, address: Addres
     found = _beside(agent.nics, address)
     if found is None and len(agent.nics) == 1:
         found = agent.nics[0]
-    return _checked(found, f"no NIC's subnet holds {address}; name one in spec.interface of the Eip")
+    return _checked(found, "no NIC's subnet holds it; name one in spec.interface of the Eip")
 
 
 def can_any_node_announce(eip: Eip, addresses: AddressRange, world: World) -> Verdict:

@@ -54,7 +54,7 @@ REFUSALS: dict[str, tuple[list[Observed], Reason, str]] = {
     "no NIC at all": (
         [AgentObserved(agent=agent("node1"))],
         Reason.NIC_MISSING,
-        "no NIC's subnet holds 192.168.0.91; name one in spec.interface of the Eip",
+        "no NIC's subnet holds it; name one in spec.interface of the Eip",
     ),
     "the NIC is down": (
         [AgentObserved(agent=agent("node1", nic("eth0", "192.168.0.11/24", up=False)))],

@@ -69,14 +69,14 @@ MISSING: dict[str, tuple[tuple[Nic, ...], dict[str, Any], str | None, Reason, st
         {},
         None,
         Reason.NIC_MISSING,
-        "no NIC's subnet holds 192.168.0.91; name one in spec.interface of the Eip",
+        "no NIC's subnet holds it; name one in spec.interface of the Eip",
     ),
     "a host address is no subnet": (
         (nic("lo", "192.168.0.91/32"), BARE),
         {},
         None,
         Reason.NIC_MISSING,
-        "no NIC's subnet holds 192.168.0.91",
+        "no NIC's subnet holds it",
     ),
     "chosen, and down": ((nic("eth0", "192.168.0.11/24", up=False), ETH1), {}, None, Reason.NIC_DOWN, "eth0 is down"),
     "chosen, and without carrier": (
