@@ -151,3 +151,14 @@ def test_a_reserved_number_stays_so_when_it_is_released(at: int) -> None:
     free.release(addresses.first + at)
 
     assert free.lowest() == addresses.first + 6
+
+
+@pytest.mark.parametrize("at", [-1, 8])
+def test_a_number_outside_the_range_is_not_free_when_it_is_released(at: int) -> None:
+    addresses = parse_range("10.0.0.0/29")
+    free = filled(addresses, 8)
+    free.take(addresses.first + at)
+
+    free.release(addresses.first + at)
+
+    assert free.lowest() is None
