@@ -11,6 +11,7 @@ from porter.model.addresses import Address, AddressRange, Family
 from porter.model.names import ServiceKey
 from porter.model.objects import Service
 from porter.model.reasons import Reason, Verdict
+from porter.reconciler.nics import shortened
 from porter.reconciler.pools import Pool, Pools
 from porter.reconciler.reserved import Reserved
 from porter.reconciler.terms import (
@@ -73,7 +74,7 @@ class Allocation:
         problem = self._sharing_problem(service, address)
         if problem is not None:
             return Claim(reason=problem)
-        sharers = ", ".join(self.holders.get(address, ()))
+        sharers = shortened(self.holders.get(address, ()), by=", ")
         reason = Reason.SHARED if sharers else Reason.WANTED_ADDRESS
         return given_claim(address, pool, reason=reason, detail=sharers)
 

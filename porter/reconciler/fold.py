@@ -124,7 +124,7 @@ class Reconciler:
     def _told(self, old: Assignment | None, new: Assignment) -> Assignment:
         """Say why a node is new that is simply the one written on the Service: the leader has moved the address."""
         sticky = new.placement is not None and new.placement.reason is Reason.STICKY
-        if not sticky or old is None or not old.nodes or old.address != new.address:
+        if not sticky or old is None or not old.nodes or old.nodes == new.nodes or old.address != new.address:
             return new
         moved = Verdict(reason=Reason.FOLLOWED, detail=f"{self.world.leader or 'the leader'} from {old.nodes[0]}")
         return msgspec.structs.replace(new, placement=moved)

@@ -16,6 +16,7 @@ from porter.model.addresses import Address
 from porter.model.names import EipName, ServiceKey
 from porter.model.objects import Service
 from porter.model.reasons import Reason, Verdict
+from porter.reconciler.nics import shortened
 from porter.reconciler.pools import Pool, Pools
 from porter.reconciler.reserved import Changed, Reserved
 from porter.reconciler.rooms import Room
@@ -247,7 +248,7 @@ class Ledger:
         if problem is not None:
             return Claim(reason=problem)
         reason = Reason.SHARED if holders else Reason.WANTED_ADDRESS
-        return given_claim(address, pool, reason=reason, detail=", ".join(holder.key for holder in holders))
+        return given_claim(address, pool, reason=reason, detail=shortened([holder.key for holder in holders], by=", "))
 
     def _offer(self, address: Address, after: SeatAge | None) -> None:
         """Call the oldest, younger than `after`, that would rather have the address and is served before who has it."""

@@ -55,10 +55,10 @@ def can_any_node_announce(eip: Eip, addresses: AddressRange, world: World) -> Ve
     return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail=shortened(refused))
 
 
-def shortened(parts: Sequence[str], most: int = 4) -> str:
+def shortened(parts: Sequence[str], *, most: int = 4, by: str = "; ") -> str:
     """Join sentences, and only count those past the first few: a message must stay readable with 500 nodes."""
     rest = len(parts) - most
-    return "; ".join(parts[:most]) + (f"; and {rest} more" if rest > 0 else "")
+    return by.join(parts[:most]) + (f"{by}and {rest} more" if rest > 0 else "")
 
 
 def _checked(nic: Nic | None, missing: str) -> NicChoice:

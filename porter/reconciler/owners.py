@@ -45,6 +45,8 @@ class Owners:
         self._owners: dict[Address, Ownership] = {}
         self._needs: dict[Address, Need] = {}
         self._with_need: dict[Need, set[Address]] = {}
+        self._emptied: set[Need] = set()
+        """Needs that an address no longer had in this round; dropped at its end where none has them."""
         self._owned: dict[NodeName, set[Address]] = {}
         self._unsettled: dict[Need, set[Address]] = {}
         """Addresses that any node's news can move: nobody has them, or their node is not written anywhere yet."""
@@ -104,6 +106,9 @@ class Owners:
         for address in sorted(seconds, key=_order):
             if self._elect(address, beside=self._beside(address)):
                 changed.add(address)
+        for need in self._emptied - self._with_need.keys():
+            self._electorate.drop(need)
+        self._emptied.clear()
         return frozenset(changed)
 
     def _elect(self, address: Address, *, beside: NodeName | None) -> bool:
@@ -129,10 +134,8 @@ class Owners:
             poll=lambda: self._electorate.poll(need, eip, address, holders),
             beside=beside,
         )
-        same = before is not None and (before.nodes, before.verdict) == (found.nodes, found.verdict)
-        kept = before if same and before is not None else found  # who was refused when it was decided
-        self._enter(address, kept, need, stable=protocol is not None and protocol.stable)
-        return not same
+        self._enter(address, found, need, stable=protocol is not None and protocol.stable)
+        return before is None or (before.nodes, before.verdict) != (found.nodes, found.verdict)
 
     def _enter(self, address: Address, found: Ownership, need: Need, *, stable: bool) -> None:
         self._owners[address] = found
@@ -148,6 +151,7 @@ class Owners:
         need = self._needs.pop(address, None)
         if need is not None:
             _take_out(self._with_need, need, address)
+            self._emptied.add(need)
             _take_out(self._unsettled, need, address)
         for node in before.nodes if before is not None else ():
             _take_out(self._owned, node, address)

@@ -25,9 +25,11 @@ SPECIAL: Final[tuple[tuple[Network, str], ...]] = tuple(
         ("127.0.0.0/8", "loopback (RFC 1122, 3.2.1.3)"),
         ("169.254.0.0/16", "link-local (RFC 3927)"),
         ("224.0.0.0/4", "multicast (RFC 5771)"),
+        ("240.0.0.0/4", "reserved for future use (RFC 1112, 4)"),
         ("255.255.255.255/32", "limited broadcast (RFC 919)"),
         ("::/128", "the unspecified address (RFC 4291, 2.5.2)"),
         ("::1/128", "loopback (RFC 4291, 2.5.3)"),
+        ("::ffff:0:0/96", "IPv4-mapped (RFC 4291, 2.5.5.2)"),
         ("fe80::/10", "link-local (RFC 4291, 2.5.6)"),
         ("ff00::/8", "multicast (RFC 4291, 2.7)"),
     )
@@ -154,9 +156,9 @@ class Reserved:
         return ((shown, why) for _, shown, why in sorted(found))
 
     def _around(self, address: Address) -> str | None:
-        """Return why a reserved network around the address is one, of several the widest."""
+        """Return why a reserved network around the address is one, of several the narrowest."""
         number, version = int(address), address.version
-        for of, length in sorted(self._networks):
+        for of, length in sorted(self._networks, reverse=True):
             if of == version:
                 table = self._networks[of, length]
                 shift = _bits(version) - length

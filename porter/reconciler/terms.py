@@ -161,7 +161,9 @@ def waiting_claim(route: Route) -> Claim:
     if route.refusal is not None:
         return Claim(reason=route.refusal)
     if route.pools:
-        return Claim(reason=Verdict(reason=Reason.POOL_EXHAUSTED, detail=", ".join(p.eip.name for p in route.pools)))
+        return Claim(
+            reason=Verdict(reason=Reason.POOL_EXHAUSTED, detail=shortened([p.eip.name for p in route.pools], by=", "))
+        )
     if len(route.refusals) == 1:
         return Claim(reason=route.refusals[0])
     sentences = [verdict.sentence for verdict in route.refusals]

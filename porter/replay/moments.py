@@ -34,12 +34,12 @@ def parse_moment(text: str, now: datetime) -> Moment:
     if stripped.isdecimal() and len(stripped) < 16:  # noqa: PLR2004 - digits of the largest entry number
         return Moment(seq=int(stripped))
     ago = _AGO.fullmatch(stripped)
-    if ago is not None and len(stripped) < 16:  # noqa: PLR2004
-        return Moment(at=now - timedelta(**{_UNITS[ago[2]]: float(ago[1])}))
     try:
-        at = datetime.fromisoformat(stripped)
-    except ValueError:
+        if ago is not None:
+            return Moment(at=now - timedelta(**{_UNITS[ago[2]]: float(ago[1])}))
+        at = datetime.fromisoformat(stripped).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise MomentError(
             f"{text!r} is no moment: write an entry's number, a time as 2026-11-21T10:00, or -15m for 15 minutes ago",
         ) from None
-    return Moment(at=at.astimezone(UTC))
+    return Moment(at=at)
