@@ -142,14 +142,21 @@ class Ledger:
     def use_reserved(self, changed: Changed) -> None:
         """Take in that what is reserved has changed."""
         if changed.networks:
-            for slot in self._open:
-                self._reroute(self._seats[slot])
-            self._build_rooms([pool.eip.name for pool in self._pools])
-            self._touched.update(self._holders)
+            self._use_networks(changed)
         for address in changed.addresses:
             if address in self._holders:
                 self._touched.add(address)
             self._reserve(address)
+
+    def _use_networks(self, changed: Changed) -> None:
+        """Take in that whole networks are reserved, or are not any more: only what lies in them is concerned."""
+        rooms = {pool.eip.name for pool in self._pools if pool.range is not None and changed.concerns(pool.range)}
+        for slot in self._open:
+            seat = self._seats[slot]
+            if seat.route is not None and any(pool.eip.name in rooms for pool in seat.route.pools):
+                self._reroute(seat)
+        self._build_rooms(rooms)
+        self._touched.update(address for address in self._holders if changed.holds(address))
 
     def _reserve(self, address: Address) -> None:
         self._call_wishers(address)

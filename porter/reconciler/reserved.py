@@ -51,7 +51,15 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """What a new contribution has changed."""
 
     addresses: frozenset[Address] = frozenset()
-    networks: bool = False
+    networks: frozenset[Network] = frozenset()
+
+    def concerns(self, addresses: AddressRange) -> bool:
+        """Tell whether a network that has changed lies in a range, or around it."""
+        return any(_covered(network).overlaps(addresses) for network in self.networks)
+
+    def holds(self, address: Address) -> bool:
+        """Tell whether an address lies in a network that has changed."""
+        return any(address in network for network in self.networks)
 
 
 class Reserved:
@@ -88,11 +96,15 @@ class Reserved:
                 if old.get(address) != new.get(address):
                     _set(known, address, source, new.get(address))
                     changed.add(address)
-        networks = before.networks != contribution.networks
-        for network in before.networks.keys() | contribution.networks.keys():
+        networks = {
+            network
+            for network in before.networks.keys() | contribution.networks.keys()
+            if before.networks.get(network) != contribution.networks.get(network)
+        }
+        for network in networks:
             table = self._networks.setdefault((network.version, network.prefixlen), {})
             _set(table, int(network.network_address), source, contribution.networks.get(network))
-        return Changed(addresses=frozenset(changed), networks=networks)
+        return Changed(addresses=frozenset(changed), networks=frozenset(networks))
 
     def why(self, address: Address, eip: Eip | None) -> str | None:
         """Return why the address is never handed out from this Eip, or None when it may be.
@@ -252,6 +264,11 @@ def _edge_sentence(address: Address, network: str) -> str:
         return f"subnet-router anycast address of {network} (RFC 4291, 2.6.1)"
     first = network.partition("/")[0]
     return f"{'network' if str(address) == first else 'broadcast'} address of {network}"
+
+
+def _covered(network: Network) -> AddressRange:
+    first, last = int(network.network_address), int(network.broadcast_address)
+    return AddressRange(version=network.version, first=first, last=last)
 
 
 def _set(known: dict, key: object, source: Source, why: str | None) -> None:  # type: ignore[type-arg]
