@@ -14,6 +14,7 @@ from porter.cluster.views import ConditionView, EipView, IngressView, ServiceVie
 from porter.model import keys
 from porter.model.names import EipName, NodeName
 from porter.model.objects import Eip, Endpoints, KeyFamily, Namespace, Node, Port, Service
+from porter.model.text import fit_to_show
 
 FAMILIES: tuple[KeyFamily, ...] = ("porter", "openelb")
 WRITTEN_LABELS = frozenset(keys.written_eip(family) for family in FAMILIES)
@@ -71,14 +72,14 @@ def service_of(raw: wire.RawService, view: ServiceView) -> Service | None:
         uid=meta.uid,
         created=meta.creation_timestamp or "",
         type=spec.type,
-        load_balancer_class=spec.load_balancer_class,
+        load_balancer_class=_shown(spec.load_balancer_class),
         deleting=meta.deletion_timestamp is not None,
-        claimed_by=annotations.get(keys.CLAIM),
+        claimed_by=_shown(annotations.get(keys.CLAIM)),
         keys=family,
         wanted_protocol=_first(annotations, (keys.wanted_protocol(one) for one in order)),
         wanted_eip=_first(annotations, (keys.wanted_eip(one) for one in order)),
         wanted_address=_first(annotations, (keys.wanted_address(one) for one in order)),
-        load_balancer_ip=spec.load_balancer_ip or None,
+        load_balancer_ip=_shown(spec.load_balancer_ip),
         policy="Local" if spec.policy == "Local" else "Cluster",
         ports=tuple(
             sorted(
@@ -214,7 +215,11 @@ def namespace_of(raw: wire.RawNamespace) -> Namespace:
 
 def _first(values: wire.Strings, names: Iterable[str]) -> str | None:
     """The first of these keys that is there and not blank."""
-    return next((values[name] for name in names if values.get(name, "").strip()), None)
+    return next((fit_to_show(values[name]) for name in names if values.get(name, "").strip()), None)
+
+
+def _shown(text: str | None) -> str | None:
+    return fit_to_show(text) if text else None
 
 
 def _only(values: wire.Strings | None, names: frozenset[str]) -> tuple[tuple[str, str], ...]:
@@ -237,6 +242,6 @@ def _text(value: object) -> str:
         case None:
             return ""
         case str():
-            return value
+            return fit_to_show(value)
         case _:
-            return msgspec.json.encode(value).decode()
+            return fit_to_show(msgspec.json.encode(value).decode())

@@ -14,6 +14,7 @@ from porter.model.names import NodeName
 from porter.model.objects import Service
 from porter.model.protocol import PlacementRequest, ProtocolRules
 from porter.model.reasons import Reason, Verdict
+from porter.model.text import fit_to_show
 from porter.reconciler.eligibility import Poll, serving_of
 from porter.reconciler.nics import shortened
 from porter.reconciler.reserved import Reserved
@@ -85,7 +86,7 @@ def place(protocol: ProtocolRules, request: PlacementRequest) -> tuple[NodeName,
     try:
         nodes = tuple(sorted(set(protocol.place(request))))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's code: its fault must stay on this address
-        detail = f"protocol {protocol.name} failed to place it: {type(error).__name__}: {error}"
+        detail = f"protocol {protocol.name} failed to place it: {type(error).__name__}: {fit_to_show(str(error))}"
         return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
     if not nodes or not set(nodes) <= set(request.eligible):
         chosen = ", ".join(map(str, nodes)) or "none"

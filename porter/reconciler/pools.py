@@ -10,6 +10,7 @@ from porter.model.names import EipName
 from porter.model.objects import Eip, Service
 from porter.model.protocol import ProtocolRules
 from porter.model.reasons import Reason, Verdict
+from porter.model.text import fit_to_show
 from porter.reconciler.nics import can_any_node_announce
 from porter.reconciler.world import World
 
@@ -139,6 +140,6 @@ def _verdict(
 def validate(protocol: ProtocolRules, eip: Eip) -> Sequence[str]:
     """Ask the protocol what is wrong with the Eip. A plugin that raises is itself what is wrong."""
     try:
-        return [str(problem) for problem in protocol.validate(eip)]
+        return [fit_to_show(str(problem)) for problem in protocol.validate(eip)]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's code: its fault must stay on this Eip
-        return [f"protocol {protocol.name} failed to judge it: {type(error).__name__}: {error}"]
+        return [f"protocol {protocol.name} failed to judge it: {type(error).__name__}: {fit_to_show(str(error))}"]

@@ -11,6 +11,7 @@ from porter.cluster.reports import agent_of, lease_name, report_text
 from porter.model import keys
 from porter.model.names import EipName, NodeName
 from porter.model.objects import Agent, Eip, Endpoints, KeyFamily, Namespace, Nic, Node, Port, Service
+from porter.model.text import LONGEST
 
 
 def raw(name: str = "web", *, meta: dict[str, Any] | None = None, **parts: Any) -> bytes:
@@ -310,3 +311,15 @@ def test_every_node_has_a_lease_name_of_its_own_that_is_valid(one: str, other: s
     assert all(part and part.strip("-") == part and part.isascii() for part in name.split("."))
     assert name == name.lower()
     assert (name == lease_name(NodeName(other))) == (one == other)
+
+
+def test_text_that_could_forge_a_screen_or_fill_a_disk_is_made_fit_to_show() -> None:
+    forged = "\x1b]0;forged\x07" + "x" * 300_000
+    annotations = {keys.wanted_eip("porter"): forged, keys.wanted_protocol("porter"): forged, keys.CLAIM: forged}
+
+    found = balancer(annotations=annotations)
+
+    for text in (found.wanted_eip, found.wanted_protocol, found.claimed_by):
+        assert text is not None
+        assert text.isprintable()
+        assert len(text) <= LONGEST
