@@ -6,7 +6,21 @@ from porter.model.objects import Rival
 from porter.model.reasons import Reason
 from porter.reconciler.reserved import Reserved
 from porter.reconciler.terms import Slot
-from tests.worlds import agent, decided, eip, fold, folded, nic, nodes, observed, published, served, service, world_of
+from tests.worlds import (
+    agent,
+    decided,
+    eip,
+    fold,
+    folded,
+    nic,
+    node,
+    nodes,
+    observed,
+    published,
+    served,
+    service,
+    world_of,
+)
 
 POOL = eip("pool", "192.168.0.91-192.168.0.93")
 RIVAL = Rival(address="192.168.0.91", mac="02:00:00:00:00:99")
@@ -47,3 +61,16 @@ def test_who_holds_a_quarantined_address_keeps_it_and_its_node() -> None:
     (kept,) = reconciler.assignments_of("default/web")
     assert (kept.address, kept.nodes) == ("192.168.0.91", (NodeName("node1"),))
     assert [one.address for one in reconciler.announcements(NodeName("node1"))["layer2"]] == ["192.168.0.91"]
+
+
+def test_a_held_address_in_a_pod_range_that_comes_later_is_kept_and_announced_by_nobody() -> None:
+    held = published(service("default/web"), "192.168.0.91", node="node1")
+    reconciler = folded(*nodes(2), POOL, *served(held))
+
+    fold(reconciler, observed(node("node3", pod_ranges=("192.168.0.64/26",))))
+
+    (kept,) = reconciler.assignments_of("default/web")
+    assert (kept.address, kept.nodes) == ("192.168.0.91", ())
+    assert kept.sentence == "the address is never handed out: pod range of node node3 192.168.0.64/26"
+    fold(reconciler, observed(node("node3")))
+    assert reconciler.assignments_of("default/web")[0].nodes == ("node1",)
