@@ -22,11 +22,6 @@ class LogUrl:
         """Whether the log ends with the process."""
         return self.path is None and self.url.get_backend_name() == "sqlite"
 
-    @property
-    def needs_driver(self) -> bool:
-        """Whether it lives on a database server."""
-        return self.url.get_backend_name() != "sqlite"
-
     def __str__(self) -> str:
         return str(self.path) if self.path is not None else self.url.render_as_string(hide_password=True)
 

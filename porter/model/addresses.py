@@ -25,6 +25,11 @@ def family_of(address: Address) -> Family:
     return "IPv4" if address.version == 4 else "IPv6"  # noqa: PLR2004 - IP's own version number
 
 
+def in_order(address: Address) -> tuple[int, int]:
+    """Return what sorts addresses of both families: IPv4 first, then by number."""
+    return (address.version, int(address))
+
+
 def parse_address(text: str) -> Address | None:
     """Read one address, or return None when the text is none. A scoped address (`fe80::1%eth0`) is none."""
     stripped = text.strip()

@@ -1,4 +1,7 @@
-"""Decide everything anew from a world: the addresses, their nodes, and the state of every pool. Pure."""
+"""Decide everything anew from a world: the addresses, their nodes, and the state of every pool. Pure.
+
+The measure of the book, which decides only what an entry touches: the tests hold the two equal. An agent runs the book.
+"""
 
 from collections.abc import Mapping
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from porter.model.addresses import Address
+from porter.model.addresses import Address, in_order
 from porter.model.names import EipName, ServiceKey
 from porter.model.objects import Service
 from porter.model.reasons import Reason, Verdict
@@ -176,7 +176,7 @@ class Ledger:
 
     def settle(self) -> Settled:
         """Do all work that what was told has made necessary."""
-        for address in sorted(self._disputed, key=_order):
+        for address in sorted(self._disputed, key=in_order):
             self._judge(address)
         self._disputed.clear()
         for address in list(self._offered):
@@ -370,7 +370,3 @@ class Ledger:
                 if address in pool.range:
                     room.take(address)
             self._rooms[name] = room
-
-
-def _order(address: Address) -> tuple[int, int]:
-    return (address.version, int(address))

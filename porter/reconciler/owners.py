@@ -7,7 +7,7 @@ address of that protocol is elected anew.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from porter.model.addresses import Address, family_of
+from porter.model.addresses import Address, family_of, in_order
 from porter.model.names import NodeName, ServiceKey
 from porter.model.objects import Eip, Service
 from porter.model.protocol import ProtocolRules
@@ -100,10 +100,10 @@ class Owners:
         seconds = {address for address in due if self._is_second(address)}
         for address in due:
             seconds.update(self._seconds_of(address))
-        for address in sorted(due - seconds, key=_order):
+        for address in sorted(due - seconds, key=in_order):
             if self._elect(address, beside=None):
                 changed.add(address)
-        for address in sorted(seconds, key=_order):
+        for address in sorted(seconds, key=in_order):
             if self._elect(address, beside=self._beside(address)):
                 changed.add(address)
         for need in self._emptied - self._with_need.keys():
@@ -194,7 +194,3 @@ def _take_out(index: dict, key: object, address: Address) -> None:  # type: igno
         members.discard(address)
         if not members:
             del index[key]
-
-
-def _order(address: Address) -> tuple[int, int]:
-    return (address.version, int(address))

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import msgspec
 
-from porter.model.addresses import Address, AddressRange
+from porter.model.addresses import Address, AddressRange, in_order
 from porter.model.assignment import PoolState
 from porter.model.names import EipName, ServiceKey
 from porter.reconciler.decide import Decisions, Rules
@@ -43,7 +43,7 @@ def usage_of(world: World, decisions: Decisions, rules: Rules) -> Mapping[EipNam
         found[pool.eip.name] = PoolUsage(
             state=pool.state,
             range=pool.range,
-            used={str(address): tuple(used[address]) for address in sorted(used, key=_order)},
+            used={str(address): tuple(used[address]) for address in sorted(used, key=in_order)},
             reserved=kept_back,
             full=pool.range is not None and _is_full(pool.range, used, [shown for shown, _ in kept_back]),
         )
@@ -61,10 +61,6 @@ def _is_full(pool: AddressRange, used: Iterable[Address], reserved: Iterable[str
             return False
         free_from = max(free_from, last + 1)
     return free_from > pool.last
-
-
-def _order(address: Address) -> tuple[int, int]:
-    return (address.version, int(address))
 
 
 def _bounds(shown: str) -> tuple[int, int]:

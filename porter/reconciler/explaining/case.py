@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from porter.model.addresses import Address
+from porter.model.addresses import Address, in_order
 from porter.model.assignment import Assignment
 from porter.model.objects import Service
 from porter.reconciler.decide import Decisions, Rules
@@ -51,7 +51,7 @@ class Case:
         services = self.world.services
         return {
             address: sorted(found[address], key=lambda one: age_of(services[one.service]))
-            for address in sorted(found, key=lambda address: (address.version, int(address)))
+            for address in sorted(found, key=in_order)
         }
 
     def holders(self, address: Address) -> list[Service]:
