@@ -32,6 +32,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     assignments: Mapping[Slot, tuple[Assignment | None, Assignment | None]] = {}
 
 
+_NO_TURN = Turn()
+
+
 class Book:
     """The decisions of one world. Not safe to share between threads."""
 
@@ -95,6 +98,8 @@ class Book:
 
     def update(self, touched: Touched) -> Turn:
         """Decide what an entry touches, after the world has taken it in."""
+        if touched.only_serving and not self._owners.touch_serving(touched.serving):
+            return _NO_TURN  # of most entries: endpoints that move and change nobody's eligibility
         for name in touched.nodes:
             node, agent = self._world.nodes.get(name), self._world.agents.get(name)
             self._ledger.use_reserved(self._reserved.put(node_source(name), of_node(node)))
@@ -103,18 +108,14 @@ class Book:
             self._ledger.use_reserved(self._reserved.put(CLUSTER, of_cluster(self._world.cluster)))
         for key in touched.services:
             self._ledger.put(key, self._ours(self._world.services.get(key)))
-            if key not in self._world.services:
-                self._owners.forget(key)
+            self._owners.forget(key)
         pools = self._update_pools(touched)
         if touched.namespaces:
             self._ledger.reroute_open()
         settled = self._ledger.settle()
         self._owners.touch(settled.addresses)
         self._owners.touch(self._addresses_of({key for key, _ in settled.slots}))  # one may go where the other goes
-        for key in touched.serving:
-            service = self._world.services.get(key)
-            if service is not None:
-                self._owners.touch_serving(service)
+        self._owners.touch_serving(touched.serving)
         for name in touched.nodes:
             self._owners.touch_node(name)
         slots = set(settled.slots)

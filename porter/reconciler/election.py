@@ -50,7 +50,7 @@ def own(
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.ADDRESS_RESERVED, detail=why))
     if protocol is not None and protocol.stub is not None:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.PROTOCOL_STUB, detail=protocol.name))
-    if not any(serving_of(world, service).anywhere for service in holders):
+    if not any(serving_of(world, service.key).anywhere for service in holders):
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ENDPOINT))
     return elect(holders, address, protocol, poll(), beside=beside)
 

@@ -5,6 +5,7 @@ Addresses that need the same of a node (the same interface, or a NIC in the same
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -13,13 +14,14 @@ from porter.model.assignment import Candidate
 from porter.model.names import NodeName
 from porter.model.objects import Agent, Eip, Service
 from porter.model.reasons import Reason, Verdict
-from porter.reconciler.eligibility import Poll, local_nodes, of_endpoints, of_itself, of_nic
+from porter.reconciler.eligibility import Poll, local_nodes, of_itself, of_nic
 from porter.reconciler.world import World
 
 Need = tuple[str, tuple[Network, ...]]
 """The interface that an Eip names, or none and the subnets around the address: what the choice of a NIC rests on."""
 
 _WELL = Verdict(reason=Reason.NODE_ELIGIBLE)
+_NO_LOCAL_ENDPOINT = Verdict(reason=Reason.NO_LOCAL_ENDPOINT)
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,12 @@ class _Roll:
         return self._poll
 
 
+@lru_cache(maxsize=10_000)
+def _without_endpoint(node: NodeName) -> Candidate:
+    """Return what is said of a node that is well and has no endpoint: of nearly all, where the policy is `Local`."""
+    return Candidate(node=node, verdict=_NO_LOCAL_ENDPOINT)
+
+
 class Electorate:
     """The rolls of all needs that were asked for."""
 
@@ -100,7 +108,7 @@ class Electorate:
             yield from whole.refused
             for name in whole.eligible:
                 if name not in common:
-                    yield Candidate(node=name, verdict=of_endpoints(name, local))
+                    yield _without_endpoint(name)
 
         return Poll(here, refused)
 

@@ -1,12 +1,13 @@
 """May this node announce this address? One question, one answer with its reason, for every node of the cluster."""
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 
 from porter.model.addresses import Address
 from porter.model.assignment import Candidate
-from porter.model.names import NodeName
+from porter.model.names import NodeName, ServiceKey
 from porter.model.objects import Eip, Node, Service
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.nics import choose_nic
@@ -20,15 +21,19 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     nodes: frozenset[NodeName]
 
 
-def serving_of(world: World, service: Service) -> Serving:
+def serving_of(world: World, service: ServiceKey) -> Serving:
     """Return the nodes with endpoints that take traffic: ready ones; only if there are none, terminating ones.
 
     The rule is kube-proxy's own for `externalTrafficPolicy: Local` (KEP-1669), so that owner and traffic agree.
     """
+    slices = world.endpoints_of(service)
+    if len(slices) == 1:  # of nearly all
+        nodes = frozenset(slices[0].ready or slices[0].serving)
+        return Serving(anywhere=bool(nodes) or slices[0].unplaced, nodes=nodes)
     ready: set[NodeName] = set()
     terminating: set[NodeName] = set()
     unplaced = False
-    for endpoints in world.endpoints_of(service.key):
+    for endpoints in slices:
         ready.update(endpoints.ready)
         terminating.update(endpoints.serving)
         unplaced |= endpoints.unplaced
@@ -49,7 +54,7 @@ class Poll:
     def refused(self) -> tuple[Candidate, ...]:
         """Who may not, each with its reason, sorted by name; as it is when it is first asked for."""
         if self._refused is None:
-            self._refused = tuple(sorted(self._ask(), key=lambda candidate: candidate.node))
+            self._refused = tuple(sorted(self._ask(), key=attrgetter("node")))
         return self._refused
 
     def why_not(self, node: NodeName) -> Verdict:
@@ -84,7 +89,7 @@ def judge_nodes(
 
 def local_nodes(world: World, services: Sequence[Service]) -> list[frozenset[NodeName]]:
     """Return where the endpoints are, for each Service whose policy is `Local`."""
-    return [serving_of(world, service).nodes for service in services if service.policy == "Local"]
+    return [serving_of(world, service.key).nodes for service in services if service.policy == "Local"]
 
 
 def of_itself(world: World, name: NodeName) -> Verdict | None:

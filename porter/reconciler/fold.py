@@ -15,6 +15,7 @@ from porter.events.entries import (
     AssignmentDecided,
     AssignmentEnded,
     Decided,
+    EndpointsObserved,
     Entry,
     Observed,
     PoolDecided,
@@ -29,7 +30,7 @@ from porter.reconciler.book import Book, Turn
 from porter.reconciler.decide import Decisions, Rules
 from porter.reconciler.ownership import why_not_ours
 from porter.reconciler.snapshot import Snapshot
-from porter.reconciler.touched import touched_by
+from porter.reconciler.touched import is_quiet, touched_by
 from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
 
@@ -75,6 +76,9 @@ class Reconciler:
 
         Until every kind was listed once since the agent started, nothing is decided: what was decided before stands.
         """
+        if self._is_current and isinstance(entry, EndpointsObserved) and is_quiet(entry.endpoints, self.world):
+            self.world.apply(entry)
+            return []
         touched = touched_by(entry, self.world) if self._is_current else None
         changed = self.world.apply(entry)
         if not self.world.complete:
@@ -84,7 +88,7 @@ class Reconciler:
             return []
         turn = self._book.update(touched) if touched is not None else self._book.rebuild()
         self._is_current = True
-        return list(self._decided(turn, seq))
+        return list(self._decided(turn, seq)) if turn.pools or turn.assignments else []
 
     def fold_all(self, recorded: Iterable[Recorded]) -> None:
         """Take in a log, from its beginning or from where this reconciler stands; only what is observed counts."""

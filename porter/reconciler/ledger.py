@@ -94,6 +94,8 @@ class Ledger:
 
     def put(self, key: ServiceKey, service: Service | None) -> None:
         """Take in a Service as it is now; None when it is gone or not Porter's."""
+        if service is not None and self._put_node(key, service):
+            return
         for slot in self._slots_of.pop(key, ()):
             seat = self._seats.pop(slot)
             self._close(seat)
@@ -115,6 +117,20 @@ class Ledger:
                 self._disputed.add(seat.held)
             else:
                 self._reroute(seat)
+
+    def _put_node(self, key: ServiceKey, service: Service) -> bool:
+        """Take in that another node is written on a Service that keeps what it has, if that is all that is new."""
+        seats = [self._seats[slot] for slot in self._slots_of.get(key, ())]
+        if not seats or not all(seat.kept for seat in seats):
+            return False
+        before = seats[0].service
+        if before != msgspec.structs.replace(service, written_node=before.written_node):
+            return False
+        for seat in seats:
+            seat.service = service
+            if seat.held is not None:
+                self._touched.add(seat.held)
+        return True
 
     def use_pools(self, pools: Pools) -> None:
         """Take in the pools as they are now."""

@@ -64,18 +64,40 @@ class Owners:
         """Something about these addresses or their holders has changed."""
         self._due.update(addresses)
 
-    def touch_serving(self, service: Service) -> None:
-        """The endpoints of a Service have changed; where that concerns nobody's eligibility, nothing is to be done."""
-        before, now = self._serving.get(service.key), serving_of(self._world, service)
-        self._serving[service.key] = now
-        same_nodes = before is not None and (before.nodes == now.nodes or service.policy == "Cluster")
-        if same_nodes and before is not None and before.anywhere == now.anywhere:
-            return
-        claims = (self._ledger.claim(slot) for slot in self._ledger.slots_of(service.key))
-        self._due.update(claim.address for claim in claims if claim is not None and claim.address is not None)
+    def touch_serving(self, services: Iterable[ServiceKey]) -> bool:
+        """The endpoints of these Services have changed. Return whether anything is to be done now.
+
+        Nothing is where the change concerns nobody's eligibility.
+        """
+        for key in services:
+            service = self._world.services.get(key)
+            if service is not None:
+                self._touch_serving(key, service)
+        return bool(self._due)
+
+    def _touch_serving(self, key: ServiceKey, service: Service) -> None:
+        before, now = self._serving.get(key), serving_of(self._world, key)
+        self._serving[key] = now
+        if before is None or before.anywhere != now.anywhere:
+            self._due.update(self._addresses_of(key))
+        elif service.policy == "Local" and before.nodes != now.nodes:
+            self._due.update(address for address in self._addresses_of(key) if not self._stays(address, now))
+
+    def _addresses_of(self, service: ServiceKey) -> Iterator[Address]:
+        for slot in self._ledger.slots_of(service):
+            claim = self._ledger.claim(slot)
+            if claim is not None and claim.address is not None:
+                yield claim.address
+
+    def _stays(self, address: Address, serving: Serving) -> bool:
+        """Tell whether the owners are settled, and endpoints on nodes other than theirs are all that came or went."""
+        owner, need = self._owners.get(address), self._needs.get(address)
+        if owner is None or need is None or not owner.nodes or address in self._unsettled.get(need, ()):
+            return False
+        return serving.nodes.issuperset(owner.nodes)
 
     def forget(self, service: ServiceKey) -> None:
-        """A Service is gone."""
+        """A Service has changed or is gone: where its endpoints are was not followed for every policy."""
         self._serving.pop(service, None)
 
     def touch_node(self, node: NodeName) -> None:
@@ -119,7 +141,7 @@ class Owners:
         if not holders:
             return before is not None
         for holder in holders:
-            self._serving.setdefault(holder.key, serving_of(self._world, holder))
+            self._serving.setdefault(holder.key, serving_of(self._world, holder.key))
         claim = self._ledger.claim((holders[0].key, family_of(address)))
         assert claim is not None
         eip = self._eip_of(claim)

@@ -18,9 +18,8 @@ def winner(key: str, nodes: Sequence[NodeName]) -> NodeName:
     """
     if not nodes:
         raise ValueError(f"no node to choose from for {key!r}")
-    return min(nodes, key=lambda node: (-_number(key, node), node))
-
-
-def _number(key: str, node: NodeName) -> int:
-    # NUL keeps ("ab", "c") apart from ("a", "bc"): neither an address nor a node's name can hold one
-    return int.from_bytes(blake2b(f"{node}\0{key}".encode(), digest_size=_BYTES).digest(), "big")
+    ending = f"\0{key}".encode()  # NUL keeps ("ab", "c") apart from ("a", "bc"): neither part can hold one
+    # Big-endian bytes of one length sort as their numbers do.
+    drawn = [blake2b(node.encode() + ending, digest_size=_BYTES).digest() for node in nodes]
+    highest = max(drawn)
+    return min(node for node, number in zip(nodes, drawn, strict=True) if number == highest)

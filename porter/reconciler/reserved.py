@@ -4,8 +4,10 @@ Derived from the nodes, the agents' NICs, the cluster's ranges and the standards
 of these sources contributes can be exchanged without looking at the others.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -102,7 +104,10 @@ class Reserved:
             if before.networks.get(network) != contribution.networks.get(network)
         }
         for network in networks:
-            table = self._networks.setdefault((network.version, network.prefixlen), {})
+            size = (network.version, network.prefixlen)
+            if size not in self._networks:  # the narrowest first, as they are asked
+                self._networks = dict(sorted([*self._networks.items(), (size, {})], reverse=True, key=itemgetter(0)))
+            table = self._networks[size]
             _set(table, int(network.network_address), source, contribution.networks.get(network))
         return Changed(addresses=frozenset(changed), networks=frozenset(networks))
 
@@ -170,9 +175,8 @@ class Reserved:
     def _around(self, address: Address) -> str | None:
         """Return why a reserved network around the address is one, of several the narrowest."""
         number, version = int(address), address.version
-        for of, length in sorted(self._networks, reverse=True):
+        for (of, length), table in self._networks.items():
             if of == version:
-                table = self._networks[of, length]
                 shift = _bits(version) - length
                 found = table.get(number >> shift << shift)
                 if found is not None:
@@ -253,10 +257,14 @@ def _networks(found: Iterable[tuple[str, str]]) -> dict[Network, str]:
 
 
 def _edge_of_pool(address: Address, eip: Eip) -> str | None:
-    network = parse_network(eip.address) if "/" in eip.address else None
-    if network is None or address not in edges(network):
-        return None
-    return _edge_sentence(address, str(network))
+    return _edges_of(eip.address).get(address) if "/" in eip.address else None
+
+
+@lru_cache(maxsize=1024)
+def _edges_of(cidr: str) -> Mapping[Address, str]:
+    """Return the edges of an Eip's network, each with its sentence: asked for with every address of it."""
+    network = parse_network(cidr)
+    return {} if network is None else {address: _edge_sentence(address, str(network)) for address in edges(network)}
 
 
 def _edge_sentence(address: Address, network: str) -> str:

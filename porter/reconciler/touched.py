@@ -40,14 +40,34 @@ class Touched(msgspec.Struct, kw_only=True):
     """Nodes, their agents, or whether these are silent."""
     serving: set[ServiceKey] = set()
     """Services whose endpoints are elsewhere now."""
+    only_serving: bool = False
+    """It is about nothing else."""
     pools: bool = False
     namespaces: bool = False
     cluster: bool = False
 
 
+def is_quiet(endpoints: Endpoints, world: World) -> bool:
+    """Tell at once that no decision can rest on this news of an EndpointSlice: of most entries, that is all to know.
+
+    True where the endpoints of a Service that any node may serve have merely moved. False says nothing.
+    """
+    before = world.slices.get(endpoints.key)
+    if before is None or before.service != endpoints.service:
+        return False
+    service = world.services.get(_service_of(endpoints))
+    return service is None or (
+        service.policy == "Cluster"
+        and bool(before.ready or before.serving or before.unplaced)
+        and bool(endpoints.ready or endpoints.serving or endpoints.unplaced)
+    )
+
+
 def touched_by(entry: Observed, world: World) -> Touched:  # noqa: C901, PLR0912 - one branch for each kind of entry
     """Return what an entry is about. `world` is as it was before the entry: it knows what is going to be gone."""
     match entry:
+        case EndpointsObserved(endpoints=endpoints):  # first: it is most of a log
+            return Touched(serving={_service_of(endpoints), *_serving(endpoints.key, world)}, only_serving=True)
         case ServiceObserved(service=service):
             return Touched(services={service.key})
         case ServiceGone(service=key):
@@ -60,10 +80,8 @@ def touched_by(entry: Observed, world: World) -> Touched:  # noqa: C901, PLR0912
             return Touched(nodes={agent.node})
         case NodeGone(node=name) | AgentGone(node=name) | AgentSilent(node=name) | AgentHeard(node=name):
             return Touched(nodes={name})
-        case EndpointsObserved(endpoints=endpoints):
-            return Touched(serving=_serving(endpoints.key, world) | {_service_of(endpoints)})
         case EndpointsGone(endpoints=slice_key):
-            return Touched(serving=_serving(slice_key, world))
+            return Touched(serving=_serving(slice_key, world), only_serving=True)
         case NamespaceObserved() | NamespaceGone():
             return Touched(namespaces=True)
         case ClusterObserved():

@@ -4,7 +4,7 @@
 something that it has never heard of.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeVar, assert_never
 
 import msgspec
@@ -65,13 +65,15 @@ class World(msgspec.Struct, kw_only=True):
         """Whether every kind was listed: before that, nothing new is decided, since a part of the truth is missing."""
         return len(self.listed) == len(RESOURCES)
 
-    def endpoints_of(self, service: ServiceKey) -> Iterator[Endpoints]:
+    def endpoints_of(self, service: ServiceKey) -> list[Endpoints]:
         """Return the EndpointSlices of a Service, sorted by name."""
-        return (self.slices[key] for key in sorted(self._slices_of.get(service, ())))
+        return [self.slices[key] for key in sorted(self._slices_of.get(service, ()))]
 
     def apply(self, entry: Observed) -> bool:  # noqa: C901, PLR0912 - one branch for each kind of entry
         """Take in one entry. Return whether anything that decisions rest on has changed."""
         match entry:
+            case EndpointsObserved(endpoints=endpoints):  # first: it is most of a log
+                return self._put_slice(endpoints)
             case AgentStarted(options=options):
                 self.listed.clear()
                 self.options = options
@@ -90,8 +92,6 @@ class World(msgspec.Struct, kw_only=True):
                 return _put(self.nodes, node.name, node)
             case NodeGone(node=name):
                 return _drop(self.nodes, name)
-            case EndpointsObserved(endpoints=endpoints):
-                return self._put_slice(endpoints)
             case EndpointsGone(endpoints=slice_key):
                 return self._drop_slice(slice_key)
             case NamespaceObserved(namespace=namespace):
@@ -181,14 +181,17 @@ class World(msgspec.Struct, kw_only=True):
                 assert_never(resource)
 
     def _put_slice(self, endpoints: Endpoints) -> bool:
-        before = self.slices.get(endpoints.key)
+        key = endpoints.key
+        before = self.slices.get(key)
         if before == endpoints:
             return False
-        if before is not None:
-            self._drop_slice(before.key)
-        self.slices[endpoints.key] = endpoints
-        service = service_key(endpoints.namespace, endpoints.service)
-        self._slices_of.setdefault(service, set()).add(endpoints.key)
+        if before is not None and before.service != endpoints.service:
+            self._drop_slice(key)
+            before = None
+        self.slices[key] = endpoints
+        if before is None:
+            service = service_key(endpoints.namespace, endpoints.service)
+            self._slices_of.setdefault(service, set()).add(key)
         return True
 
     def _drop_slice(self, key: str) -> bool:
