@@ -11,12 +11,16 @@ import logging
 import os
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 
+from porter.lab.apiserver.audit import AuditLog
 from porter.lab.apiserver.listening import Listen
+from porter.lab.apiserver.objects import utc_now
 from porter.lab.apiserver.server import DEFAULT_SERVICE_CIDR, ApiServer
+from porter.lab.apiserver.token_requests import SHORTEST
 
 _PR_SET_PDEATHSIG = 1  # prctl.h
 _TRIES, _PAUSE = 100, 0.05
@@ -56,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--service-cidr", default=DEFAULT_SERVICE_CIDR, type=_ranges, help="range of cluster IPs")
     parser.add_argument("--kubeconfig-name", default="porter-lab", help="name of cluster and context in the kubeconfig")
     parser.add_argument("--token", default="", help="the administrator's bearer token; made up when not given")
+    parser.add_argument("--audit-log", type=Path, metavar="FILE", help="append who asked for what, and by which right")
+    parser.add_argument(
+        "--shortest-token",
+        type=float,
+        default=SHORTEST.total_seconds(),
+        metavar="SECONDS",
+        help="the least lifetime of a ServiceAccount's token that may be asked for, by default 600",
+    )
     parser.add_argument("--die-with-parent", action="store_true", help="end when the process that started this ends")
     return parser
 
@@ -82,8 +94,14 @@ async def _serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     directory: Path = options.dir
+    audit = AuditLog(options.audit_log, utc_now) if options.audit_log else None
     server = ApiServer(
-        service_cidr=options.service_cidr, token=options.token, directory=directory, name=options.kubeconfig_name
+        service_cidr=options.service_cidr,
+        token=options.token,
+        directory=directory,
+        name=options.kubeconfig_name,
+        shortest_token=timedelta(seconds=options.shortest_token),
+        audit=audit,
     )
     where: list[Listen] = [one for some in options.listen for one in some]
     await server.start(*where)
@@ -96,6 +114,8 @@ async def _serve(options: argparse.Namespace) -> None:
         await stop.wait()
     finally:
         await server.stop()
+        if audit is not None:
+            audit.close()
 
 
 async def _answers(url: str) -> None:

@@ -11,10 +11,20 @@ from porter.lab.apiserver.decoding import WriteOptions
 from porter.lab.apiserver.discovery import subresources
 from porter.lab.apiserver.errors import FieldError, Refusal, bad_request, invalid, no_such_resource, required
 from porter.lab.apiserver.kinds import Kind, Kinds
+from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.selectors import Selector, both, parse_fields, parse_labels
 from porter.lab.apiserver.store import Key
 
 _OF_NAMESPACE = ("status", "finalize")
+_VERBS = {
+    "POST": "create",
+    "GET": "get",
+    "HEAD": "get",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_CORE_PARTS, _GROUP_PARTS = 3, 4  # api/VERSION/RESOURCE, apis/GROUP/VERSION/RESOURCE: anything shorter is no resource
 TABLE, PARTIAL, PLAIN = "Table", "PartialObjectMetadata", ""
 
 
@@ -55,6 +65,48 @@ def target(kinds: Kinds, path: str) -> Target | None:
     if kind.namespaced and name and not namespace:
         raise no_such_resource()
     return Target(kind=kind, namespace=namespace, name=name, subresource=subresource)
+
+
+def attributes(method: str, path: str, query: Mapping[str, str]) -> Attributes:
+    """What a request wants to do, by its words alone: whether such a thing is served plays no part.
+
+    As k8s.io/apiserver/pkg/endpoints/request.RequestInfoFactory reads a path.
+    """
+    parts = [part for part in path.split("/") if part]
+    core = bool(parts) and parts[0] == "api"
+    if len(parts) < (_CORE_PARTS if core else _GROUP_PARTS) or parts[0] not in ("api", "apis"):
+        return Attributes(verb=method.lower(), path=path)
+    group, version, rest = ("", parts[1], parts[2:]) if core else (parts[1], parts[2], parts[3:])
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in _OF_NAMESPACE:  # noqa: PLR2004  (a name, and more)
+            rest = rest[2:]
+    resource, name, subresource = [*rest, "", ""][:3]
+    verb = _VERBS.get(method, "")
+    if verb == "get" and not name:
+        verb = "watch" if _flag(query, "watch") else "list"
+        name = _only_name(query.get("fieldSelector", ""))
+    elif verb == "delete" and not name:
+        verb = "deletecollection"
+    return Attributes(
+        verb=verb,
+        group=group,
+        version=version,
+        resource=resource,
+        subresource=subresource,
+        namespace=namespace,
+        name=name,
+    )
+
+
+def _only_name(selector: str) -> str:
+    """The one name that a field selector allows: a list of it needs no more rights than that object."""
+    for one in selector.split(","):
+        key, equals, value = one.partition("=")
+        if key.strip() == "metadata.name" and equals:
+            return value.removeprefix("=").strip()
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

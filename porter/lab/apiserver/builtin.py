@@ -35,6 +35,8 @@ def _kind(api_version: str, name: str, plural: str, short: str = "", **more: Any
 
 _ALL = ("all",)
 _WORKLOAD: dict[str, Any] = {"categories": _ALL, "status": True, "generation": True}
+_REVIEW: dict[str, Any] = {"namespaced": False, "verbs": ("create",)}
+_AUTHORIZATION = "authorization.k8s.io/v1"
 _RBAC = "rbac.authorization.k8s.io/v1"
 
 BUILTIN: tuple[Kind, ...] = (
@@ -76,7 +78,7 @@ BUILTIN: tuple[Kind, ...] = (
         label_name=True,
         fields=frozenset({"spec.clusterIP", "spec.type"}),
     ),
-    _kind("v1", "ServiceAccount", "serviceaccounts", "sa", returns_deleted=True),
+    _kind("v1", "ServiceAccount", "serviceaccounts", "sa", returns_deleted=True, token=True),
     _kind("apps/v1", "DaemonSet", "daemonsets", "ds", **_WORKLOAD),
     _kind("apps/v1", "Deployment", "deployments", "deploy", scale=True, **_WORKLOAD),
     _kind("apps/v1", "ReplicaSet", "replicasets", "rs", scale=True, fields=frozenset({"status.replicas"}), **_WORKLOAD),
@@ -99,19 +101,10 @@ BUILTIN: tuple[Kind, ...] = (
         generation=True,
         unconditional=False,
     ),
-    _kind(
-        "authorization.k8s.io/v1",
-        "SelfSubjectAccessReview",
-        "selfsubjectaccessreviews",
-        namespaced=False,
-        verbs=("create",),
-    ),
-    _kind(
-        "authorization.k8s.io/v1",
-        "SelfSubjectRulesReview",
-        "selfsubjectrulesreviews",
-        namespaced=False,
-        verbs=("create",),
-    ),
-    _kind("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False, verbs=("create",)),
+    _kind(_AUTHORIZATION, "LocalSubjectAccessReview", "localsubjectaccessreviews", verbs=("create",)),
+    _kind(_AUTHORIZATION, "SelfSubjectAccessReview", "selfsubjectaccessreviews", **_REVIEW),
+    _kind(_AUTHORIZATION, "SelfSubjectRulesReview", "selfsubjectrulesreviews", **_REVIEW),
+    _kind(_AUTHORIZATION, "SubjectAccessReview", "subjectaccessreviews", **_REVIEW),
+    _kind("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews", **_REVIEW),
+    _kind("authentication.k8s.io/v1", "TokenReview", "tokenreviews", **_REVIEW),
 )

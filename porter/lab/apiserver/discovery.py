@@ -18,6 +18,10 @@ VERSION: Json = {
     "platform": "linux/amd64",
 }
 _READ_WRITE = ["get", "patch", "update"]
+_OTHERS: dict[str, tuple[Json, list[str]]] = {  # subresources that are a kind of their own, and what they take
+    "scale": ({"group": "autoscaling", "version": "v1", "kind": "Scale"}, _READ_WRITE),
+    "token": ({"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}, ["create"]),
+}
 
 
 def versions(server: str) -> Json:
@@ -83,7 +87,8 @@ def aggregated(kinds: Kinds, *, core: bool) -> Json:
 
 def subresources(kind: Kind) -> list[str]:
     """The subresources of a kind that this server serves."""
-    return [name for name, there in (("status", kind.status), ("scale", kind.scale)) if there]
+    served = (("status", kind.status), ("scale", kind.scale), ("token", kind.token))
+    return [name for name, there in served if there]
 
 
 def _group(name: str, found: list[str]) -> Json:
@@ -108,9 +113,8 @@ def _resources(kind: Kind) -> list[Json]:
     found = [main]
     for name in subresources(kind):
         below = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": kind.name}
-        if name == "scale":
-            below |= {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-        found.append(below | {"verbs": _READ_WRITE})
+        other, verbs = _OTHERS.get(name, ({}, _READ_WRITE))
+        found.append(below | other | {"verbs": verbs})
     return found
 
 
@@ -127,9 +131,8 @@ def _aggregated(kind: Kind) -> Json:
         found["shortNames"] = list(kind.short)
     if kind.categories:
         found["categories"] = list(kind.categories)
-    scale = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-    below = [
-        {"subresource": name, "responseKind": scale if name == "scale" else own, "verbs": _READ_WRITE}
-        for name in subresources(kind)
-    ]
+    below = []
+    for name in subresources(kind):
+        answers, verbs = _OTHERS.get(name, (own, _READ_WRITE))
+        below.append({"subresource": name, "responseKind": answers, "verbs": verbs})
     return found | ({"subresources": below} if below else {})

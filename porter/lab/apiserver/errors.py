@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from porter.lab.apiserver.rbac import Attributes
+
 NOT_CHECKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"  # noqa: E501  (one sentence of the API, word for word)
 
 
@@ -151,12 +153,21 @@ def bad_request(message: str) -> Refusal:
 
 def forbidden(group: str, plural: str, name: str, why: str) -> Refusal:
     """The request is understood and not allowed."""
+    shown = f' "{name}"' if name else ""
     return Refusal(
         code=HTTPStatus.FORBIDDEN,
         reason="Forbidden",
-        message=f'{_qualified(plural, group)} "{name}" is forbidden: {why}',
+        message=f"{_qualified(plural, group)}{shown} is forbidden: {why}",
         details=_details(name, group, plural),
     )
+
+
+def not_allowed(user: str, asked: Attributes, why: str) -> Refusal:
+    """The user has no right to this, as the API's authorization says it."""
+    said = f'User "{user}" cannot {asked}' + (f": {why}" if why else "")
+    if asked.resource:
+        return forbidden(asked.group, asked.resource, asked.name, said)
+    return Refusal(code=HTTPStatus.FORBIDDEN, reason="Forbidden", message=f"forbidden: {said}", details={})
 
 
 def unauthorized() -> Refusal:

@@ -1,4 +1,4 @@
-"""What a new cluster already holds: Namespaces, the Service `kubernetes`, the Service range. Nothing of Porter."""
+"""What a new cluster already holds: Namespaces, the Service `kubernetes`, its range, roles. Nothing of Porter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from ipaddress import IPv4Network, IPv6Network
 from porter.lab.apiserver.decoding import WriteOptions
 from porter.lab.apiserver.handling import Parts
 from porter.lab.apiserver.objects import Json, name_of
+from porter.lab.apiserver.rbac import GROUP
+from porter.lab.apiserver.roles import cluster_bindings, cluster_roles
 from porter.lab.apiserver.store import Key
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -39,6 +41,10 @@ def furnish(parts: Parts, *, address: str, port: int, ranges: tuple[IPv4Network 
         },
         replace=True,
     )
+    for role in cluster_roles():
+        _ensure(parts, f"{GROUP}/v1", "ClusterRole", "", role)
+    for binding in cluster_bindings():
+        _ensure(parts, f"{GROUP}/v1", "ClusterRoleBinding", "", binding)
     parts.lifecycle.settle()
 
 

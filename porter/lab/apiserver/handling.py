@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
-from porter.lab.apiserver import discovery, openapi, swagger
-from porter.lab.apiserver.access import OPEN_PATHS, Identities, Identity, reviewed
-from porter.lab.apiserver.asking import PLAIN, TABLE, Target, form, list_options, target, write_options
-from porter.lab.apiserver.decoding import as_kind, body, json_body, yaml_body
+from porter.lab.apiserver import discovery
+from porter.lab.apiserver.access import Access, Verdict
+from porter.lab.apiserver.answers import described, json_answer, nothing_there, warnings, watch_type
+from porter.lab.apiserver.asking import PLAIN, Target, attributes, form, list_options, target, write_options
+from porter.lab.apiserver.audit import Audit, Audited
+from porter.lab.apiserver.decoding import WriteOptions, as_kind, body, clean, json_body, yaml_body
 from porter.lab.apiserver.errors import (
     Refusal,
     bad_request,
@@ -23,22 +26,26 @@ from porter.lab.apiserver.errors import (
     no_such_resource,
     unsupported_media,
 )
+from porter.lab.apiserver.identities import Identities, Identity
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.models import definitions, schema_of
-from porter.lab.apiserver.objects import Clock, Json, encode, metadata, name_of, namespace_of
+from porter.lab.apiserver.objects import Clock, Json, metadata, name_of, namespace_of
 from porter.lab.apiserver.patch import json_patch, merge
+from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
+from porter.lab.apiserver.reviews import reviewed
 from porter.lab.apiserver.scale import scale_change, scale_of
 from porter.lab.apiserver.store import Key, Resource, Store
 from porter.lab.apiserver.strategic import strategic_merge
+from porter.lab.apiserver.token_requests import TOKEN_REQUEST, TokenRequests
 from porter.lab.apiserver.watch import Watch
 from porter.lab.apiserver.writes import Writes
 
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 STRATEGIC_PATCH, APPLY_PATCH = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
 CACHE_FILLS_IN = 0.1  # seconds that a new custom kind's cache takes after its first list: until then a list gets 429
-_NOT_FOUND = "404 page not found\n"
+OPEN_PATHS = frozenset({"/readyz", "/livez", "/healthz", "/version"})
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +58,9 @@ class Parts:
     writes: Writes
     lifecycle: Lifecycle
     identities: Identities
+    access: Access
+    token_requests: TokenRequests
+    audit: Audit | None
     now: Clock
     bookmark_every: float
 
@@ -68,69 +78,73 @@ class Handler:
         try:
             return await self._routed(request)
         except Refusal as refusal:
-            return _json(refusal.status(), refusal.code, refusal.headers)
+            return json_answer(refusal.status(), refusal.code, refusal.headers)
         except web.HTTPRequestEntityTooLarge as failed:
             large = Refusal(code=failed.status, reason="RequestEntityTooLarge", message="request is too large")
-            return _json(large.status(), large.code)
+            return json_answer(large.status(), large.code)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as bug:  # noqa: BLE001  # a fault here is ours: the client gets what a real server says, the log the traceback
             _log.exception("internal error answering %s %s", request.method, request.path)
             ours = Refusal(code=500, reason="InternalError", message=f"Internal error occurred: {bug!r}")
-            return _json(ours.status(), ours.code)
+            return json_answer(ours.status(), ours.code)
 
     async def _routed(self, request: web.Request) -> web.StreamResponse:
         path = request.path.rstrip("/") or "/"
         if path in OPEN_PATHS or path.startswith(("/readyz/", "/livez/", "/healthz/")):
-            return _json(discovery.VERSION) if path == "/version" else web.Response(text="ok")
+            return json_answer(discovery.VERSION) if path == "/version" else web.Response(text="ok")
         who = self._parts.identities.of(request.headers.get("Authorization", ""))
-        told = self._discovery(request, path)
+        asked = attributes(request.method, request.path, request.query)
+        if self._parts.audit is None:
+            self._parts.access.require(who, asked)
+            return await self._dispatched(request, path, who)
+        return await self._audited(request, path, who, asked)
+
+    async def _audited(self, request: web.Request, path: str, who: Identity, asked: Attributes) -> web.StreamResponse:
+        """Answer and write the audit log; a watch is in it when it begins, anything else when it was answered."""
+        verdict, code = Verdict(allowed=False), int(HTTPStatus.INTERNAL_SERVER_ERROR)
+        audit = self._parts.audit
+        assert audit is not None, "the caller has looked"
+
+        def wrote() -> None:
+            agent = request.headers.get("User-Agent", "")
+            audit(Audited(who=who, asked=asked, verdict=verdict, uri=request.path_qs, agent=agent, code=code))
+
+        try:
+            verdict = self._parts.access.require(who, asked)
+            if asked.verb == "watch":
+                code = int(HTTPStatus.OK)
+                wrote()
+            answer = await self._dispatched(request, path, who)
+            code = answer.status
+        except Refusal as refusal:
+            code = int(refusal.code)
+            raise
+        else:
+            return answer
+        finally:
+            if asked.verb != "watch" or code != HTTPStatus.OK:
+                wrote()
+
+    async def _dispatched(self, request: web.Request, path: str, who: Identity) -> web.StreamResponse:
+        told = described(request, path, self._parts.kinds)
         if told is not None:
             return told
         if path.startswith("/api/"):
             if path.count("/") < 3:  # noqa: PLR2004  (/api/VERSION: no such version, or discovery had answered)
                 raise no_such_resource()
         elif not path.startswith("/apis/") or path.count("/") < 4:  # noqa: PLR2004  (/apis/GROUP/VERSION, likewise)
-            return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
+            return nothing_there()
         found = target(self._parts.kinds, path)
         if found is None:
-            return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
+            return nothing_there()
         answer = await self._resource(request, found, who)
         self._parts.lifecycle.settle()
         return answer
 
-    def _discovery(  # noqa: C901  (one table of paths)
-        self, request: web.Request, path: str
-    ) -> web.Response | None:
-        if request.method != "GET":
-            return None
-        kinds, parts = self._parts.kinds, path.split("/")[1:]
-        match parts:
-            case ["api"] | ["apis"] if "apidiscovery.k8s.io" in request.headers.get("Accept", ""):
-                document_ = discovery.aggregated(kinds, core=parts == ["api"])
-                return web.Response(body=encode(document_), headers={"Content-Type": discovery.AGGREGATED})
-            case ["api"]:
-                return _json(discovery.versions(request.host))
-            case ["apis"]:
-                return _json(discovery.groups(kinds))
-            case ["apis", group]:
-                return _maybe(discovery.group(kinds, group))
-            case ["api", version]:
-                return _maybe(discovery.resources(kinds, "", version))
-            case ["apis", group, version]:
-                return _maybe(discovery.resources(kinds, group, version))
-            case ["openapi", "v2"]:
-                return _openapi_v2(request, kinds)
-            case ["openapi", "v3"]:
-                return _json(openapi.index(kinds))
-            case ["openapi", "v3", "api", version]:
-                return _json(openapi.described(kinds, "", version))
-            case ["openapi", "v3", "apis", group, version]:
-                return _json(openapi.described(kinds, group, version))
-            case _:
-                return None
-
     async def _resource(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
+        if asked.subresource == "token":
+            return await self._token(request, asked)
         match request.method, bool(asked.name):
             case "GET", False if "list" in asked.kind.verbs:
                 return await self._list(request, asked)
@@ -139,9 +153,9 @@ class Handler:
             case "POST", False:
                 return await self._create(request, asked, who)
             case "PUT", True if "update" in asked.kind.verbs:
-                return await self._replace(request, asked)
+                return await self._replace(request, asked, who)
             case "PATCH", True if "patch" in asked.kind.verbs:
-                return await self._patch(request, asked)
+                return await self._patch(request, asked, who)
             case "DELETE", True if "delete" in asked.kind.verbs and not asked.subresource:
                 return await self._delete(request, asked)
             case "DELETE", False if "deletecollection" in asked.kind.verbs:
@@ -153,9 +167,9 @@ class Handler:
         wanted = form(request.headers.get("Accept", ""))
         obj = self._parts.writes.get(asked.kind, asked.key)
         if asked.subresource == "scale":
-            return _json(scale_of(obj))
+            return json_answer(scale_of(obj))
         include = request.query.get("includeObject", "Metadata")
-        return _json(document(asked.kind, obj, wanted, now=self._parts.now, include=include))
+        return json_answer(document(asked.kind, obj, wanted, now=self._parts.now, include=include))
 
     async def _list(self, request: web.Request, asked: Target) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
@@ -164,14 +178,24 @@ class Handler:
         self._cache_must_be_filled(asked)
         if not options.watch:
             objects, about = listed(parts.store, asked.kind, asked.namespace, options)
-            return _json(list_document(asked.kind, objects, about, wanted, now=parts.now, include=options.include))
+            return json_answer(
+                list_document(asked.kind, objects, about, wanted, now=parts.now, include=options.include)
+            )
         watch = Watch(parts.store, asked.kind, namespace=asked.namespace, options=options, form=wanted, now=parts.now)
-        stream = web.StreamResponse(headers={"Content-Type": _watch_type(wanted), "Cache-Control": "no-cache, private"})
+        stream = web.StreamResponse(headers={"Content-Type": watch_type(wanted), "Cache-Control": "no-cache, private"})
         await stream.prepare(request)
         await watch.run(stream, bookmark_every=parts.bookmark_every, stopping=self.stopping)
         if not self.stopping.is_set():
             await stream.write_eof()
         return stream
+
+    async def _token(self, request: web.Request, asked: Target) -> web.StreamResponse:
+        if request.method != "POST":
+            raise method_not_allowed()
+        found = as_kind(body(await request.read(), _media(request)), TOKEN_REQUEST)
+        account = self._parts.writes.get(asked.kind, asked.key)
+        clean(found, TOKEN_REQUEST, WriteOptions())
+        return json_answer(self._parts.token_requests.answer(account, found), HTTPStatus.CREATED)
 
     def _cache_must_be_filled(self, asked: Target) -> None:
         """A custom kind's cache is filled when somebody first lists it; a real server says 429 until it is."""
@@ -188,29 +212,48 @@ class Handler:
         wanted = form(request.headers.get("Accept", ""))
         obj = as_kind(body(await request.read(), _media(request)), asked.kind)
         if "list" not in asked.kind.verbs:
-            return _json(reviewed(asked.kind.name, obj, who), HTTPStatus.CREATED)
+            return json_answer(self._reviewed(obj, asked, who), HTTPStatus.CREATED)
         if asked.kind.namespaced and not asked.namespace:
             raise method_not_allowed()
         options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
         made = self._parts.writes.create(asked.kind, asked.namespace, obj, options)
         answer = document(asked.kind, made, wanted, now=self._parts.now, include="Metadata")
-        return _json(answer, HTTPStatus.CREATED, _warnings(options.warnings))
+        return json_answer(answer, HTTPStatus.CREATED, warnings(options.warnings))
 
-    async def _replace(self, request: web.Request, asked: Target) -> web.StreamResponse:
+    def _reviewed(self, obj: Json, asked: Target, who: Identity) -> Json:
+        parts = self._parts
+        clean(obj, asked.kind, WriteOptions())
+        return reviewed(
+            asked.kind.name,
+            obj,
+            who,
+            namespace=asked.namespace,
+            access=parts.access,
+            identities=parts.identities,
+        )
+
+    def _may_create(self, request: web.Request, who: Identity) -> None:
+        """A PUT or an apply of what is not there creates it, and needs the right to that, too."""
+        asked = attributes(request.method, request.path, request.query)
+        self._parts.access.require(who, dataclasses.replace(asked, verb="create"))
+
+    async def _replace(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         found = body(await request.read(), _media(request))
         options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
         writes = self._parts.writes
         if asked.subresource == "scale":
             changed = writes.patch(asked.kind, asked.key, scale_change(lambda _: found), "", options)
-            return _json(scale_of(changed))
+            return json_answer(scale_of(changed))
         obj = as_kind(found, asked.kind)
         is_new = self._parts.store.get(asked.kind.resource, asked.key) is None
+        if is_new and asked.kind.create_on_update:
+            self._may_create(request, who)
         stored = writes.update(asked.kind, asked.key, obj, _part(asked), options)
         answer = document(asked.kind, stored, wanted, now=self._parts.now, include="Metadata")
-        return _json(answer, HTTPStatus.CREATED if is_new else HTTPStatus.OK, _warnings(options.warnings))
+        return json_answer(answer, HTTPStatus.CREATED if is_new else HTTPStatus.OK, warnings(options.warnings))
 
-    async def _patch(self, request: web.Request, asked: Target) -> web.StreamResponse:
+    async def _patch(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         media, raw = _media(request), await request.read()
         apply = media == APPLY_PATCH
@@ -218,15 +261,17 @@ class Handler:
         writes, status = self._parts.writes, HTTPStatus.OK
         if apply:
             config = as_kind(yaml_body(raw), asked.kind)
+            if self._parts.store.get(asked.kind.resource, asked.key) is None:
+                self._may_create(request, who)
             stored, is_new = writes.apply(asked.kind, asked.key, config, _part(asked), options)
             status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
         elif asked.subresource == "scale":
             stored = writes.patch(asked.kind, asked.key, scale_change(_change(media, raw, asked)), "", options)
-            return _json(scale_of(stored))
+            return json_answer(scale_of(stored))
         else:
             stored = writes.patch(asked.kind, asked.key, _change(media, raw, asked), _part(asked), options)
         answer = document(asked.kind, stored, wanted, now=self._parts.now, include="Metadata")
-        return _json(answer, status, _warnings(options.warnings))
+        return json_answer(answer, status, warnings(options.warnings))
 
     async def _delete(self, request: web.Request, asked: Target) -> web.StreamResponse:
         wanted, kind = form(request.headers.get("Accept", "")), asked.kind
@@ -236,10 +281,12 @@ class Handler:
         options.dry_run |= "All" in (found.get("dryRun") or [])
         obj, gone = self._parts.writes.delete(kind, asked.key, options, found.get("preconditions") or {})
         if not gone or kind.returns_deleted:
-            return _json(document(kind, obj, wanted, now=self._parts.now, include="Metadata"))
+            return json_answer(document(kind, obj, wanted, now=self._parts.now, include="Metadata"))
         details = {"name": asked.name, "group": kind.group, "kind": kind.plural, "uid": metadata(obj)["uid"]}
         details = {key: value for key, value in details.items() if value}
-        return _json({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+        return json_answer(
+            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+        )
 
     async def _delete_many(self, request: web.Request, asked: Target) -> web.StreamResponse:
         kind = asked.kind
@@ -248,7 +295,7 @@ class Handler:
         objects, about = listed(self._parts.store, kind, asked.namespace, list_options(request.query, kind))
         for obj in objects:
             self._parts.writes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, {})
-        return _json(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
+        return json_answer(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
 
 
 def _part(asked: Target) -> str:
@@ -276,30 +323,3 @@ def _change(media: str, raw: bytes, asked: Target) -> Callable[[Json], Any]:
 
 def _media(request: web.Request) -> str:
     return request.headers.get("Content-Type", "").partition(";")[0].strip()
-
-
-def _openapi_v2(request: web.Request, kinds: Kinds) -> web.Response:
-    document_ = openapi.swagger(kinds)
-    if swagger.ASKED not in request.headers.get("Accept", ""):
-        return _json(document_)
-    return web.Response(body=swagger.in_protobuf(document_), content_type=swagger.MEDIA_TYPE)
-
-
-def _watch_type(wanted: str) -> str:
-    return "application/json;as=Table;v=v1;g=meta.k8s.io;stream=watch" if wanted == TABLE else "application/json"
-
-
-def _warnings(warnings: list[str]) -> list[tuple[str, str]]:
-    return [("Warning", '299 - "' + one.replace("\\", "\\\\").replace('"', '\\"') + '"') for one in warnings]
-
-
-def _maybe(found: Json | None) -> web.Response | None:
-    return None if found is None else _json(found)
-
-
-def _json(value: Any, status: int = HTTPStatus.OK, headers: Any = ()) -> web.Response:
-    pairs = headers.items() if hasattr(headers, "items") else headers
-    answer = web.Response(body=encode(value), status=int(status), content_type="application/json")
-    for name, text in pairs:
-        answer.headers.add(name, text)
-    return answer

@@ -42,6 +42,7 @@ class Kind:
     verbs: tuple[str, ...] = ALL_VERBS
     status: bool = False  # has the status subresource
     scale: bool = False  # has the scale subresource
+    token: bool = False  # has the token subresource
     generation: bool = False  # counts changes of what is wanted
     returns_deleted: bool = False  # DELETE answers with the object, not with a Status
     create_on_update: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from porter.lab.apiserver.aggregation import CLUSTER_ROLES, aggregate
 from porter.lab.apiserver.crd import DEFINITIONS, kinds_of
 from porter.lab.apiserver.decoding import WriteOptions
 from porter.lab.apiserver.errors import Refusal
@@ -39,6 +40,8 @@ class Lifecycle:
         """Do all that the noted changes ask for, and what follows from that."""
         while self._pending:
             resource, change = self._pending.popleft()
+            if resource == CLUSTER_ROLES:
+                aggregate(self._store, self._kinds, self._writes)
             if resource == DEFINITIONS:
                 self._define(change)
             if resource == NAMESPACES and not change.deleted:

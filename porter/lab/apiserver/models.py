@@ -24,6 +24,7 @@ _PLAIN: dict[str, Json] = {
 }
 _QUANTITIES = frozenset({"limits", "requests", "capacity", "allocatable", "hard", "used", "overhead"})
 _WRAPPER = re.compile(r"^([Ll]ist|[Dd]ict)[\[(](?:str, *)?(.*)[\])]$")
+_OTHERWISE = {"Event": "CoreV1Event", "TokenRequest": "AuthenticationV1TokenRequest"}  # two groups have one each
 _VERSION = re.compile(r"^(?:Core|([A-Z][a-z]+))?V\d+(?:(?:alpha|beta)\d+)?(?=[A-Z])")
 
 
@@ -36,7 +37,7 @@ def definitions() -> Json:
 @cache
 def schema_of(kind_name: str, version: str = "v1") -> str:
     """The name, within `definitions()`, of the schema of a built-in kind."""
-    wanted = "CoreV1Event" if kind_name == "Event" else version.capitalize() + kind_name
+    wanted = _OTHERWISE.get(kind_name) or version.capitalize() + kind_name
     return _define(wanted)
 
 

@@ -13,22 +13,26 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 
 from porter.lab.apiserver import tls
-from porter.lab.apiserver.access import Identities
+from porter.lab.apiserver.access import Access
+from porter.lab.apiserver.audit import Audit
 from porter.lab.apiserver.behaviour import Behaviour
 from porter.lab.apiserver.builtin import BUILTIN
 from porter.lab.apiserver.crd import DefinitionBehaviour
 from porter.lab.apiserver.furniture import furnish
 from porter.lab.apiserver.handling import Handler, Parts
+from porter.lab.apiserver.identities import Identities
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.kubeconfig import kubeconfig, write_private
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.listening import Listen, open_socket
 from porter.lab.apiserver.objects import Clock, utc_now
+from porter.lab.apiserver.rbac import Right
 from porter.lab.apiserver.services import ServiceBehaviour
 from porter.lab.apiserver.simple import (
     BindingBehaviour,
@@ -39,7 +43,9 @@ from porter.lab.apiserver.simple import (
     NodeBehaviour,
     SecretBehaviour,
 )
-from porter.lab.apiserver.store import WINDOW, Store
+from porter.lab.apiserver.store import WINDOW, Key, Store
+from porter.lab.apiserver.token_requests import SHORTEST, TokenRequests
+from porter.lab.apiserver.tokens import ACCOUNTS, Tokens
 from porter.lab.apiserver.workloads import PodBehaviour, TemplateBehaviour
 from porter.lab.apiserver.writes import Writes
 
@@ -59,11 +65,16 @@ class ApiServer:
         tls: bool = True,
         directory: Path | None = None,
         name: str = "porter-lab",
+        shortest_token: timedelta = SHORTEST,
+        audit: Audit | None = None,
         now: Clock = utc_now,
         bookmark_every: float = 60.0,
         history: int = WINDOW,
     ) -> None:
-        """`service_cidr` may be two ranges with a comma; without a directory the certificates live as long as this."""
+        """`service_cidr` may be two ranges with a comma; without a directory the certificates live as long as this.
+
+        `shortest_token` is the least lifetime that a TokenRequest may ask for; `audit` is told of every request.
+        """
         self.token = token or secrets.token_urlsafe(24)
         self.name = name
         self._tls = tls
@@ -75,13 +86,23 @@ class ApiServer:
         kinds = Kinds(BUILTIN)
         writes = Writes(self._store, _behaviours(services, now), now)
         lifecycle = Lifecycle(self._store, kinds, writes)
-        self._store.listeners += [services.follow, lifecycle.follow]
+        self._tokens = Tokens(self._store, now)
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._tokens.keep_in(directory)
+        self._identities = Identities(self.token, self._tokens)
+        self.access = Access(self._store)
+        """What users may do, and by which rights they have done what they did."""
+        self._store.listeners += [services.follow, lifecycle.follow, self.access.follow]
         self._parts = Parts(
             store=self._store,
             kinds=kinds,
             writes=writes,
             lifecycle=lifecycle,
-            identities=Identities(self.token),
+            identities=self._identities,
+            access=self.access,
+            token_requests=TokenRequests(store=self._store, tokens=self._tokens, now=now, shortest=shortest_token),
+            audit=audit,
             now=now,
             bookmark_every=bookmark_every,
         )
@@ -145,9 +166,25 @@ class ApiServer:
         """Lose the history of changes, not the objects: a watch that resumes gets 410 and must list again."""
         self._store.forget_history()
 
-    def kubeconfig(self, path: Path | None = None, *, listener: int = 0) -> str:
-        """The administrator's kubeconfig for one listener; also written to a path, whole and for the owner only."""
-        text = kubeconfig(url=self.urls[listener], token=self.token, name=self.name, authority=self._authority)
+    def token_of(self, namespace: str, account: str, *, lifetime: timedelta = timedelta(hours=1)) -> str:
+        """A token of a ServiceAccount, however short its life; LookupError when there is no such ServiceAccount."""
+        found = self._store.get(ACCOUNTS, Key(namespace, account))
+        if found is None:
+            message = f"there is no ServiceAccount '{account}' in namespace '{namespace}'; create it first"
+            raise LookupError(message)
+        return self._tokens.make(found, lifetime)
+
+    def unused_rights(self, namespace: str, account: str) -> list[Right]:
+        """What roles grant to a ServiceAccount and none of its requests has needed until now."""
+        return self.access.unused(self._identities.by_token(self.token_of(namespace, account)))
+
+    def kubeconfig(self, path: Path | None = None, *, listener: int = 0, token: str = "") -> str:
+        """A kubeconfig for one listener; also written to a path, whole and for the owner only.
+
+        It is the administrator's, unless a token (of `token_of`) is given.
+        """
+        token = token or self.token
+        text = kubeconfig(url=self.urls[listener], token=token, name=self.name, authority=self._authority)
         if path is not None:
             write_private(path, text)
         return text

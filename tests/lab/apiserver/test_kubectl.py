@@ -78,7 +78,7 @@ class Kubectl:
     """kubectl with a kubeconfig and a cache of its own."""
 
     def __init__(self, running: Running, directory: Path) -> None:
-        self.client = running.client
+        self.client, self.server = running.client, running.server
         self._directory = directory
         running.server.kubeconfig(directory / "kubeconfig")
 
@@ -285,6 +285,25 @@ def test_typed_creates_arrive_as_protobuf(kubectl: Kubectl) -> None:
     assert kubectl("get", "clusterrole", "reader", "-o", "jsonpath={.rules[0].verbs}") == '["get","list"]'
     assert kubectl("get", "clusterrolebinding", "reader", "-o", "jsonpath={.subjects[0].namespace}") == "shop"
     assert kubectl("auth", "can-i", "patch", "services") == "yes\n"
+
+
+def test_a_service_account_may_do_what_it_was_granted(kubectl: Kubectl) -> None:
+    kubectl("create", "serviceaccount", "bob")
+    kubectl("create", "clusterrole", "reader", "--verb=list", "--resource=nodes")
+    kubectl("create", "clusterrolebinding", "reader", "--clusterrole=reader", "--serviceaccount=default:bob")
+    as_bob = f"--token={kubectl.server.token_of('default', 'bob')}"
+
+    may = kubectl("auth", "can-i", "list", "nodes", as_bob)
+    may_not = kubectl.run("auth", "can-i", "delete", "nodes", as_bob)
+    refused = kubectl.run("get", "svc", as_bob)
+
+    assert (may, may_not.stdout, may_not.returncode) == ("yes\n", "no\n", 1)
+    assert re.search(r"^nodes +\[\] +\[\] +\[list\]$", kubectl("auth", "can-i", "--list", as_bob), re.MULTILINE)
+    assert kubectl("get", "nodes", as_bob) == ""
+    assert refused.stderr == (
+        'Error from server (Forbidden): services is forbidden: User "system:serviceaccount:default:bob" '
+        'cannot list resource "services" in API group "" in the namespace "default"\n'
+    )
 
 
 def test_deleting_a_namespace_takes_its_objects_along(kubectl: Kubectl) -> None:

@@ -1,0 +1,84 @@
+"""Answers as HTTP responses: JSON with headers, and what discovery and OpenAPI tell. Nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from porter.lab.apiserver import discovery, openapi, swagger
+from porter.lab.apiserver.asking import TABLE
+from porter.lab.apiserver.kinds import Kinds
+from porter.lab.apiserver.objects import Json, encode
+
+_NOT_FOUND = "404 page not found\n"
+
+
+def json_answer(
+    value: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()
+) -> web.Response:
+    """A value as JSON."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    answer = web.Response(body=encode(value), status=int(status), content_type="application/json")
+    for name, text in pairs:
+        answer.headers.add(name, text)
+    return answer
+
+
+def nothing_there() -> web.Response:
+    """What Go's own router says of a path that nobody handles."""
+    return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
+
+
+def warnings(found: list[str]) -> list[tuple[str, str]]:
+    """Warning headers (RFC 7234, 5.5), as kubectl prints them."""
+    return [("Warning", '299 - "' + one.replace("\\", "\\\\").replace('"', '\\"') + '"') for one in found]
+
+
+def watch_type(wanted: str) -> str:
+    """The content type of a watch."""
+    return "application/json;as=Table;v=v1;g=meta.k8s.io;stream=watch" if wanted == TABLE else "application/json"
+
+
+def described(request: web.Request, path: str, kinds: Kinds) -> web.Response | None:  # noqa: C901  (a table of paths)
+    """The answer of a path that tells about the server; None when the path is another one."""
+    if request.method not in ("GET", "HEAD"):
+        return None
+    accept, parts = request.headers.get("Accept", ""), path.split("/")[1:]
+    match parts:
+        case ["api"] | ["apis"] if "apidiscovery.k8s.io" in accept:
+            document = discovery.aggregated(kinds, core=parts == ["api"])
+            return web.Response(body=encode(document), headers={"Content-Type": discovery.AGGREGATED})
+        case ["api"]:
+            return json_answer(discovery.versions(request.host))
+        case ["apis"]:
+            return json_answer(discovery.groups(kinds))
+        case ["apis", group]:
+            return _maybe(discovery.group(kinds, group))
+        case ["api", version]:
+            return _maybe(discovery.resources(kinds, "", version))
+        case ["apis", group, version]:
+            return _maybe(discovery.resources(kinds, group, version))
+        case ["openapi", "v2"]:
+            return _openapi_v2(accept, kinds)
+        case ["openapi", "v3"]:
+            return json_answer(openapi.index(kinds))
+        case ["openapi", "v3", "api", version]:
+            return json_answer(openapi.described(kinds, "", version))
+        case ["openapi", "v3", "apis", group, version]:
+            return json_answer(openapi.described(kinds, group, version))
+        case _:
+            return None
+
+
+def _openapi_v2(accept: str, kinds: Kinds) -> web.Response:
+    document = openapi.swagger(kinds)
+    if swagger.ASKED not in accept:
+        return json_answer(document)
+    return web.Response(body=swagger.in_protobuf(document), content_type=swagger.MEDIA_TYPE)
+
+
+def _maybe(found: Json | None) -> web.Response | None:
+    return None if found is None else json_answer(found)
