@@ -17,7 +17,9 @@ from porter.model.objects import Eip, Endpoints, KeyFamily, Namespace, Node, Por
 from porter.model.text import fit_to_show
 
 FAMILIES: tuple[KeyFamily, ...] = ("porter", "openelb")
-WRITTEN_LABELS = frozenset(keys.written_eip(family) for family in FAMILIES)
+WRITTEN_LABELS = frozenset(
+    key for family in FAMILIES for key in (keys.written_eip(family), keys.written_protocol(family))
+)
 WRITTEN_ANNOTATIONS = frozenset(keys.layer2_node(family) for family in FAMILIES)
 WRITTEN_CONDITIONS = frozenset({keys.CONDITION_ASSIGNED, keys.CONDITION_ANNOUNCED})
 _TRUE = "true"
@@ -66,6 +68,7 @@ def service_of(raw: wire.RawService, view: ServiceView) -> Service | None:
     order: tuple[KeyFamily, ...] = (family, "openelb" if family == "porter" else "porter")
     node = _first(annotations, (keys.layer2_node(one) for one in order))
     eip = _first(labels, (keys.written_eip(one) for one in order))
+    protocol = _first(labels, (keys.written_protocol(one) for one in order))
     return Service(
         namespace=meta.namespace,
         name=meta.name,
@@ -92,6 +95,7 @@ def service_of(raw: wire.RawService, view: ServiceView) -> Service | None:
         ip_family_policy=spec.ip_family_policy or "SingleStack",
         written_node=NodeName(node) if node else None,
         written_eip=EipName(eip) if eip else None,
+        written_protocol=protocol or None,
         addresses=view.ips,
         leftover_finalizers=view.finalizers,
     )

@@ -4,6 +4,7 @@ Pure. A patch names only Porter's own fields; nothing differs, no patch. Publish
 the status, so that an address in the API always has its pool beside it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from porter.model.objects import Service
 from porter.model.reasons import Reason
 
 _LONGEST_LABEL = 63
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+"""What a label may say; an annotation may say anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,9 @@ def _metadata_patch(view: ServiceView, service: Service, assignments: Sequence[A
     annotations: dict[str, str] = {}
     if first is not None and first.eip is not None and len(first.eip) <= _LONGEST_LABEL:
         labels[keys.written_eip(service.keys)] = first.eip
+    asked = _asked_protocol(service, first)
+    if asked is not None:
+        labels[keys.written_protocol(service.keys)] = asked
     before = _written_node(view)
     node = before
     if first is None or len(first.nodes) > 1:
@@ -92,6 +98,14 @@ def _metadata_patch(view: ServiceView, service: Service, assignments: Sequence[A
         why = first.placement.sentence if first.placement is not None else ""
         notes = (Note(type="Normal", reason="OwnerChanged", message=short(f"{node} announces it now: {why}")),)
     return Patch(path=view.path, body={"metadata": metadata}, notes=notes)
+
+
+def _asked_protocol(service: Service, first: Assignment | None) -> str | None:
+    """Return the protocol that the Service asks for and has, or had when it got its address: an Eip may be edited."""
+    asked = service.wanted_protocol
+    if first is None or asked is None or asked not in (first.protocol, service.written_protocol):
+        return None
+    return asked if _LABEL.fullmatch(asked) else None
 
 
 def _metadata(view: ServiceView, labels: dict[str, str], annotations: dict[str, str]) -> JsonObject:

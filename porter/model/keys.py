@@ -44,6 +44,11 @@ def written_eip(family: KeyFamily) -> str:
     return f"eip.{family}.kubesphere.io/v1alpha2"
 
 
+def written_protocol(family: KeyFamily) -> str:
+    """Service label, written: the protocol that the Service asked for when it got its address."""
+    return f"protocol.{family}.kubesphere.io/v1alpha1"
+
+
 def default_eip(family: KeyFamily) -> str:
     """Eip annotation: "true" makes it the default pool."""
     return f"eip.{family}.kubesphere.io/is-default-eip"

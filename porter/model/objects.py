@@ -55,6 +55,8 @@ class Service(Value, frozen=True, kw_only=True):
     """The node written on the Service: the sticky choice."""
     written_eip: EipName | None = None
     """The pool written on the Service."""
+    written_protocol: str | None = None
+    """The protocol written on the Service: what it asked for when it got its address. None when it asked for none."""
     addresses: tuple[str, ...] = ()
     """`status.loadBalancer.ingress[].ip`: what the API says that the Service has."""
     leftover_finalizers: tuple[str, ...] = ()

@@ -86,11 +86,25 @@ def _still_asked_for(service: Service, held: Address, pool: Pool | None) -> bool
     wish = wish_of(service)
     if held not in wish.addresses and wish.concerns(family_of(held), families_of(service)):
         return False
-    if service.wanted_protocol is not None and pool is not None and pool.eip.protocol != service.wanted_protocol:
+    if not _protocol_stays(service, pool):
         return False
     if service.wanted_eip is None:
         return True
     return service.wanted_eip == (pool.eip.name if pool is not None else service.written_eip)
+
+
+def _protocol_stays(service: Service, pool: Pool | None) -> bool:
+    """Tell whether the Service asks for no other protocol than when it got its address.
+
+    What it asked for then is written on it. So an edit of the Eip's protocol, which takes nothing away, is told from a
+    Service that asks for another protocol, which gives its address up.
+    """
+    wanted = service.wanted_protocol
+    if wanted is None or (pool is not None and pool.eip.protocol == wanted):
+        return True
+    if service.written_protocol is not None:
+        return service.written_protocol == wanted
+    return pool is None
 
 
 def route_of(service: Service, family: Family, pools: Pools) -> Route:

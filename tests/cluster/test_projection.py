@@ -46,7 +46,11 @@ def test_a_service_keeps_what_the_fold_reads_and_nothing_else() -> None:
                 keys.layer2_node("porter"): "node1",
                 "noise": "x",
             },
-            "labels": {keys.written_eip("porter"): "pool-a", "noise": "x"},
+            "labels": {
+                keys.written_eip("porter"): "pool-a",
+                keys.written_protocol("porter"): "layer2",
+                "noise": "x",
+            },
             "finalizers": ["finalizer.lb.kubesphere.io/v1alpha1", "example.com/mine"],
             "managedFields": [{"manager": "kubectl"}],
         },
@@ -81,6 +85,7 @@ def test_a_service_keeps_what_the_fold_reads_and_nothing_else() -> None:
         ip_family_policy="PreferDualStack",
         written_node=NodeName("node1"),
         written_eip=EipName("pool-a"),
+        written_protocol="layer2",
         addresses=("192.168.0.91",),
         leftover_finalizers=("finalizer.lb.kubesphere.io/v1alpha1",),
     )

@@ -30,6 +30,9 @@ HELD = assigned("web", "192.168.0.91", "node1", reason=Reason.HELD)
 SIX = assigned("web", "fd00::1", "node1", family="IPv6")
 
 
+NAMED = "protocol.porter.kubesphere.io/v1alpha1"
+
+
 def view(**fields: Any) -> ServiceView:
     return ServiceView(**({"namespace": "default", "name": "web", "uid": "u", "version": "1"} | fields))
 
@@ -76,6 +79,40 @@ def test_both_families_are_shown_in_the_order_of_the_service_under_the_keys_that
     assert status.body["status"]["loadBalancer"] == {
         "ingress": [{"ip": "fd00::1", "ipMode": "VIP"}, {"ip": "192.168.0.91", "ipMode": "VIP"}],
     }
+
+
+PROTOCOLS: dict[str, tuple[str | None, str | None, str | None, dict[str, str | None] | None]] = {
+    "asked for, and had": ("layer2", None, "layer2", {NAMED: "layer2"}),
+    "asked for, and had, as is written": ("layer2", "layer2", "layer2", None),
+    "asked for when the address was given, and its Eip is of another one now": ("layer2", "layer2", "bgp", None),
+    "asked for since, as nobody has decided yet": ("bgp", None, "layer2", None),
+    "asked for instead of the one that is written": ("bgp", "layer2", "bgp", {NAMED: "bgp"}),
+    "not asked for": (None, None, "layer2", None),
+    "not asked for any more": (None, "layer2", "layer2", {NAMED: None}),
+    "no text for a label": ("x y", None, "x y", None),
+    "no text for a label, being too long": ("x" * 64, None, "x" * 64, None),
+}
+
+
+@pytest.mark.parametrize(("wanted", "written", "has", "label"), PROTOCOLS.values(), ids=PROTOCOLS.keys())
+def test_the_protocol_that_a_service_asked_for_and_got_is_written_on_it(
+    wanted: str | None, written: str | None, has: str | None, label: dict[str, str | None] | None
+) -> None:
+    shown = ours(labels=(*ours().labels, *([] if written is None else [(NAMED, written)])))
+    service = msgspec.structs.replace(SERVICE, wanted_protocol=wanted, written_protocol=written)
+
+    patches = plan(shown, msgspec.structs.replace(HELD, protocol=has), service=service)
+
+    assert [patch.body for patch in patches] == ([] if label is None else [{"metadata": {"labels": label}}])
+
+
+def test_the_protocol_goes_with_the_address() -> None:
+    shown = ours(labels=(*ours().labels, (NAMED, "layer2")))
+    service = msgspec.structs.replace(SERVICE, wanted_protocol="layer2", written_protocol="layer2")
+
+    metadata, _ = plan(shown, assigned("web", None, reason=Reason.POOL_EXHAUSTED), service=service)
+
+    assert metadata.body["metadata"]["labels"] == {keys.written_eip("porter"): None, NAMED: None}
 
 
 SAID = ConditionView(

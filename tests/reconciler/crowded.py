@@ -5,6 +5,7 @@ Random events that hardly ever meet test nothing; here nearly every example has 
 
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from porter.events.entries import ServiceObserved
@@ -81,12 +82,13 @@ def services(draw: st.DrawFn, *, holding: bool = True) -> Service:
     if not holding or held < 0:
         return found
     texts = [FOURS[held] if family == "IPv4" else SIXES[held % len(SIXES)] for family in families]
-    return published(
+    shown = published(
         found,
         *texts,
         node=draw(st.sampled_from([None, *NODES])),
         pool=draw(st.sampled_from([None, None, *POOLS])),
     )
+    return msgspec.structs.replace(shown, written_protocol=draw(st.sampled_from([None, None, "layer2", "everywhere"])))
 
 
 some_nodes: st.SearchStrategy[Node] = st.builds(
@@ -157,5 +159,8 @@ def publishing(reconciler: Reconciler) -> list[ServiceObserved]:
         texts = [given[family].address or "" for family in families_of(known) if family in given]
         owner = first.nodes[0] if first is not None and len(first.nodes) == 1 else known.written_node
         eip_name: EipName | None = first.eip if first is not None else None
-        entries.append(ServiceObserved(service=published(known, *texts, node=owner if texts else None, pool=eip_name)))
+        shown = published(known, *texts, node=owner if texts else None, pool=eip_name)
+        got = (known.written_protocol, None if first is None else first.protocol)
+        asked = known.wanted_protocol if texts and known.wanted_protocol in got else None
+        entries.append(ServiceObserved(service=msgspec.structs.replace(shown, written_protocol=asked)))
     return entries

@@ -279,3 +279,13 @@ def test_a_service_that_is_not_there_is_an_error_that_names_similar_ones() -> No
         explain_service(case_of(*nodes(), WEB), ServiceKey("shop/web"))
     with pytest.raises(UnknownError, match=r"no Service 'a/b' at that moment, and no other Service either$"):
         explain_service(case_of(*nodes()), ServiceKey("a/b"))
+
+
+def test_a_service_that_keeps_its_address_from_an_eip_of_another_protocol_says_so() -> None:
+    held = published(service("default/web", wanted_protocol="layer2", written_protocol="layer2"), ADDRESS)
+
+    explained = service_of(case_of(*nodes(), eip("pool", ADDRESS, protocol="everywhere"), *served(held)))
+
+    assert explained.notes == (
+        f"it keeps {ADDRESS} and asks for protocol layer2: its protocol is everywhere since Eip pool was edited",
+    )

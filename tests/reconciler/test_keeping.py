@@ -72,6 +72,8 @@ KEEPERS = {
     "went over to the class": {"claimed_by": None, "load_balancer_class": "porter.kubesphere.io/porter"},
     "changed its policy": {"policy": "Local"},
 }
+ASKED = {"wanted_protocol": "layer2", "written_protocol": "layer2"}
+"""A Service that asks for layer2, and got its address when it did."""
 GIVING = {
     "another address": ({"wanted_address": "192.168.0.93"}, "192.168.0.93"),
     "another address by spec.loadBalancerIP": ({"load_balancer_ip": "192.168.0.93"}, "192.168.0.93"),
@@ -95,6 +97,58 @@ def test_a_holder_gives_its_address_up_when_it_asks_for(fields: dict[str, Any], 
     decisions = decided(*nodes(), of_pool(), eip("far", "192.168.0.200"), holder(**fields))
 
     assert of(decisions, "default/web").address == then
+
+
+@pytest.mark.parametrize(
+    "pools",
+    [
+        [of_pool(protocol="everywhere")],
+        [of_pool(protocol="stub")],
+        [of_pool(protocol="ospf")],
+        [of_pool(address="x")],
+        [],
+    ],
+    ids=[
+        "another that is there",
+        "a stub",
+        "one that is unknown",
+        "still the same, with a wrong range",
+        "gone with it",
+    ],
+)
+def test_a_holder_that_asks_for_the_protocol_it_got_keeps_its_address_when_that_of_the_pool_is(
+    pools: list[Thing],
+) -> None:
+    decisions = decided(*nodes(), *pools, holder(**ASKED))
+
+    assert (of(decisions, "default/web").address, of(decisions, "default/web").eip) == (HELD, "pool")
+
+
+def test_an_address_that_is_kept_from_an_edited_pool_is_announced_by_the_protocol_that_the_pool_has_now() -> None:
+    assert (
+        of(decided(*nodes(), of_pool(protocol="everywhere"), holder(**ASKED)), "default/web").protocol == "everywhere"
+    )
+
+
+CHANGED: dict[str, tuple[dict[str, Any], list[Thing], str | None]] = {
+    "another one than it got": ({"wanted_protocol": "everywhere"}, [of_pool()], None),
+    "another one, when its pool has become a third": (
+        {"wanted_protocol": "everywhere"},
+        [of_pool(protocol="stub")],
+        None,
+    ),
+    "another one, when its pool is gone": ({"wanted_protocol": "everywhere"}, [], None),
+    "the one that its pool has become": ({"wanted_protocol": "everywhere"}, [of_pool(protocol="everywhere")], HELD),
+    "none any more": ({"wanted_protocol": None}, [of_pool(protocol="everywhere")], HELD),
+    "one for the first time, and not that of the pool": ({"written_protocol": None}, [of_pool(protocol="stub")], None),
+}
+
+
+@pytest.mark.parametrize(("fields", "pools", "then"), CHANGED.values(), ids=CHANGED.keys())
+def test_what_became_of_the_address_of_a_holder_that_asks_for(
+    fields: dict[str, Any], pools: list[Thing], then: str | None
+) -> None:
+    assert of(decided(*nodes(), *pools, holder(**{**ASKED, **fields})), "default/web").address == then
 
 
 def test_a_holder_of_an_address_in_no_pool_that_porter_never_gave_is_served_anew() -> None:

@@ -143,5 +143,10 @@ def _notes(case: Case, service: Service) -> Iterator[str]:
     if annotated and in_spec and parse_address(in_spec) not in wish_of(service).addresses:
         key = keys.wanted_address(service.keys)
         yield f"the annotation {key} asks for {annotated} and spec.loadBalancerIP for {in_spec}: the annotation wins"
+    for assignment in case.assignments_of(service).values():
+        if assignment.address is not None and service.wanted_protocol not in (None, assignment.protocol):
+            kept, asked = assignment.address, service.wanted_protocol
+            now = f"its protocol is {assignment.protocol or 'none'} since Eip {assignment.eip} was edited"
+            yield f"it keeps {kept} and asks for protocol {asked}: {now}"
     if service.ip_family_policy == "PreferDualStack" and len(service.ip_families) == 1:
         yield f"ipFamilyPolicy is PreferDualStack, and the cluster gave it {service.ip_families[0]} only"
