@@ -32,6 +32,7 @@ class Reason(StrEnum):
     ADDRESS_OUTSIDE = "address-outside"
     ADDRESS_IN_USE = "address-in-use"
     ADDRESS_RESERVED = "address-reserved"
+    OTHER_FAMILY_MISSING = "other-family-missing"
 
     # Why a pool is or is not ready
     POOL_READY = "pool-ready"
@@ -87,6 +88,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.ADDRESS_OUTSIDE: "the wanted address {} is in no Eip that this Service may use",
     Reason.ADDRESS_IN_USE: "the wanted address is in use by {}",
     Reason.ADDRESS_RESERVED: "the address is never handed out: {}",
+    Reason.OTHER_FAMILY_MISSING: "ipFamilyPolicy is RequireDualStack, and there is no {}",
     Reason.POOL_READY: "ready",
     Reason.POOL_INVALID: "{}",
     Reason.POOL_OVERLAPS: "it overlaps with the older Eip {}",

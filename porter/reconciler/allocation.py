@@ -5,7 +5,7 @@ others are served, older Services first (creation time, then name), so that the 
 result depends on nothing but the world: no memory of earlier rounds, and so no disagreement between nodes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from porter.model.addresses import Address, AddressRange, Family
 from porter.model.names import ServiceKey
@@ -19,13 +19,14 @@ from porter.reconciler.terms import (
     Route,
     Slot,
     age_of,
+    both_or_neither,
     given_claim,
     kept_claim,
     route_of,
     sharing_problem,
     waiting_claim,
 )
-from porter.reconciler.wishes import families_of, held_addresses
+from porter.reconciler.wishes import families_of, held_addresses, needs_both
 
 
 class Allocation:
@@ -39,15 +40,20 @@ class Allocation:
         self.claims: dict[Slot, Claim] = {}
         self.holders: dict[Address, list[ServiceKey]] = {}
         """Who has each address: who kept it before who was given it, the older first; several when it is shared."""
-        waiting: list[tuple[Service, Family]] = []
+        waiting: list[tuple[Service, list[Family]]] = []
         for service in sorted(services, key=age_of):
             held = held_addresses(service)
             families = families_of(service)
-            waiting.extend(
-                (service, family) for family in families if not self._keep(service, family, held.get(family))
-            )
-        for service, family in waiting:
-            self._give(service, family, self._serve(service, route_of(service, family, pools)))
+            open_families = [family for family in families if not self._keep(service, family, held.get(family))]
+            waiting.append((service, open_families))
+        for service, families in waiting:
+            claims: Mapping[Family, Claim] = {
+                family: self._serve(service, route_of(service, family, pools)) for family in families
+            }
+            if needs_both(service) and len(families) > 1:
+                claims = both_or_neither(claims)
+            for family, claim in claims.items():
+                self._give(service, family, claim)
 
     def _keep(self, service: Service, family: Family, held: Address | None) -> bool:
         claim = kept_claim(service, held, self._pools) if held is not None else None

@@ -8,11 +8,11 @@ once, and the work ends.
 
 import heapq
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from porter.model.addresses import Address, in_order
+from porter.model.addresses import Address, Family, in_order
 from porter.model.names import EipName, ServiceKey
 from porter.model.objects import Service
 from porter.model.reasons import Reason, Verdict
@@ -26,13 +26,14 @@ from porter.reconciler.terms import (
     Claim,
     Route,
     Slot,
+    both_or_neither,
     given_claim,
     kept_claim,
     route_of,
     sharing_problem,
     waiting_claim,
 )
-from porter.reconciler.wishes import families_of, held_addresses
+from porter.reconciler.wishes import families_of, held_addresses, needs_both
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +182,7 @@ class Ledger:
             return
         holders = self._holders.get(address, ())
         if self._reserved.why(address, room.eip) is not None:
-            room.take(address)
+            self._take(room, address)
             for seat in [seat for seat in holders if not seat.kept]:
                 self._evict(seat)
         elif not holders:
@@ -199,13 +200,17 @@ class Ledger:
             self._offer(address, None)
         while self._due:
             _, slot = heapq.heappop(self._due)
-            self._is_due.discard(slot)
             seat = self._seats.get(slot)
-            if seat is not None and not seat.kept:
-                self._cursor = seat.age
-                self._serve(seat)
-                for address in [a for a, taker in self._offered.items() if taker == seat.age]:
-                    self._offer(address, seat.age)
+            if slot not in self._is_due or seat is None or seat.kept:
+                self._is_due.discard(slot)
+                continue
+            together = self._together(seat)
+            self._is_due.difference_update(one.slot for one in together)
+            self._cursor = together[-1].age
+            self._serve(together)
+            ages = [one.age for one in together]
+            for address in [a for a, taker in self._offered.items() if taker in ages]:
+                self._offer(address, self._cursor)
         self._cursor = None
         self._offered = {}  # all were popped, but a dict that was large stays slow to walk through
         before, self._before = self._before, {}
@@ -231,22 +236,39 @@ class Ledger:
                 seat.kept = True
                 self._open.discard(seat.slot)
                 self._have(seat, claim)
+                self._push_other(seat)
         if not self._claimants.get(address, True):
             del self._claimants[address]
         for seat in [seat for seat in self._holders.get(address, ()) if not seat.kept]:
             self._evict(seat)
         self._call_wishers(address)
 
-    def _serve(self, seat: Seat) -> None:
-        """Give a seat what it may have at its age, and call those whom that disturbs."""
-        self._note(seat)
-        self._leave(seat)
-        assert seat.route is not None
-        claim = self._claim_on(seat, seat.route)
-        if claim.address is not None:
-            for other in [other for other in self._holders.get(claim.address, ()) if other.yields_to(seat.age)]:
-                self._evict(other)
-        self._have(seat, claim)
+    def _together(self, seat: Seat) -> tuple[Seat, ...]:
+        """Return the seats that are served at once, the primary family first: two of a Service that needs both."""
+        if not needs_both(seat.service):
+            return (seat,)
+        both = tuple(self._seats[slot] for slot in self._slots_of[seat.service.key])
+        return (seat,) if any(one.kept for one in both) else both
+
+    def _serve(self, together: Sequence[Seat]) -> None:
+        """Give seats what they may have at their age, and call those whom that disturbs."""
+        claims: dict[Family, Claim] = {}
+        for seat in together:
+            self._note(seat)
+            self._leave(seat)
+            assert seat.route is not None
+            claims[seat.family] = self._claim_on(seat, seat.route)
+        settled = both_or_neither(claims) if len(together) > 1 else claims
+        for seat in together:
+            claim, could = settled[seat.family], claims[seat.family].address
+            if claim.address is not None:
+                for other in [one for one in self._holders.get(claim.address, ()) if one.yields_to(seat.age)]:
+                    self._evict(other)
+            elif could is not None and not seat.wished:
+                room = self._room_of(could)
+                assert room is not None
+                room.decline(seat)
+            self._have(seat, claim)
 
     def _claim_on(self, seat: Seat, route: Route) -> Claim:
         if route.refusal is not None:
@@ -299,10 +321,16 @@ class Ledger:
         self._holders.setdefault(claim.address, []).append(seat)
         room = self._room_of(claim.address)
         if room is not None:
-            room.take(claim.address)
+            self._take(room, claim.address)
             if not seat.kept:
                 room.give(seat)
         self._call_wishers(claim.address)
+
+    def _take(self, room: Room, address: Address) -> None:
+        """Let an address of a room be free no more; who declined one there may now find none."""
+        room.take(address)
+        for seat in room.disappointed():
+            self._push(seat)
 
     def _leave(self, seat: Seat) -> None:
         """Take from a seat what it has; the address is offered to others unless it is taken again in this round."""
@@ -345,6 +373,13 @@ class Ledger:
         if seat.slot not in self._is_due and (self._cursor is None or seat.age > self._cursor):
             self._is_due.add(seat.slot)
             heapq.heappush(self._due, (seat.age, seat.slot))
+
+    def _push_other(self, seat: Seat) -> None:
+        """Have the other family of a Service that needs both served again: with one kept it is not held back."""
+        if needs_both(seat.service):
+            for slot in self._slots_of[seat.service.key]:
+                if not self._seats[slot].kept:
+                    self._push(self._seats[slot])
 
     def _reroute(self, seat: Seat, route: Route | None = None) -> None:
         """Have a seat that keeps nothing served again, by its way as it is now."""

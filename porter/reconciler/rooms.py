@@ -5,6 +5,7 @@ is served before it, as if both had come at once; so what a Service may take dep
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 
 from porter.model.addresses import Address, AddressRange
 from porter.model.objects import Eip
@@ -29,6 +30,8 @@ class Room:
         """Who was given the address that it names, the older first."""
         self._passed: list[Seat] = []
         """Who would rather be here and found it full, the older first."""
+        self._declined: list[Seat] = []
+        """Who could have had one and took none, since the other family has none for the Service; the older first."""
 
     def lowest_for(self, age: SeatAge) -> Address | None:
         """Return the lowest address that one of this age may take: free, or given to a younger one."""
@@ -57,9 +60,17 @@ class Room:
         """Remember who found it full."""
         insort(self._passed, seat, key=_age)
 
+    def decline(self, seat: Seat) -> None:
+        """Remember who might have had an address and took none."""
+        insort(self._declined, seat, key=_age)
+
+    def disappointed(self) -> Sequence[Seat]:
+        """Return who declined an address and may find none now: to be asked when somebody has taken one."""
+        return tuple(self._declined) if self._declined and self._free.lowest() is None else ()
+
     def forget(self, seat: Seat) -> None:
         """Strike a seat from all lists."""
-        for seats in (self._given, self._wished, self._passed):
+        for seats in (self._given, self._wished, self._passed, self._declined):
             at = bisect_left(seats, seat.age, key=_age)
             if at < len(seats) and seats[at] is seat:
                 del seats[at]

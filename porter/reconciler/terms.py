@@ -3,7 +3,7 @@
 Said once, for deciding anew and for deciding only what an entry touches. Nothing here knows who has what.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -188,6 +188,16 @@ def given_claim(address: Address, pool: Pool, *, reason: Reason, detail: str = "
     """Return the claim of a Service that is given an address of a pool."""
     verdict = Verdict(reason=reason, detail=detail or pool.eip.name)
     return Claim(reason=verdict, address=address, eip=pool.eip.name, protocol=pool.eip.protocol)
+
+
+def both_or_neither(claims: Mapping[Family, Claim]) -> Mapping[Family, Claim]:
+    """Return the claims of a Service that needs both families and keeps neither: where one waits, both do."""
+    missing = next(((family, claim) for family, claim in claims.items() if claim.address is None), None)
+    if missing is None:
+        return claims
+    family, waiting = missing
+    held_back = Verdict(reason=Reason.OTHER_FAMILY_MISSING, detail=f"{family} address: {waiting.reason.sentence}")
+    return {family: claim if claim.address is None else Claim(reason=held_back) for family, claim in claims.items()}
 
 
 def why_not_shared(holder: Service, other: Service, address: Address) -> str | None:

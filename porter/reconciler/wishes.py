@@ -55,6 +55,11 @@ def families_of(service: Service) -> Sequence[Family]:
     return families or ["IPv4"]
 
 
+def needs_both(service: Service) -> bool:
+    """Tell whether the Service is to be given an address of each family at once, or none."""
+    return service.ip_family_policy == "RequireDualStack" and len(families_of(service)) > 1
+
+
 def held_addresses(service: Service) -> dict[Family, Address]:
     """Return what the API says that the Service has, the first of each family."""
     held: dict[Family, Address] = {}

@@ -75,6 +75,9 @@ def services(draw: st.DrawFn, *, holding: bool = True) -> Service:
         draw(st.sampled_from(SERVICES)),
         age=draw(st.integers(0, 3)),
         ip_families=families,
+        ip_family_policy=draw(st.sampled_from(["PreferDualStack", "RequireDualStack"]))
+        if len(families) > 1
+        else "SingleStack",
         **draw(st.sampled_from(KINDS)),
         **draw(st.sampled_from(WISHES)),
     )

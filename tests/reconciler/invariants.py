@@ -20,6 +20,8 @@ def assert_invariants(world: World, decisions: Decisions) -> None:
     for found in given:
         assert_rightful(world, found)
         assert_owned(world, found)
+    for service in world.services.values():
+        assert_both_or_neither(service, [found for found in given if found.service == service.key])
     for found in decisions.assignments.values():
         assert found.reason.sentence
         assert (found.placement is None) == (found.address is None)
@@ -32,6 +34,12 @@ def assert_shareable(one: Service, other: Service, address: str | None) -> None:
     assert not set(one.ports) & set(other.ports)
     same_pods = (one.namespace, one.selector) == (other.namespace, other.selector)
     assert same_pods or "Local" not in (one.policy, other.policy)
+
+
+def assert_both_or_neither(service: Service, given: list[Assignment]) -> None:
+    """Assert that who requires both families has both, or keeps the one that was there, or has none."""
+    if service.ip_family_policy == "RequireDualStack" and len(given) == 1:
+        assert given[0].reason.reason is Reason.HELD
 
 
 def assert_rightful(world: World, found: Assignment) -> None:

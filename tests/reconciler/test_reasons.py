@@ -70,6 +70,7 @@ WORLDS: dict[Reason, list[Thing]] = {
         eip("pool", "192.168.0.11"),
         service("default/w", wanted_address="192.168.0.11"),
     ],
+    Reason.OTHER_FAMILY_MISSING: asking(ip_families=("IPv4", "IPv6"), ip_family_policy="RequireDualStack"),
     Reason.POOL_READY: [*nodes(), POOL],
     Reason.POOL_INVALID: [eip("pool", "x")],
     Reason.POOL_OVERLAPS: [*nodes(), POOL, eip("younger", "192.168.0.0/24", age=1)],
