@@ -72,6 +72,7 @@ class Publishing:
                 used=tuple(usage.used.items()),
                 full=usage.full,
                 reserved=usage.reserved,
+                beyond=usage.beyond,
             )
             self._adapter.publish_eip(publication)
 

@@ -19,8 +19,8 @@ MOST_USED = 1000
 """Addresses that `status.used` names; etcd refuses objects above 1.5 MB."""
 _MOST_NAMED = 20
 _LARGEST = 2**63 - 1  # what the API can carry as an integer
-READY, RESERVED, TRUNCATED = "Ready", "Reserved", "Truncated"
-_OURS = frozenset({READY, RESERVED, TRUNCATED})
+READY, RESERVED, TRUNCATED, BEYOND = "Ready", "Reserved", "Truncated", "OutsideSubnet"
+_OURS = frozenset({READY, RESERVED, TRUNCATED, BEYOND})
 _RANGE_FIELDS = ("firstIP", "lastIP", "poolSize", "v4")
 
 
@@ -36,6 +36,8 @@ class EipPublication(Value, frozen=True, kw_only=True):
     """No further address could be given out."""
     reserved: tuple[tuple[str, str], ...] = ()
     """Addresses or networks that are never handed out, each with why."""
+    beyond: str = ""
+    """That it lies outside the subnets of the NICs that would announce it: a warning; empty when it does not."""
 
     @property
     def name(self) -> EipName:
@@ -99,6 +101,8 @@ def _wanted_conditions(wanted: EipPublication) -> list[JsonObject]:
     if len(wanted.used) > MOST_USED:
         message = f"status.used names {MOST_USED} of {len(wanted.used)} addresses; `kubectl get svc -A` shows all"
         found.append(_condition(TRUNCATED, True, "TooManyAddresses", message))
+    if wanted.beyond:
+        found.append(_condition(BEYOND, True, "NoSubnetHoldsIt", f"{wanted.beyond}: hosts there need a route to it"))
     return found
 
 

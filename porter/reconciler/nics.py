@@ -55,6 +55,24 @@ def can_any_node_announce(eip: Eip, addresses: AddressRange, world: World) -> Ve
     return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail=shortened(refused))
 
 
+def beyond_subnets(eip: Eip, addresses: AddressRange, world: World) -> str:
+    """Say that no NIC that would announce the range has a subnet that holds all of it; "" when one has, or none is.
+
+    No fault, since a router may lead there; but hosts beside the nodes ask for such an address only where they have a
+    route to it. Looks at nodes until one is found.
+    """
+    found: list[str] = []
+    for agent in sorted(world.agents.values(), key=lambda agent: agent.node):
+        nic = choose_nic(agent, world.nodes.get(agent.node), eip, addresses.first_address).nic
+        if nic is None:
+            continue
+        networks = [network for network in map(parse_network, nic.networks) if network is not None]
+        if any(addresses.first_address in network and addresses.last_address in network for network in networks):
+            return ""
+        found.append(f"{nic.name} of {agent.node} ({', '.join(nic.networks) or 'no address'})")
+    return f"not all of it lies in the subnet of {shortened(found, by=', ')}" if found else ""
+
+
 def shortened(parts: Sequence[str], *, most: int = 4, by: str = "; ") -> str:
     """Join sentences, and only count those past the first few: a message must stay readable with 500 nodes."""
     rest = len(parts) - most

@@ -9,6 +9,7 @@ from porter.model.addresses import Address, AddressRange, in_order
 from porter.model.assignment import PoolState
 from porter.model.names import EipName, ServiceKey
 from porter.reconciler.decide import Decisions, Rules
+from porter.reconciler.nics import beyond_subnets
 from porter.reconciler.pools import Pools
 from porter.reconciler.reserved import Reserved
 from porter.reconciler.world import World
@@ -24,6 +25,8 @@ class PoolUsage(msgspec.Struct, frozen=True, kw_only=True):
     reserved: tuple[tuple[str, str], ...]
     full: bool
     """No further address could be given out."""
+    beyond: str
+    """That it lies outside the subnets of the NICs that would announce it, in words; empty when it does not."""
 
 
 def usage_of(world: World, decisions: Decisions, rules: Rules) -> Mapping[EipName, PoolUsage]:
@@ -45,6 +48,7 @@ def usage_of(world: World, decisions: Decisions, rules: Rules) -> Mapping[EipNam
             range=pool.range,
             used={str(address): tuple(used[address]) for address in sorted(used, key=in_order)},
             reserved=kept_back,
+            beyond=beyond_subnets(pool.eip, pool.range, world) if pool.range is not None and pool.ready else "",
             full=pool.range is not None and _is_full(pool.range, used, [shown for shown, _ in kept_back]),
         )
     return found

@@ -320,3 +320,17 @@ def test_a_pool_larger_than_a_number_and_odd_data_in_its_status_do_no_harm() -> 
 
     assert patch is not None
     assert patch.body["status"]["poolSize"] == 2**63 - 1
+
+
+def test_a_pool_outside_the_subnets_carries_a_warning_while_it_is() -> None:
+    shown = EipView(name="pool-a", uid="u", version="1", status={})
+    warned = plan_eip(shown, publication(beyond="not all of it lies in the subnet of eth0 of node1"), now=NOW)
+    assert warned is not None
+    (condition,) = [one for one in warned.body["status"]["conditions"] if one["type"] == "OutsideSubnet"]
+
+    assert (condition["status"], condition["reason"]) == ("True", "NoSubnetHoldsIt")
+    assert condition["message"] == "not all of it lies in the subnet of eth0 of node1: hosts there need a route to it"
+
+    mended = plan_eip(msgspec.structs.replace(shown, status=warned.body["status"]), publication(), now=NOW)
+    assert mended is not None
+    assert [one["type"] for one in mended.body["status"]["conditions"]] == ["Ready", "Reserved"]

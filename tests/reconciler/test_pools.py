@@ -8,7 +8,26 @@ from porter.events.entries import EipGone, EipObserved, PoolDecided
 from porter.model.names import EipName
 from porter.model.objects import Namespace
 from porter.model.reasons import Reason
-from tests.worlds import addresses, agent, decided, eip, fold, folded, nic, node, nodes, of, pool, service
+from porter.reconciler.decide import decide
+from porter.reconciler.usage import usage_of
+from tests.reconciler.explained import case_of, eip_of
+from tests.worlds import (
+    RULES,
+    Thing,
+    addresses,
+    agent,
+    decided,
+    eip,
+    fold,
+    folded,
+    nic,
+    node,
+    nodes,
+    of,
+    pool,
+    service,
+    world_of,
+)
 
 ONE = "192.168.0.91"
 TWO = "192.168.0.92"
@@ -188,6 +207,45 @@ def test_a_pool_whose_only_nic_is_down_is_ready_since_the_nic_may_come_back() ->
 
 def test_a_pool_outside_the_subnet_of_the_only_nic_is_ready() -> None:
     assert pool(decided(*nodes(), eip("a", "203.0.113.1")), "a").ready
+
+
+NAMED = "not all of it lies in the subnet of eth0 of node1 (192.168.0.11/24), eth0 of node2 (192.168.0.12/24)"
+SUBNETS: dict[str, tuple[list[Thing], str]] = {
+    "inside": ([*nodes(2), eip("a", "192.168.0.91-192.168.0.100")], ""),
+    "elsewhere": ([*nodes(2), eip("a", "203.0.113.1")], NAMED),
+    "its end lies outside": ([*nodes(2), eip("a", "192.168.0.250-192.168.1.3")], NAMED),
+    "its beginning lies outside": ([*nodes(2), eip("a", "192.167.255.250-192.168.0.3")], NAMED),
+    "of the other family": (
+        [*nodes(1), eip("a", "fd00::1-fd00::9")],
+        "not all of it lies in the subnet of eth0 of node1 (192.168.0.11/24)",
+    ),
+    "inside on one of the nodes": (
+        [*nodes(2), agent("node2", nic("eth0", "203.0.113.9/24")), eip("a", "203.0.113.1")],
+        "",
+    ),
+    "inside on a NIC that would not announce it": (
+        [
+            node("n"),
+            agent("n", nic("eth0", "10.0.0.1/8"), nic("eth1", "203.0.113.9/24")),
+            eip("a", "203.0.113.1", interface="eth0"),
+        ],
+        "not all of it lies in the subnet of eth0 of n (10.0.0.1/8)",
+    ),
+    "a NIC without an address": (
+        [node("n"), agent("n", nic("eth0")), eip("a", "203.0.113.1")],
+        "not all of it lies in the subnet of eth0 of n (no address)",
+    ),
+    "not ready": ([*nodes(1), eip("a", "203.0.113.1", protocol="stub")], ""),
+    "a range that cannot be read": ([*nodes(1), eip("a", "x")], ""),
+}
+
+
+@pytest.mark.parametrize(("things", "warning"), SUBNETS.values(), ids=SUBNETS.keys())
+def test_a_pool_that_no_subnet_holds_is_warned_of(things: list[Thing], warning: str) -> None:
+    world = world_of(*things)
+
+    assert usage_of(world, decide(world, RULES), RULES)[EipName("a")].beyond == warning
+    assert eip_of(case_of(*things), "a").warning == warning
 
 
 OVERLAPS = {

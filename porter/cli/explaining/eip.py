@@ -42,6 +42,8 @@ def _facts(one: EipExplanation) -> Iterator[tuple[str, str]]:
         yield "range", f"{one.address}: {one.range.first} to {one.range.last}"
         counted = f"{number(room.used)} in use, {number(room.reserved)} never handed out"
         yield "room", f"{number(room.free)} free of {number(room.size)}; {counted}"
+    if one.warning:
+        yield "warning", f"{one.warning}: hosts there need a route to it"
     yield "protocol", one.protocol + (f", on {one.interface}" if one.interface else "")
     yield "for", _for_whom(one)
 

@@ -11,6 +11,7 @@ from porter.model.reasons import Reason, Verdict
 from porter.reconciler.explaining.case import Case
 from porter.reconciler.explaining.room import ReservedRange, Room, reserved_in, room_in
 from porter.reconciler.explaining.unknown import unknown
+from porter.reconciler.nics import beyond_subnets
 from porter.reconciler.pools import Pool
 from porter.reconciler.terms import age_of, route_of
 from porter.reconciler.wishes import families_of
@@ -62,6 +63,8 @@ class EipExplanation(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     sentence: str
     """Why it is, or is not, ready."""
+    warning: str
+    """What is no fault and yet may surprise: it lies outside the subnets of the NICs. Empty for nothing."""
     disabled: bool
     default: bool
     priority: int
@@ -92,6 +95,7 @@ def explain_eip(case: Case, name: EipName) -> EipExplanation:
         ready=pool.ready,
         reason=pool.verdict.reason,
         sentence=pool.verdict.sentence,
+        warning=beyond_subnets(eip, pool.range, case.world) if pool.range is not None and pool.ready else "",
         disabled=eip.disable,
         default=eip.default,
         priority=eip.priority,
