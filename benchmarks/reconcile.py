@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from porter.cli.collector import collect_seldom
 from porter.events.entries import (
     AgentSilent,
     AssignmentDecided,
@@ -240,6 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     options = parser.parse_args()
+    collect_seldom()  # as the agent does
     found = measure()
     if options.json:
         print(json.dumps(found))

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from porter.cli.collector import collect_seldom
 from porter.errors import PorterError
 
 
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is success, 1 an error that the user can mend (one line on stderr), 2 wrong usage, 130 Ctrl-C. A bug of ours
     is not caught here: it keeps its traceback.
     """
+    collect_seldom()
     try:
         result = _call(arguments)
         sys.stdout.flush()

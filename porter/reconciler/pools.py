@@ -12,6 +12,7 @@ from porter.model.protocol import ProtocolRules
 from porter.model.reasons import Reason, Verdict
 from porter.model.text import fit_to_show
 from porter.reconciler.nics import can_any_node_announce
+from porter.reconciler.ranges import EarliestRanges
 from porter.reconciler.world import World
 
 
@@ -44,12 +45,12 @@ class Pools:
     def __init__(self, world: World, protocols: Mapping[str, ProtocolRules]) -> None:
         self._world = world
         self._pools: dict[EipName, Pool] = {}
-        older: list[Pool] = []
+        older = EarliestRanges[Pool]()
         for eip in sorted(world.eips.values(), key=lambda eip: (eip.created, eip.name)):
             pool = _judge(eip, older, world, protocols)
             self._pools[eip.name] = pool
             if pool.range is not None and not eip.foreign:
-                older.append(pool)
+                older.add(pool.range, pool)
         self._by_age = older
 
     def __iter__(self) -> Iterator[Pool]:
@@ -61,10 +62,7 @@ class Pools:
 
     def holding(self, address: Address) -> Pool | None:
         """Return the pool whose range holds the address; of several the oldest."""
-        for pool in self._by_age:
-            if pool.range is not None and address in pool.range:
-                return pool
-        return None
+        return self._by_age.holding(address)
 
     def for_namespace(self, service: Service, family: Family) -> Sequence[Pool]:
         """Return the pools that a Service which names none may use, best first.
@@ -104,7 +102,12 @@ class Pools:
         return known is not None and set(eip.namespace_selector) <= set(known.labels)
 
 
-def _judge(eip: Eip, older: Sequence[Pool], world: World, protocols: Mapping[str, ProtocolRules]) -> Pool:
+def _judge(
+    eip: Eip,
+    older: EarliestRanges[Pool],
+    world: World,
+    protocols: Mapping[str, ProtocolRules],
+) -> Pool:
     try:
         addresses = parse_range(eip.address)
     except InvalidRangeError as error:
@@ -115,7 +118,7 @@ def _judge(eip: Eip, older: Sequence[Pool], world: World, protocols: Mapping[str
 def _verdict(
     eip: Eip,
     addresses: AddressRange,
-    older: Sequence[Pool],
+    older: EarliestRanges[Pool],
     world: World,
     protocols: Mapping[str, ProtocolRules],
 ) -> Verdict:
@@ -123,9 +126,9 @@ def _verdict(
         return Verdict(reason=Reason.POOL_FOREIGN, detail="cni")
     if eip.deleting:
         return Verdict(reason=Reason.POOL_DELETING)
-    for other in older:
-        if other.range is not None and other.range.overlaps(addresses):
-            return Verdict(reason=Reason.POOL_OVERLAPS, detail=other.eip.name)
+    other = older.overlapping(addresses)
+    if other is not None:
+        return Verdict(reason=Reason.POOL_OVERLAPS, detail=other.eip.name)
     protocol = protocols.get(eip.protocol)
     if protocol is None:
         return Verdict(reason=Reason.PROTOCOL_UNKNOWN, detail=eip.protocol)

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from porter.cli import COMMANDS, Subcommand, main
+from porter.cli.collector import THRESHOLDS
 from porter.errors import PorterError
 
 HEAVY = ("kubernetes", "aiohttp", "pyroute2", "sqlalchemy", "alembic", "yaml", "celpy", "cryptography")
@@ -227,3 +228,11 @@ def test_every_error_of_ours_is_a_porter_error_or_clicks_own() -> None:
 
     assert issubclass(LogError, PorterError)
     assert not issubclass(PorterError, click.ClickException)
+
+
+def test_a_command_seldom_looks_for_garbage() -> None:
+    code = "import gc; from porter.cli import main; main(['--version']); print(gc.get_threshold())"
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.splitlines()[-1] == str(THRESHOLDS)
