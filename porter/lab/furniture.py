@@ -1,15 +1,13 @@
-"""What stands in a cluster before anybody comes: namespaces, kube-proxy's configuration, and Porter's own kinds."""
+"""What stands in a cluster before anybody comes: namespaces, and kube-proxy's configuration."""
 
 import json
 import socket
 from ipaddress import IPv4Address
 
-from porter.lab.errors import LabError
-from porter.lab.kube import NOT_FOUND, Kube, Object, RefusedError
+from porter.lab.kube import Kube, Object
 from porter.lab.namespaces import inside
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_TOO_MANY = 429
 PROXY_CONFIG = """\
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
@@ -23,7 +21,7 @@ def put_namespaces(kube: Kube) -> None:
     """The namespaces; Porter's own as if somebody had applied it. Safe to call twice."""
     for name in ("default", "kube-system", "kube-node-lease"):
         kube.apply(_object("v1", "Namespace", name))
-    kube.apply(_as_applied(_object("v1", "Namespace", "porter-system")))
+    kube.apply(as_applied(_object("v1", "Namespace", "porter-system")))
 
 
 def put(kube: Kube, *, server: IPv4Address, port: int, strict_arp: bool) -> None:
@@ -36,28 +34,6 @@ def put(kube: Kube, *, server: IPv4Address, port: int, strict_arp: bool) -> None
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
     }
     kube.patch("EndpointSlice", "kubernetes", endpoints)  # it names the host's loopback, which is not a node's
-
-
-def install(kube: Kube, manifests: str) -> None:
-    """Apply the documents that `porter manifests` printed, as `kubectl apply` does."""
-    import yaml  # noqa: PLC0415 - 40 ms that most commands do not need
-
-    documents = [document for document in yaml.safe_load_all(manifests) if document]
-    if not documents:
-        raise LabError("porter manifests printed nothing to install")
-    for document in documents:
-        kube.apply(_as_applied(document))
-
-
-def is_listed(kube: Kube, kind: str) -> bool:
-    """Tell whether a kind can be listed: for a moment after its definition came, the server says 429, try in 1 s."""
-    try:
-        kube.list(kind)
-    except RefusedError as refused:
-        if refused.code not in {NOT_FOUND, _TOO_MANY}:
-            raise
-        return False
-    return True
 
 
 def proxies(kube: Kube) -> int:
@@ -94,7 +70,7 @@ def problems_of_agent(netns: str, port: int) -> str:
     return "" if " 200 " in head.split("\r\n")[0] else " ".join(body.split()) or head
 
 
-def _as_applied(manifest: Object) -> Object:
+def as_applied(manifest: Object) -> Object:
     """The object with the note that `kubectl apply` leaves and misses, with a warning, where it is not."""
     annotations = manifest["metadata"].get("annotations") or {}
     config = {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}

@@ -15,7 +15,10 @@ from porter.lab.errors import LabError
 
 Object = dict[str, Any]
 
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _PLACES = {  # kind: (path prefix, plural, namespaced)
+    "ClusterRole": (_RBAC, "clusterroles", False),
+    "ClusterRoleBinding": (_RBAC, "clusterrolebindings", False),
     "ConfigMap": ("/api/v1", "configmaps", True),
     "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False),
     "DaemonSet": ("/apis/apps/v1", "daemonsets", True),
@@ -26,7 +29,10 @@ _PLACES = {  # kind: (path prefix, plural, namespaced)
     "Namespace": ("/api/v1", "namespaces", False),
     "Node": ("/api/v1", "nodes", False),
     "Pod": ("/api/v1", "pods", True),
+    "Role": (_RBAC, "roles", True),
+    "RoleBinding": (_RBAC, "rolebindings", True),
     "Service": ("/api/v1", "services", True),
+    "ServiceAccount": ("/api/v1", "serviceaccounts", True),
 }
 CONFLICT = 409
 NOT_FOUND = 404

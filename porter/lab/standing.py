@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from porter.lab import furniture, namespaces, processes, state
+from porter.lab import furniture, installing, namespaces, processes, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.network import SWITCH, Network
@@ -57,8 +57,16 @@ class Stage:
         return self.directory / "kubeconfig"
 
     def node_kubeconfig(self) -> Path:
-        """For everything that lives in the lab's network."""
+        """For everything that lives in the lab's network, but Porter."""
         return self.directory / f"kubeconfig-{self.topology.gateway.ip}"
+
+    def agent_kubeconfig(self) -> Path:
+        """For the agents: the rights that `porter manifests` grants."""
+        return self.directory / "kubeconfig-porter"
+
+    def audit_log(self) -> Path:
+        """Every request that the API server was asked, a line of JSON each."""
+        return self.directory / "audit.log"
 
     def event_log(self, node: str) -> Path:
         """The agent's log of events."""
@@ -73,7 +81,7 @@ class Stage:
 
     def start_agent(self, node: Host) -> None:
         """Start Porter on a node: the ordinary command."""
-        options = ["--kubeconfig", str(self.node_kubeconfig()), "--node-name", node.name]
+        options = ["--kubeconfig", str(self.agent_kubeconfig()), "--node-name", node.name]
         options += ["--event-log", f"sqlite:///{self.event_log(node.name)}", "--http", f"127.0.0.1:{AGENT_PORT}"]
         options += ["--lease-duration", f"{self.known.lease_duration:g}"] if self.known.lease_duration else []
         command = processes.porter("run", *options)
@@ -207,6 +215,7 @@ def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
     inside = f"{topology.gateway.ip}:{topology.api_port}@{switch}"
     command = processes.python("porter.lab.apiserver", "--listen", "127.0.0.1:0", "--listen", inside)
     command += ["--dir", str(stage.directory), "--service-cidr", str(topology.services)]
+    command += ["--audit-log", str(stage.audit_log())]
     stage.start("apiserver", [*command, "--kubeconfig-name", f"porter-{stage.known.name}"])
     command = processes.python("porter.lab.controllers", "--kubeconfig", str(stage.node_kubeconfig()))
     stage.start("controllers", [*command, "--grace", f"{grace:g}"], netns=switch)
@@ -220,8 +229,9 @@ def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
     furniture.put_namespaces(kube)
     if stage.known.agents:
         say("installing Porter, starting its agents and the nodes")
-        furniture.install(kube, manifests)
-        stage.wait("Porter's own kind", functools.partial(furniture.is_listed, kube, "Eip"), on=on)
+        installing.install(kube, manifests)
+        installing.write_kubeconfig(kube, stage.node_kubeconfig(), stage.agent_kubeconfig())
+        stage.wait("Porter's own kind", functools.partial(installing.is_listed, kube, "Eip"), on=on)
     # Starting Python many times over is what takes the time: the agents, which have the most to do, come first.
     for node in topology.nodes if stage.known.agents else ():
         stage.start_agent(node)
@@ -249,7 +259,7 @@ def _wait_for_agent(stage: Stage, node: str) -> None:
 def _manifests(stage: Stage) -> str:
     """What must be installed before an agent runs."""
     done = subprocess.run(
-        processes.porter("manifests", "--only", "crd"),
+        processes.porter("manifests", *(word for part in installing.PARTS for word in ("--only", part))),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

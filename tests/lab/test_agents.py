@@ -1,21 +1,37 @@
 """Faults of a node with a real agent on it: each is seen on the wire, and gone after `recover`."""
 
+import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from porter.lab import Lab, processes
+from porter.lab.apiserver.rbac import rights
 from porter.lab.processes import porter
 from porter.lab.state import Process
+from porter.manifests import render
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 ADDRESS = "192.168.0.91"
+SELDOM = {
+    f'ClusterRole porter: get "{kind}" in API group "{group}"'
+    for kind, group in [
+        ("services", ""),
+        ("nodes", ""),
+        ("namespaces", ""),
+        ("eips", "network.kubesphere.io"),
+        ("endpointslices", "discovery.k8s.io"),
+    ]
+}
+"""Needed after a write that met another (test_publish_faults), or a list that is older than the watch (test_mirror)."""
 YAML = Path(str(resources.files("porter.lab.tutorial")))
 
 
@@ -95,3 +111,28 @@ def test_an_agent_that_hangs_is_there_and_does_nothing_until_it_goes_on(lab: Lab
     lab.recover("node2")
     until("a running process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "T")
     assert agent(lab, "node2") == process
+
+
+def test_the_agents_have_the_rights_that_the_manifests_grant_and_need_each_of_them(lab: Lab) -> None:
+    """The last test of this lab: what the agents asked for in all that happened before is the evidence."""
+    requests = [json.loads(line) for line in lab.stage.audit_log().read_text(encoding="utf-8").splitlines()]
+    theirs: list[Any] = [
+        one for one in requests if one["user"]["username"] == "system:serviceaccount:porter-system:porter"
+    ]
+    assert len(theirs) > 100
+
+    refused = [one["requestURI"] for one in theirs if one["annotations"]["authorization.k8s.io/decision"] == "forbid"]
+    needed = {one["annotations"]["lab/right"] for one in theirs if "lab/right" in one["annotations"]}
+
+    assert refused == []
+    assert granted() - needed <= SELDOM, sorted(granted() - needed - SELDOM)
+
+
+def granted() -> set[str]:
+    """Every verb on every kind that the manifests grant, as the API server's audit log writes a right."""
+    return {
+        str(right)
+        for role in yaml.safe_load_all(render(["rbac"]))
+        for rule in role.get("rules", ())
+        for right in rights(rule, f"{role['kind']} {'porter-system/' if role['kind'] == 'Role' else ''}porter")
+    }

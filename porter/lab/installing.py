@@ -1,0 +1,62 @@
+"""Porter in a lab as somebody would install it: the manifests that it prints, and the rights that they grant.
+
+The agents speak to the API server as the manifests' ServiceAccount, so a right that is missing there is missing here.
+"""
+
+import copy
+from pathlib import Path
+from typing import Final
+
+from porter.lab.errors import LabError
+from porter.lab.furniture import as_applied
+from porter.lab.kube import NOT_FOUND, Kube, RefusedError, path_of
+
+PARTS: Final = ("crd", "rbac")
+"""What of `porter manifests` a lab applies: its Namespace stands already, and for the DaemonSet it starts processes."""
+NAMESPACE: Final = "porter-system"
+ACCOUNT: Final = "porter"
+_TOO_MANY = 429
+_LIFETIME = 3650 * 24 * 3600  # seconds: longer than any lab
+
+
+def install(kube: Kube, manifests: str) -> None:
+    """Apply the documents that `porter manifests` printed, as `kubectl apply` does."""
+    import yaml  # noqa: PLC0415 - 40 ms that most commands do not need
+
+    documents = [document for document in yaml.safe_load_all(manifests) if document]
+    if not documents:
+        raise LabError("porter manifests printed nothing to install")
+    for document in documents:
+        kube.apply(as_applied(document))
+
+
+def is_listed(kube: Kube, kind: str) -> bool:
+    """Tell whether a kind can be listed: for a moment after its definition came, the server says 429, try in 1 s."""
+    try:
+        kube.list(kind)
+    except RefusedError as refused:
+        if refused.code not in {NOT_FOUND, _TOO_MANY}:
+            raise
+        return False
+    return True
+
+
+def write_kubeconfig(kube: Kube, administrator: Path, agent: Path) -> None:
+    """Write an agent's kubeconfig beside the administrator's: the same server, a token of the ServiceAccount.
+
+    Only its owner may read the file.
+    """
+    import yaml  # noqa: PLC0415 - as above
+
+    path = f"{path_of('ServiceAccount', ACCOUNT, namespace=NAMESPACE)}/token"
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": _LIFETIME},
+    }
+    token = kube.request("POST", path, request)["status"]["token"]
+    config = copy.deepcopy(yaml.safe_load(administrator.read_text(encoding="utf-8")))
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    agent.touch(mode=0o600)
+    agent.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
