@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 from porter.plugins.layer2.announcer import arp, claims
 from porter.plugins.layer2.announcer.arp import Frame
 from porter.plugins.layer2.announcer.claims import Claim, Dispute, Step
+from porter.plugins.layer2.announcer.holdings import Holdings
+from porter.plugins.layer2.announcer.ipv4 import Ipv4
 from porter.plugins.layer2.announcer.responder import (
     CLAIMED,
     MALFORMED,
     NO_STATION,
     NOT_FOR_US,
     NOT_OURS,
+    OVERSIZED,
     OWN_MAC,
-    Responder,
+    ArpResponder,
 )
 from tests.plugins.test_arp_packets import FRAMES
 
@@ -23,29 +26,44 @@ MAC, CLIENT, STRANGER = (bytes.fromhex(f"0200000000{each}") for each in ("01", "
 ADDRESS, OTHER, ASKER = inet_aton("192.168.0.91"), inet_aton("192.168.0.92"), inet_aton("192.168.0.50")
 
 
-def claimed() -> tuple[Responder, Claim]:
-    responder = Responder(MAC)
+class Side:
+    """Both halves of a segment: what the main thread holds, and who answers from its table."""
+
+    def __init__(self) -> None:
+        self.holdings = Holdings(Ipv4(), MAC)
+        self.responder = ArpResponder()
+
+    def hear(self, frame: bytes) -> bytes | None:
+        table = self.holdings.news()
+        if table is not None:
+            self.responder.replace(table)
+        return self.responder.hear(frame)
+
+
+def claimed() -> tuple[Side, Claim]:
+    side = Side()
     claim = Claim(ADDRESS)
-    claim.begin(responder)
-    return responder, claim
+    claim.begin(side.holdings)
+    return side, claim
 
 
-def held() -> tuple[Responder, Claim]:
-    responder, claim = claimed()
-    while not step(claim, responder).taken:
+def held() -> tuple[Side, Claim]:
+    side, claim = claimed()
+    while not step(claim, side).taken:
         pass
-    return responder, claim
+    return side, claim
 
 
-def step(claim: Claim, responder: Responder, repeat: float = 0.0, *, peers: Collection[bytes] = ()) -> Step:
-    return claim.step(responder, repeat=repeat, jitter=0.5, peers=frozenset(peers))
+def step(claim: Claim, side: Side, repeat: float = 0.0, *, peers: Collection[bytes] = ()) -> Step:
+    side.holdings.hear(side.responder.take())
+    return claim.step(side.holdings, repeat=repeat, jitter=0.5, peers=frozenset(peers))
 
 
-def refused(claim: Claim, responder: Responder, rival: bytes, *, peers: Collection[bytes] = ()) -> Step:
+def refused(claim: Claim, side: Side, rival: bytes, *, peers: Collection[bytes] = ()) -> Step:
     """A probe that another host answers, and what follows from it."""
-    step(claim, responder, peers=peers)
-    responder.hear(Frame(MAC, rival, arp.REPLY, rival, ADDRESS, MAC, arp.NO_ADDRESS).pack())
-    return step(claim, responder, peers=peers)
+    step(claim, side, peers=peers)
+    side.hear(Frame(MAC, rival, arp.REPLY, rival, ADDRESS, MAC, arp.NO_ADDRESS).pack())
+    return step(claim, side, peers=peers)
 
 
 def question(target: bytes = ADDRESS, sender: bytes = ASKER, mac: bytes = CLIENT) -> bytes:
@@ -53,9 +71,9 @@ def question(target: bytes = ADDRESS, sender: bytes = ASKER, mac: bytes = CLIENT
 
 
 def test_an_address_is_probed_three_times_then_held_then_announced_three_times() -> None:
-    responder, claim = claimed()
+    side, claim = claimed()
 
-    steps = [step(claim, responder) for _ in range(6)]
+    steps = [step(claim, side) for _ in range(6)]
 
     probe = arp.probe(ADDRESS, mac=MAC).pack()
     both = (arp.gratuitous_request(ADDRESS, mac=MAC).pack(), arp.gratuitous_reply(ADDRESS, mac=MAC).pack())
@@ -65,146 +83,149 @@ def test_an_address_is_probed_three_times_then_held_then_announced_three_times()
 
 
 def test_nothing_is_answered_before_the_probes_stayed_unanswered() -> None:
-    responder, claim = claimed()
+    side, claim = claimed()
 
     answers = []
-    while not step(claim, responder).taken:
-        answers.append(responder.hear(question()))
+    while not step(claim, side).taken:
+        answers.append(side.hear(question()))
 
     assert answers == [None, None, None]
-    assert responder.hear(question()) is not None
+    assert side.hear(question()) is not None
 
 
 def test_an_address_that_a_stranger_has_is_asked_for_again_ever_more_seldom() -> None:
-    responder, claim = claimed()
+    side, claim = claimed()
 
-    steps = [refused(claim, responder, STRANGER) for _ in range(9)]
+    steps = [refused(claim, side, STRANGER) for _ in range(9)]
 
     assert [each.again for each in steps] == [0.375, 0.75, 1.5, 3, 6, 12, 22.5, 22.5, 22.5]
     assert [each.rival for each in steps] == [None, *[STRANGER] * 8]  # the first may be a peer that is just letting go
     assert claim.waiting
-    assert responder.hear(question()) is None
-    assert not responder.held
+    assert side.hear(question()) is None
+    assert not side.holdings.held
 
 
 def test_an_address_that_a_peer_has_is_asked_for_again_within_a_second_however_long_it_has_it() -> None:
-    responder, claim = claimed()
+    side, claim = claimed()
 
-    steps = [refused(claim, responder, STRANGER, peers=[STRANGER]) for _ in range(9)]
+    steps = [refused(claim, side, STRANGER, peers=[STRANGER]) for _ in range(9)]
 
     assert [each.again for each in steps] == [0.375, *[0.75] * 8]
     assert claims.LONGEST_WAIT_FOR_A_PEER * 2 <= 1.0  # with the longest jitter
 
 
 def test_a_stranger_that_turns_out_to_be_a_peer_is_waited_for_as_a_peer() -> None:
-    responder, claim = claimed()
+    side, claim = claimed()
     for _ in range(6):
-        refused(claim, responder, STRANGER)
+        refused(claim, side, STRANGER)
 
-    assert refused(claim, responder, STRANGER, peers=[STRANGER]).again == 0.75
+    assert refused(claim, side, STRANGER, peers=[STRANGER]).again == 0.75
 
 
 def test_an_address_that_the_other_host_gave_up_is_taken() -> None:
-    responder, claim = claimed()
-    step(claim, responder)
-    responder.hear(Frame(MAC, STRANGER, arp.REPLY, STRANGER, ADDRESS, MAC, arp.NO_ADDRESS).pack())
-    step(claim, responder)
+    side, claim = claimed()
+    step(claim, side)
+    side.hear(Frame(MAC, STRANGER, arp.REPLY, STRANGER, ADDRESS, MAC, arp.NO_ADDRESS).pack())
+    step(claim, side)
 
-    assert any(step(claim, responder).taken for _ in range(4))
+    assert any(step(claim, side).taken for _ in range(4))
 
 
 def test_once_taken_a_rival_is_waited_for_as_shortly_as_at_first() -> None:
-    responder, claim = claimed()
+    side, claim = claimed()
     for _ in range(3):
-        refused(claim, responder, STRANGER)
-    while not step(claim, responder).taken:
+        refused(claim, side, STRANGER)
+    while not step(claim, side).taken:
         pass
 
-    claim.begin(responder)  # the NIC was away
+    claim.begin(side.holdings)  # the NIC was away
 
-    assert refused(claim, responder, STRANGER) == Step(again=0.375)
+    assert refused(claim, side, STRANGER) == Step(again=0.375)
 
 
 def test_another_hosts_probe_for_the_same_address_is_a_rival_too() -> None:
     # RFC 5227, 2.1.1: a probe from another hardware address for the address that is being probed
-    responder, claim = claimed()
-    step(claim, responder)
+    side, claim = claimed()
+    step(claim, side)
 
-    responder.hear(arp.probe(ADDRESS, mac=STRANGER).pack())
+    side.hear(arp.probe(ADDRESS, mac=STRANGER).pack())
 
-    assert step(claim, responder).again == 0.375
+    assert step(claim, side).again == 0.375
 
 
 def test_our_own_probe_coming_back_is_no_rival() -> None:
-    responder, claim = claimed()
+    side, claim = claimed()
 
     for _ in range(3):
-        (frame,) = step(claim, responder).frames
-        responder.hear(frame)
+        (frame,) = step(claim, side).frames
+        side.hear(frame)
 
-    assert step(claim, responder).taken
+    assert step(claim, side).taken
 
 
 def test_announcements_are_repeated_only_where_that_is_asked_for() -> None:
-    responder, claim = held()
+    side, claim = held()
 
-    assert [step(claim, responder, repeat=60).again for _ in range(4)] == [1.1, 60, 60, 60]
+    assert [step(claim, side, repeat=60).again for _ in range(4)] == [1.1, 60, 60, 60]
 
 
 def test_a_changed_mac_is_announced_anew_without_a_probe() -> None:
-    responder, claim = held()
-    responder.mac = STRANGER
+    side, claim = held()
+    side.holdings.mac = STRANGER
     claim.announce_again()
 
-    frames = [frame for _ in range(3) for frame in step(claim, responder).frames]
+    frames = [frame for _ in range(3) for frame in step(claim, side).frames]
 
     assert len(frames) == 6
     assert all(arp.parse(frame).sender_mac == STRANGER for frame in frames)
-    assert ADDRESS in responder.held
+    assert ADDRESS in side.holdings.held
 
 
 def test_a_claim_of_another_host_is_countered_once_in_ten_seconds_and_each_host_is_news_once() -> None:
     # RFC 5227, 2.4 (b): one announcement, and none within DEFEND_INTERVAL of the last
-    _, claim = held()
+    side, claim = held()
     defence = (arp.gratuitous_request(ADDRESS, mac=MAC).pack(),)
 
-    disputes = [claim.dispute(rival, mac=MAC, now=at) for rival, at in [(STRANGER, 0), (STRANGER, 9.9), (CLIENT, 9.9)]]
+    disputes = [
+        claim.dispute(rival, side.holdings, now=at) for rival, at in [(STRANGER, 0), (STRANGER, 9.9), (CLIENT, 9.9)]
+    ]
 
     assert disputes == [Dispute(defence, news=True), Dispute(), Dispute(news=True)]
-    assert claim.dispute(STRANGER, mac=MAC, now=10) == Dispute(defence)
+    assert claim.dispute(STRANGER, side.holdings, now=10) == Dispute(defence)
 
 
 def test_a_host_that_makes_up_macs_is_news_a_few_times_only() -> None:
-    _, claim = held()
+    side, claim = held()
 
-    disputes = [claim.dispute(b"\x02" + number.to_bytes(5), mac=MAC, now=0) for number in range(1000)]
+    disputes = [claim.dispute(b"\x02" + number.to_bytes(5), side.holdings, now=0) for number in range(1000)]
 
     assert sum(each.news for each in disputes) == claims.MOST_CLAIMANTS
     assert sum(len(each.frames) for each in disputes) == 1
 
 
 def test_who_claims_a_held_address_is_remembered_until_it_is_given_up() -> None:
-    responder, _ = held()
+    side, _ = held()
 
-    responder.hear(arp.gratuitous_request(ADDRESS, mac=STRANGER).pack())
-    assert responder.disputed == {ADDRESS: STRANGER}
-    responder.forget(ADDRESS)
+    side.hear(arp.gratuitous_request(ADDRESS, mac=STRANGER).pack())
+    assert side.responder.has_news
+    side.holdings.forget(ADDRESS)
+    side.hear(question(OTHER))
 
-    assert responder.disputed == {}
+    assert not side.responder.has_news
 
 
 def test_a_request_is_answered_to_the_asker_alone() -> None:
-    responder, _ = held()
+    side, _ = held()
 
-    assert responder.hear(question()) == Frame(CLIENT, MAC, arp.REPLY, MAC, ADDRESS, CLIENT, ASKER).pack()
-    assert responder.answered == 1
+    assert side.hear(question()) == Frame(CLIENT, MAC, arp.REPLY, MAC, ADDRESS, CLIENT, ASKER).pack()
+    assert side.responder.answered == 1
 
 
 def test_another_hosts_probe_for_a_held_address_is_answered() -> None:
     # RFC 5227, 1.1: that is how a newcomer learns that the address is taken
-    responder, _ = held()
+    side, _ = held()
 
-    assert responder.hear(arp.probe(ADDRESS, mac=STRANGER).pack()) is not None
+    assert side.hear(arp.probe(ADDRESS, mac=STRANGER).pack()) is not None
 
 
 DROPPED = {
@@ -217,6 +238,7 @@ DROPPED = {
     "a stranger's gratuitous reply": (arp.gratuitous_reply(ADDRESS, mac=STRANGER).pack(), CLAIMED),
     "a stranger who asks as us": (question(OTHER, sender=ADDRESS, mac=STRANGER), CLAIMED),
     "a reply to us": (Frame(MAC, CLIENT, arp.REPLY, CLIENT, ASKER, MAC, ADDRESS).pack(), NOT_FOR_US),
+    "a longer frame than any ARP has": (question().ljust(129, b"\0"), OVERSIZED),
     "a short frame": (question()[:41], MALFORMED),
     "IPv6's": (question().replace(b"\x08\x06\x00\x01\x08\x00", b"\x08\x06\x00\x01\x86\xdd"), MALFORMED),
 }
@@ -224,10 +246,10 @@ DROPPED = {
 
 def test_every_frame_that_is_not_answered_has_a_reason() -> None:
     for frame, reason in DROPPED.values():
-        responder, _ = held()
+        side, _ = held()
 
-        assert responder.hear(frame) is None
-        assert responder.dropped == Counter([reason])
+        assert side.hear(frame) is None
+        assert side.responder.dropped == Counter([reason])
 
 
 @given(
@@ -238,17 +260,17 @@ def test_every_frame_that_is_not_answered_has_a_reason() -> None:
     )
 )
 def test_whatever_is_heard_only_requests_for_held_addresses_are_answered(frames: list[bytes]) -> None:
-    responder, _ = held()
+    side, _ = held()
 
     for frame in frames:
-        answer = responder.hear(frame)
+        answer = side.hear(frame)
         if answer is not None:
             heard, said = arp.parse(frame), arp.parse(answer)
             assert (heard.operation, heard.target) == (arp.REQUEST, ADDRESS)
             assert said == Frame(heard.sender_mac, MAC, arp.REPLY, MAC, ADDRESS, heard.sender_mac, heard.sender)
 
-    assert responder.answered + responder.dropped.total() == len(frames)
-    assert responder.held == {ADDRESS}
+    assert side.responder.answered + side.responder.dropped.total() == len(frames)
+    assert side.holdings.held == {ADDRESS}
 
 
 def test_the_numbers_are_what_linux_needs() -> None:

@@ -15,6 +15,8 @@ BROADCAST = b"\xff" * 6
 NO_MAC = bytes(6)
 NO_ADDRESS = bytes(4)
 LENGTH = 42
+LONGEST = 128
+"""Bytes. Ethernet pads to 60; some drivers and tunnels pad further. What is longer still is no ARP frame."""
 
 _FRAME = struct.Struct("!6s6sH8s6s4s6s4s")
 _REQUEST_HEADER = b"\x00\x01\x08\x00\x06\x04\x00\x01"  # Ethernet, IPv4, lengths 6 and 4, request

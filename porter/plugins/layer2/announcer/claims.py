@@ -9,8 +9,7 @@ Pure: a step is given the time and returns frames to send, what happened, and wh
 
 from typing import NamedTuple
 
-from . import arp
-from .responder import Responder
+from .holdings import Holdings
 
 PROBES = 3  # RFC 5227, 1.1: PROBE_NUM
 PROBE_GAP = 0.1
@@ -64,21 +63,20 @@ class Claim:
         self._defended_at = -DEFENCE_GAP
         self._claimants: set[bytes] = set()
 
-    def begin(self, responder: Responder) -> None:
+    def begin(self, holdings: Holdings) -> None:
         """Ask first whether the address is free: when it is new, and whenever the NIC was away."""
         self.turn += 1
         self.waiting = False
         self._said = 0
         self._claimants.clear()
-        responder.forget(self.address)
-        responder.probed.add(self.address)
+        holdings.probe(self.address)
 
     def announce_again(self) -> None:
         """Tell everybody anew, without asking: the MAC changed."""
         self.turn += 1
         self._said = 0
 
-    def dispute(self, claimant: bytes, *, mac: bytes, now: float) -> Dispute:
+    def dispute(self, claimant: bytes, holdings: Holdings, *, now: float) -> Dispute:
         """Defend the held address against a claim of another host, and go on (RFC 5227, 2.4 b).
 
         With one announcement, and only when the last is long ago: two hosts that insist must not flood the segment.
@@ -89,39 +87,35 @@ class Claim:
         if now - self._defended_at < DEFENCE_GAP:
             return Dispute(news=news)
         self._defended_at = now
-        return Dispute((arp.gratuitous_request(self.address, mac=mac).pack(),), news)
+        return Dispute((holdings.family.defence(self.address, mac=holdings.mac),), news)
 
-    def step(self, responder: Responder, *, repeat: float, jitter: float, peers: frozenset[bytes]) -> Step:
+    def step(self, holdings: Holdings, *, repeat: float, jitter: float, peers: frozenset[bytes]) -> Step:
         """Do what is next. `jitter`, from 0 to 1, keeps two hosts that wait for each other apart."""
-        if self.address in responder.held:
-            return self._announce(responder.mac, repeat)
-        if self.address not in responder.probed:
-            self.begin(responder)
-        rival = responder.rivals.pop(self.address, None)
+        if self.address in holdings.held:
+            return self._announce(holdings, repeat)
+        if self.address not in holdings.probed:
+            self.begin(holdings)
+        rival = holdings.rivals.pop(self.address, None)
         if rival is not None:
             longest = LONGEST_WAIT_FOR_A_PEER if rival in peers else LONGEST_WAIT_FOR_A_STRANGER
-            return self._wait(responder, rival, jitter=jitter, longest=longest)
+            return self._wait(holdings, rival, jitter=jitter, longest=longest)
         if self._said < PROBES:
             self._said += 1
-            return Step(frames=(arp.probe(self.address, mac=responder.mac).pack(),), again=PROBE_GAP)
-        responder.probed.discard(self.address)
-        responder.held.add(self.address)
+            return Step(frames=(holdings.family.probe(self.address, mac=holdings.mac),), again=PROBE_GAP)
+        holdings.hold(self.address)
         self._said = 0
         self._retry = FIRST_RETRY
-        return self._announce(responder.mac, repeat)._replace(taken=True)
+        return self._announce(holdings, repeat)._replace(taken=True)
 
-    def _announce(self, mac: bytes, repeat: float) -> Step:
+    def _announce(self, holdings: Holdings, repeat: float) -> Step:
         self._said += 1
-        frames = (
-            arp.gratuitous_request(self.address, mac=mac).pack(),
-            arp.gratuitous_reply(self.address, mac=mac).pack(),
-        )
+        frames = holdings.family.announcement(self.address, mac=holdings.mac)
         if self._said < ANNOUNCEMENTS:
             return Step(frames=frames, again=ANNOUNCEMENT_GAP)
         return Step(frames=frames, again=max(repeat, ANNOUNCEMENT_GAP) if repeat > 0 else None)
 
-    def _wait(self, responder: Responder, rival: bytes, *, jitter: float, longest: float) -> Step:
-        responder.forget(self.address)
+    def _wait(self, holdings: Holdings, rival: bytes, *, jitter: float, longest: float) -> Step:
+        holdings.forget(self.address)
         self.waiting = True
         self._said = 0
         first = self._retry == FIRST_RETRY

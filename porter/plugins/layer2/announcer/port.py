@@ -1,21 +1,22 @@
-"""One AF_PACKET socket on one NIC, with its filter: ARP frames in and out. Knows nothing of what they mean."""
+"""One AF_PACKET socket on one NIC, with its filter: frames of one family, in and out. Knows not what they mean."""
 
 import array
 import socket
 import struct
 
-from . import arp, filter  # noqa: A004 - the module says what it is
+from . import filter  # noqa: A004 - the module says what it is
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _BUFFER_BYTES = 4 << 20  # the kernel gives at most net.core.rmem_max
-_FRAME_BYTES = 128
 
 
 class Port:
     """An open socket. Frames are exact bytes, with their Ethernet header."""
 
-    def __init__(self, nic: str, program: filter.Program) -> None:
+    def __init__(self, nic: str, program: filter.Program, *, ethertype: int, longest: int) -> None:
+        self.size = longest + 1
+        """How many bytes of a frame are worth reading: one more than any good one has."""
         # Protocol 0 hears nothing: no frame can be queued before the filter is there and the NIC is chosen.
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._program: filter.Program = ()
@@ -24,7 +25,7 @@ class Port:
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             self.let_through(program)
-            self._socket.bind((nic, arp.ETHERTYPE))
+            self._socket.bind((nic, ethertype))
         except OSError:
             self._socket.close()
             raise

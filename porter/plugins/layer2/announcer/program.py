@@ -1,6 +1,7 @@
-"""The announcer's main loop: sockets, the agent's orders and the clock, in one thread without a lock.
+"""The announcer's main loop: the agent's orders, the NICs and the clock. It claims and announces; it answers nothing.
 
-On a new order: first silence about what is no longer ours, then claims on what is new, then the filters.
+Answers come from a thread of their own (`answering`). On a new order: first silence about what is no longer ours, then
+claims on what is new, then the filters.
 """
 
 import gc
@@ -10,20 +11,26 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter
 
-from . import messages, rights
+from . import families, messages, rights
+from .answering import Answering
 from .claims import Claim
+from .family import Family
 from .lines import ClosedError, Lines
 from .links import Links
-from .messages import Ask, Counters, Event, Wanted
+from .messages import Ask, Event, Wanted
 from .segment import Segment
+from .tally import Tally
 
 TICK = 0.01
 FRAMES_A_TICK = 64
 """Paces what is said unasked: at most 6,400 frames a second, so that taking thousands of addresses drowns nobody."""
 
-Refusals = dict[tuple[str, str], str]
+SWITCH_INTERVAL = 0.0001
+"""Seconds for which the main thread computes on while the answering thread has a frame to answer."""
+
+Place = tuple[str, str]
+"""An address and a NIC, or a NIC and a family, by name."""
 
 
 class Announcer:
@@ -32,33 +39,35 @@ class Announcer:
     def __init__(self, connection: socket.socket) -> None:
         self._lines = Lines(connection)
         self._links = Links()
+        self._answering = Answering()
         self._epoll = select.epoll()
-        self._segments: dict[str, Segment] = {}
-        self._by_descriptor: dict[int, Segment] = {}
+        self._segments: dict[Place, Segment] = {}
+        """By NIC and family. Both have a socket and a table of their own there."""
+        self._closed = Tally()
+        """The counts of segments that are no more."""
         self._plan: list[tuple[float, int, int, Segment, Claim]] = []
         self._planned = 0
-        self._sent = 0
         self._tick_ends = 0.0
         self._room = FRAMES_A_TICK
-        self._repeat = 0.0
-        self._refused: Refusals = {}
+        self._refused: dict[Place, str] = {}
         self._wanted = Wanted()
-        self._epoll.register(self._lines, select.EPOLLIN)
-        self._epoll.register(self._links, select.EPOLLIN)
+        self._peers: frozenset[bytes] = frozenset()
+        for each in (self._lines, self._links, self._answering):
+            self._epoll.register(each, select.EPOLLIN)
 
     def run(self) -> None:
         """Serve until the agent is gone."""
+        self._answering.start()
         pause = -1.0
-        commands, changes = self._lines.fileno(), self._links.fileno()
+        orders, changes, news = self._lines.fileno(), self._links.fileno(), self._answering.fileno()
         while True:
             try:
                 for descriptor, _ in self._epoll.poll(pause):
-                    segment = self._by_descriptor.get(descriptor)
-                    if segment is not None:
-                        segment.hear()
+                    if descriptor == news:
+                        self._listen()
                     elif descriptor == changes:
                         self._follow()
-                    elif descriptor == commands:
+                    elif descriptor == orders:
                         for message in self._lines.receive():
                             self._obey(message)
                 pause = self._work()
@@ -69,74 +78,87 @@ class Announcer:
     def _obey(self, message: Wanted | Ask) -> None:
         match message:
             case Wanted():
-                self._want(message)
+                if message != self._wanted:
+                    self._want(message)
+                for segment in self._segments.values():
+                    segment.ask_again()
             case Ask():
-                self._lines.send(self._counters())
+                self._lines.send(self._count().message())
 
     def _want(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self._repeat = wanted.repeat
-        peers = frozenset(mac for text in wanted.peers if (mac := _mac(text)) is not None)
-        for nic in {nic for _, nic in wanted.announce}:
-            segment = self._segments.get(nic)
-            if segment is None:
-                segment = self._segments[nic] = Segment(nic, report=self._lines.send, later=self._later)
-            segment.follow(self._links.read(nic), interrupted=False)
-        self._settle()
+        self._peers = frozenset(mac for text in wanted.peers if (mac := _mac(text)) is not None)
         for segment in self._segments.values():
-            segment.peers = peers
-            segment.ask_again()
+            segment.peers = self._peers
+            segment.follow(self._links.read(segment.nic), interrupted=False)
+        self._settle()
 
     def _settle(self) -> None:
         """Make every segment claim exactly what is wanted there and may be announced."""
         table, refused = self._allowed()
-        for nic, segment in self._segments.items():
-            segment.drop(segment.wanted - table.get(nic, frozenset()))
+        nothing: frozenset[bytes] = frozenset()
+        for place, segment in self._segments.items():
+            segment.drop(segment.wanted - table.get(place, nothing))
         for (address, nic), why in refused.items():
             if self._refused.get((address, nic)) != why:
                 self._lines.send(Event(messages.FAILED, address, nic, why=why))
         self._refused = refused
-        for nic, segment in list(self._segments.items()):
-            segment.take(table.get(nic, frozenset()) - segment.wanted)
-            if segment.wanted or any(place == nic for _, place in refused):
+        for place, segment in list(self._segments.items()):
+            segment.take(table.get(place, nothing) - segment.wanted)
+            if place in table:
                 segment.set_filter()
             else:
                 segment.close()
-                del self._segments[nic]
-        self._listen()
+                self._closed.add(segment.tally)
+                del self._segments[place]
 
-    def _allowed(self) -> tuple[dict[str, set[bytes]], Refusals]:
-        forbidden = frozenset(map(_packed, self._wanted.forbidden))
-        table: dict[str, set[bytes]] = {}
-        refused: Refusals = {}
+    def _allowed(self) -> tuple[dict[Place, set[bytes]], dict[Place, str]]:
+        forbidden = frozenset(map(families.read, self._wanted.forbidden))
+        table: dict[Place, set[bytes]] = {}
+        refused: dict[Place, str] = {}
         for address, nic in self._wanted.announce:
-            packed = _packed(address)
-            if packed is None:
+            known = families.read(address)
+            if known is None:
                 refused[address, nic] = messages.NOT_IPV4
-            elif packed in forbidden:
+                continue
+            family, packed = known
+            segment = self._segment(nic, family)
+            allowed = table.setdefault((nic, family.name), set())
+            if known in forbidden:
                 refused[address, nic] = messages.FORBIDDEN
-            elif packed == self._segments[nic].own:
+            elif packed == segment.own:
                 refused[address, nic] = messages.OWN
             else:
-                table.setdefault(nic, set()).add(packed)
+                allowed.add(packed)
         return table, refused
+
+    def _segment(self, nic: str, family: Family) -> Segment:
+        """Return the segment, with the NIC's state as it is now where it is new."""
+        segment = self._segments.get((nic, family.name))
+        if segment is None:
+            segment = Segment(
+                nic,
+                family,
+                answering=self._answering,
+                report=self._lines.send,
+                later=self._later,
+            )
+            segment.peers = self._peers
+            segment.follow(self._links.read(nic), interrupted=False)
+            self._segments[nic, family.name] = segment
+        return segment
 
     def _follow(self) -> None:
         down = self._links.interrupted()
-        for nic, segment in self._segments.items():
-            link = self._links.read(nic)
+        for segment in self._segments.values():
+            link = self._links.read(segment.nic)
             segment.follow(link, interrupted=link is not None and link.number in down)
         self._settle()
 
     def _listen(self) -> None:
-        """Watch exactly the open sockets. A closed one has left the epoll by itself."""
-        ports = {each.port.fileno(): each for each in self._segments.values() if each.port is not None}
-        for descriptor in ports:
-            try:
-                self._epoll.register(descriptor, select.EPOLLIN)
-            except FileExistsError:
-                self._epoll.modify(descriptor, select.EPOLLIN)
-        self._by_descriptor = ports
+        self._answering.heard()
+        for segment in self._segments.values():
+            segment.listen()
 
     def _later(self, segment: Segment, claim: Claim, due: float) -> None:
         self._planned += 1
@@ -150,15 +172,17 @@ class Announcer:
         now = time.monotonic()
         if now >= self._tick_ends:
             self._tick_ends, self._room = now + TICK, FRAMES_A_TICK
-        while plan and plan[0][0] <= now:
-            if self._room <= 0:
-                return self._tick_ends - now
+        stepped: set[Segment] = set()
+        while plan and plan[0][0] <= now and self._room > 0:
             _, _, turn, segment, claim = heapq.heappop(plan)
             if turn == claim.turn:
-                frames = segment.step(claim, repeat=self._repeat)
-                self._room -= frames
-                self._sent += frames
-        return max(0.0, plan[0][0] - now) if plan else -1.0
+                self._room -= segment.step(claim, repeat=self._wanted.repeat)
+                stepped.add(segment)
+        for segment in stepped:
+            segment.flush()
+        if not plan:
+            return -1.0
+        return max(0.0, (self._tick_ends if self._room <= 0 else plan[0][0]) - now)
 
     def _flush(self) -> None:
         if not self._lines.waiting_to_send:
@@ -166,23 +190,12 @@ class Announcer:
         events = select.EPOLLIN if self._lines.flush() else select.EPOLLIN | select.EPOLLOUT
         self._epoll.modify(self._lines, events)
 
-    def _counters(self) -> Counters:
-        dropped: Counter[str] = Counter()
-        answered, sent = 0, self._sent
+    def _count(self) -> Tally:
+        total = Tally()
+        total.add(self._closed)
         for segment in self._segments.values():
-            dropped += segment.responder.dropped
-            answered += segment.responder.answered
-            sent += segment.defences
-            dropped["unsent"] += segment.unsent
-            dropped["kernel"] += segment.port.lost() if segment.port is not None else 0
-        return Counters(answered, sent, dict(sorted((+dropped).items())))
-
-
-def _packed(address: str) -> bytes | None:
-    try:
-        return socket.inet_pton(socket.AF_INET, address)
-    except OSError:
-        return None
+            total.add(segment.count())
+        return total
 
 
 def _mac(text: str) -> bytes | None:
@@ -201,8 +214,9 @@ def main() -> None:
     rights.end_with_parent()
     rights.call_it("porter-announce")
     connection = socket.socket(fileno=sys.stdin.fileno())
+    sys.setswitchinterval(SWITCH_INTERVAL)
     announcer = Announcer(connection)
-    rights.keep_only_raw_sockets()
+    rights.keep_only_raw_sockets()  # of this thread; those that it starts have what it has then
     gc.collect()
     gc.freeze()
     announcer.run()

@@ -1,55 +1,52 @@
-"""What one NIC answers for. A frame in, perhaps a frame out; no sockets and no clock here.
+"""Who answers ARP on one NIC: a frame in, perhaps a frame out; no sockets and no clock here.
 
-It answers only for addresses that it holds, and never for one that is still being probed.
+It answers only for addresses that are held, and never for one that is still being probed. For its thread see
+`family.Responder`, whose promises it keeps.
 """
 
 from collections import Counter
 
 from . import arp
 from .arp import MalformedFrameError
+from .family import News, Table
 
 MALFORMED = "malformed"
+OVERSIZED = "oversized"
 OWN_MAC = "own-mac"
 NO_STATION = "no-station"
 CLAIMED = "claimed"
 NOT_OURS = "not-ours"
 NOT_FOR_US = "reply"
-"""Every reason for which a frame is dropped, beside `unsent` and `kernel` of the program."""
+"""Every reason for which a frame is dropped, beside `unsent` and `kernel` of the sockets."""
+_MOST_CLAIMANTS = 16  # MACs kept for an address until the main thread takes them: whoever makes up MACs fills nothing
 
 
-class Responder:
-    """The addresses of one NIC, in two sets: held (answered for), and probed (a rival is looked for)."""
+class ArpResponder:
+    """The answers of one NIC."""
 
-    def __init__(self, mac: bytes) -> None:
-        self._mac = mac
-        self._answers = arp.Answers(mac)
-        self.held: set[bytes] = set()
-        self.probed: set[bytes] = set()
-        self.rivals: dict[bytes, bytes] = {}
-        """Probed addresses that another host has or wants, with its MAC."""
-        self.disputed: dict[bytes, bytes] = {}
-        """Held addresses that another host claims, with its MAC: for whoever takes them out to act upon."""
+    def __init__(self) -> None:
         self.answered = 0
         self.dropped: Counter[str] = Counter()
+        self._rivals: dict[bytes, bytes] = {}
+        self._disputed: dict[bytes, list[bytes]] = {}
+        self.replace(Table())
 
-    @property
-    def mac(self) -> bytes:
-        """The MAC that answers give."""
-        return self._mac
-
-    @mac.setter
-    def mac(self, mac: bytes) -> None:
-        self._mac = mac
-        self._answers = arp.Answers(mac)
+    def replace(self, table: Table) -> None:
+        """Answer from this table from now on."""
+        self._mac, self._held, self._probed = table
+        self._answers = arp.Answers(table.mac)
+        self._rivals = {address: mac for address, mac in self._rivals.items() if address in table.probed}
+        self._disputed = {address: macs for address, macs in self._disputed.items() if address in table.held}
 
     def hear(self, frame: bytes) -> bytes | None:
         """Return the answer to a frame, or None and count why there is none."""
         # The one case that must be fast is tested on bytes; a frame that fails here is read below, to say why.
         target = frame[arp.TARGET]
         if (
-            target in self.held
+            target in self._held
             and frame[arp.HEAD] == arp.REQUEST_HEAD
             and frame[arp.SENDER] != target
+            and len(frame) <= arp.LONGEST
             and self._is_anothers(frame[arp.SENDER_MAC], frame[arp.SOURCE])
         ):
             self.answered += 1
@@ -57,25 +54,24 @@ class Responder:
         self.dropped[self._notice(frame)] += 1
         return None
 
-    def forget(self, address: bytes) -> None:
-        """Neither answer for nor watch the address any more."""
-        self.held.discard(address)
-        self.probed.discard(address)
-        self.rivals.pop(address, None)
-        self.disputed.pop(address, None)
+    @property
+    def has_news(self) -> bool:
+        """Somebody claims what is held or probed here."""
+        return bool(self._rivals or self._disputed)
 
-    def forget_all(self) -> None:
-        """Answer for nothing."""
-        self.held.clear()
-        self.probed.clear()
-        self.rivals.clear()
-        self.disputed.clear()
+    def take(self) -> News:
+        """Return who claims what, and have no news any more."""
+        news = News(self._rivals, self._disputed)
+        self._rivals, self._disputed = {}, {}
+        return news
 
     def _is_anothers(self, sender: bytes, source: bytes) -> bool:
         return self._mac not in (sender, source) and arp.is_station(sender)
 
     def _notice(self, frame: bytes) -> str:
         """Return why a frame is not answered, and remember a rival that it tells of."""
+        if len(frame) > arp.LONGEST:
+            return OVERSIZED
         try:
             heard = arp.parse(frame)
         except MalformedFrameError:
@@ -84,13 +80,15 @@ class Responder:
             return OWN_MAC
         if not arp.is_station(heard.sender_mac):
             return NO_STATION
-        if heard.sender in self.probed:  # RFC 5227, 2.1.1: any ARP packet from the address that is probed
-            self.rivals[heard.sender] = heard.sender_mac
+        if heard.sender in self._probed:  # RFC 5227, 2.1.1: any ARP packet from the address that is probed
+            self._rivals[heard.sender] = heard.sender_mac
             return CLAIMED
-        if heard.is_probe and heard.target in self.probed:  # the same section: another host probes for it
-            self.rivals[heard.target] = heard.sender_mac
+        if heard.is_probe and heard.target in self._probed:  # the same section: another host probes for it
+            self._rivals[heard.target] = heard.sender_mac
             return CLAIMED
-        if heard.sender in self.held:  # RFC 5227, 2.4: any ARP packet from an address that is ours
-            self.disputed[heard.sender] = heard.sender_mac
+        if heard.sender in self._held:  # RFC 5227, 2.4: any ARP packet from an address that is ours
+            claimants = self._disputed.setdefault(heard.sender, [])
+            if heard.sender_mac not in claimants and len(claimants) < _MOST_CLAIMANTS:
+                claimants.append(heard.sender_mac)
             return CLAIMED
         return NOT_FOR_US if heard.operation == arp.REPLY else NOT_OURS

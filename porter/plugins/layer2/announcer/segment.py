@@ -1,39 +1,45 @@
-"""One NIC by name: its link, its socket, its responder and the claims on it. Follows the NIC as it comes and goes.
+"""One NIC by name and one family: its link, its socket and the claims on it. Follows the NIC as it comes and goes.
 
-Reports what happens to every address; decides nothing about which addresses those are.
+Reports what happens to every address; decides nothing about which addresses those are. Lives in the main thread; what
+is answered is the answering thread's, which is told by `publish`.
 """
 
 import random
-import socket
 import time
 from collections.abc import Callable, Iterable
 
-from . import filter, messages  # noqa: A004 - the module says what it is
+from . import messages
+from .answering import Answering, Door
 from .claims import Claim, Step
+from .family import Family
+from .holdings import Holdings
 from .links import Link
 from .messages import Event
 from .port import Port
-from .responder import Responder
+from .tally import UNSENT, Tally
 
 Later = Callable[["Segment", Claim, float], None]
-_MOST_AT_ONCE = 64  # frames answered before others have their turn
 _ASK_AGAIN_GAP = 1.0  # seconds between questions that are asked out of turn
 
 
 class Segment:
-    """What this node does on one NIC."""
+    """What this node does on one NIC for one family."""
 
-    def __init__(self, nic: str, *, report: Callable[[Event], None], later: Later) -> None:
+    def __init__(
+        self, nic: str, family: Family, *, answering: Answering, report: Callable[[Event], None], later: Later
+    ) -> None:
         self.nic = nic
-        self.responder = Responder(b"")
-        self.port: Port | None = None
-        self.unsent = 0
-        self.defences = 0
-        """How many announcements were sent to defend an address."""
+        self.family = family
+        self.tally = Tally()
+        """What became of the frames of sockets that are closed, and what was said unasked."""
         self.peers: frozenset[bytes] = frozenset()
         """The MACs of the other nodes' NICs."""
+        self._answering = answering
         self._report = report
         self._later = later
+        self._door: Door | None = None
+        self._holdings = Holdings(family)
+        self._outbox: list[bytes] = []
         self._claims: dict[bytes, Claim] = {}
         self._link: Link | None = None
         self._trouble = (messages.NO_INTERFACE, "")
@@ -56,14 +62,17 @@ class Segment:
     def drop(self, addresses: Iterable[bytes]) -> None:
         """Be silent about these from now on, then say so."""
         gone = [address for address in addresses if address in self._claims]
-        held = [address for address in gone if address in self.responder.held]
+        if not gone:
+            return
+        held = [address for address in gone if address in self._holdings.held]
         for address in gone:
-            self.responder.forget(address)
+            self._holdings.forget(address)
             self._claims.pop(address).turn += 1
             self._due.pop(address, None)
             self._once_more.discard(address)
+        self.publish()
         for address in held:
-            self._report(Event(messages.WITHDRAWN, socket.inet_ntoa(address), self.nic))
+            self._tell(messages.WITHDRAWN, address)
 
     def take(self, addresses: Iterable[bytes]) -> None:
         """Begin to claim these; the filter must be set after."""
@@ -81,14 +90,14 @@ class Segment:
             if claim.waiting and due > self._ask_again_at and not self._trouble[0]:
                 claim.turn += 1
                 self._wait(claim, self._ask_again_at)
-        self._once_more |= self.responder.probed
+        self._once_more |= self._holdings.probed
 
     def set_filter(self) -> None:
         """Have the kernel pass exactly what concerns the wanted addresses."""
-        if self.port is None:
+        if self._door is None:
             return
         try:
-            self.port.let_through(filter.program(self._claims))
+            self._door.port.let_through(self.family.filter(self._claims))
         except OSError as error:
             self._lose(messages.SOCKET, str(error))
 
@@ -99,45 +108,39 @@ class Segment:
             if before is not None or not self._trouble[0]:
                 self._lose(messages.NO_INTERFACE, "")
             return
-        if self.port is None or before is None or before.number != link.number:
+        if self._door is None or before is None or before.number != link.number:
             if not self._open():
                 return
             interrupted = True
         if not (link.up and link.carrier):
             self._suspend(messages.DOWN if not link.up else messages.NO_CARRIER)
         elif interrupted or self._trouble[0]:
-            self.responder.mac = link.mac
+            self._holdings.mac = link.mac
             self._trouble = ("", "")
-            self.responder.forget_all()
+            self._holdings.forget_all()
             for claim in self._claims.values():
                 self._begin(claim)
-        elif link.mac != self.responder.mac:
+            self.publish()
+        elif link.mac != self._holdings.mac:
             self._change_mac(link.mac)
 
-    def hear(self) -> None:
-        """Answer the frames that have come in."""
-        port = self.port
-        if port is None:
+    def listen(self) -> None:
+        """Take the news of other hosts: remember rivals, and defend what is held."""
+        door = self._door
+        if door is None or not door.noticed:
             return
-        for _ in range(_MOST_AT_ONCE):
-            try:
-                frame = port.receive(128)
-            except BlockingIOError:
-                return
-            except OSError:
-                return  # ENETDOWN, once, when the link goes down; the notification of it follows
-            answer = self.responder.hear(frame)
-            if answer is not None:
-                self._send(answer)
-            elif self.responder.disputed:
-                self._dispute()
+        news = self._answering.between_frames(door.take)
+        self._holdings.hear(news)
+        for address, claimants in news.disputed.items():
+            for claimant in claimants:
+                if address in self._holdings.held:
+                    self._dispute(address, claimant)
 
     def step(self, claim: Claim, *, repeat: float) -> int:
-        """Do what is next for a claim. Returns how many frames that took."""
+        """Do what is next for a claim. Returns how many frames that took; `flush` sends them."""
         jitter = random.random()  # noqa: S311 - not a secret
-        step = claim.step(self.responder, repeat=repeat, jitter=jitter, peers=self.peers)
-        for frame in step.frames:
-            self._send(frame)
+        step = claim.step(self._holdings, repeat=repeat, jitter=jitter, peers=self.peers)
+        self._outbox += step.frames
         if step.again is not None:
             due = time.monotonic() + step.again
             if claim.waiting:
@@ -147,57 +150,94 @@ class Segment:
             else:
                 self._due.pop(claim.address, None)
                 self._later(self, claim, due)
-        self._tell(claim, step)
+        self._tell_of(claim, step)
         return len(step.frames)
+
+    def flush(self) -> None:
+        """Answer for what was taken, watch for what is asked for, and send what is to be said: in this order."""
+        self.publish()
+        frames, self._outbox = self._outbox, []
+        door = self._door
+        if door is None:
+            return
+        self.tally.sent += len(frames)
+        for frame in frames:
+            try:
+                door.port.send(frame)
+            except OSError:
+                self.tally.dropped[UNSENT] += 1  # the link is down, or its queue is full
+
+    def publish(self) -> None:
+        """Have the answering thread know what is held and probed now. When this returns, it does nothing else."""
+        door = self._door
+        if door is None:
+            return
+        table = self._holdings.news()
+        if table is not None:
+            self._answering.between_frames(lambda: door.responder.replace(table))
 
     def close(self) -> None:
         """Be silent for ever."""
-        if self.port is not None:
-            self.port.close()
-            self.port = None
+        if self._door is not None:
+            self.tally.add(self._answering.close(self._door))
+            self._door = None
+
+    def count(self) -> Tally:
+        """Return what became of all frames so far."""
+        total = Tally()
+        total.add(self.tally)
+        if self._door is not None:
+            total.add(self._answering.between_frames(self._door.counted))
+        return total
 
     def _begin(self, claim: Claim) -> None:
         if self._trouble[0]:
-            self._fail(claim, *self._trouble)
+            self._tell(messages.FAILED, claim.address, why=self._trouble[0], detail=self._trouble[1])
             return
-        claim.begin(self.responder)
+        claim.begin(self._holdings)
         self._later(self, claim, time.monotonic())
 
     def _wait(self, claim: Claim, due: float) -> None:
         self._due[claim.address] = due
         self._later(self, claim, due)
 
-    def _dispute(self) -> None:
-        """Defend what others claim, and say who they are."""
-        while self.responder.disputed:
-            address, claimant = self.responder.disputed.popitem()
-            dispute = self._claims[address].dispute(claimant, mac=self.responder.mac, now=time.monotonic())
-            for frame in dispute.frames:
-                self._send(frame)
-            self.defences += len(dispute.frames)
-            if dispute.news:
-                why = messages.DEFENDED if dispute.frames else ""
-                text = socket.inet_ntoa(address)
-                self._report(Event(messages.CLAIMED, text, self.nic, mac=claimant.hex(":"), why=why))
+    def _dispute(self, address: bytes, claimant: bytes) -> None:
+        """Defend what another host claims, and say who that is."""
+        dispute = self._claims[address].dispute(claimant, self._holdings, now=time.monotonic())
+        self._outbox += dispute.frames
+        if dispute.news:
+            self._tell(messages.CLAIMED, address, mac=claimant, why=messages.DEFENDED if dispute.frames else "")
+        self.flush()
 
-    def _tell(self, claim: Claim, step: Step) -> None:
-        text = socket.inet_ntoa(claim.address)
+    def _tell_of(self, claim: Claim, step: Step) -> None:
         if step.taken:
             self._once_more.discard(claim.address)
-            self._report(Event(messages.ANNOUNCED, text, self.nic, mac=self.responder.mac.hex(":")))
+            self._tell(messages.ANNOUNCED, claim.address, mac=self._holdings.mac)
         elif step.rival is not None:
-            self._report(Event(messages.FAILED, text, self.nic, mac=step.rival.hex(":"), why=messages.TAKEN))
+            self._tell(messages.FAILED, claim.address, mac=step.rival, why=messages.TAKEN)
 
-    def _fail(self, claim: Claim, why: str, detail: str) -> None:
-        self._report(Event(messages.FAILED, socket.inet_ntoa(claim.address), self.nic, why=why, detail=detail))
+    def _tell(
+        self, kind: messages.EventKind, address: bytes, *, mac: bytes = b"", why: str = "", detail: str = ""
+    ) -> None:
+        self._report(Event(kind, self.family.text(address), self.nic, mac.hex(":"), why, detail))
 
     def _open(self) -> bool:
         self.close()
+        family = self.family
         try:
-            self.port = Port(self.nic, filter.program(self._claims))
+            port = Port(
+                self.nic,
+                family.filter(self._claims),
+                ethertype=family.ethertype,
+                longest=family.longest,
+            )
         except OSError as error:
             self._lose(messages.SOCKET, error.strerror or str(error))
             return False
+        responder = family.responder()
+        responder.replace(self._holdings.table())
+        self._door = Door(port, responder)
+        self._answering.open(self._door)
         return True
 
     def _lose(self, why: str, detail: str) -> None:
@@ -205,27 +245,20 @@ class Segment:
         self._suspend(why, detail)
 
     def _suspend(self, why: str, detail: str = "") -> None:
-        self.responder.forget_all()
+        self._holdings.forget_all()
+        self.publish()
         if self._trouble == (why, detail):
             return
         self._trouble = (why, detail)
         for claim in self._claims.values():
             claim.turn += 1
-            self._fail(claim, why, detail)
+            self._tell(messages.FAILED, claim.address, why=why, detail=detail)
 
     def _change_mac(self, mac: bytes) -> None:
-        self.responder.mac = mac
+        self._holdings.mac = mac
+        self.publish()
         for claim in self._claims.values():
-            if claim.address in self.responder.held:
+            if claim.address in self._holdings.held:
                 claim.announce_again()
                 self._later(self, claim, time.monotonic())
-                self._report(Event(messages.ANNOUNCED, socket.inet_ntoa(claim.address), self.nic, mac=mac.hex(":")))
-
-    def _send(self, frame: bytes) -> None:
-        port = self.port
-        if port is None:
-            return
-        try:
-            port.send(frame)
-        except OSError:
-            self.unsent += 1  # the link is down, or its queue is full: the asker asks again
+                self._tell(messages.ANNOUNCED, claim.address, mac=mac)

@@ -1,0 +1,83 @@
+"""What the announcer needs of a family of addresses, and the words that its threads share. No sockets here.
+
+One family is in place: `ipv4`, which speaks ARP. NDP goes in beside it: a module `ipv6` with an object that keeps the
+promises of `Family`, added to `families.FAMILIES`, and a responder that keeps those of `Responder`. A `Segment` is one
+NIC and one family, so each family has a socket, a filter and a table of answers of its own on every NIC.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from .filter import Program
+
+
+class Table(NamedTuple):
+    """What is answered for on one NIC, in one family. Never changed: another one takes its place, whole."""
+
+    mac: bytes = b""
+    held: frozenset[bytes] = frozenset()
+    """Packed addresses that are answered for."""
+    probed: frozenset[bytes] = frozenset()
+    """Packed addresses that are asked for, to see whether somebody has them: silence, and an open ear."""
+
+
+class News(NamedTuple):
+    """What other hosts were heard to say of packed addresses."""
+
+    rivals: dict[bytes, bytes]
+    """Probed addresses that another host has or wants, with the MAC of the last one."""
+    disputed: dict[bytes, list[bytes]]
+    """Held addresses that others claim, with their MACs in the order in which they were heard, at most a few."""
+
+
+class Responder(Protocol):
+    """Frames in, answers out. Every method is called in the answering thread, between two frames, and is quick."""
+
+    answered: int
+    dropped: Counter[str]
+    """Frames that were heard and not answered, by reason: together with `answered`, every frame that was heard."""
+
+    def replace(self, table: Table) -> None:
+        """Answer from this table from now on, and forget news of addresses that are no longer in it."""
+
+    def hear(self, frame: bytes) -> bytes | None:
+        """Return the answer to a frame, with its Ethernet header, or None and count why there is none."""
+
+    @property
+    def has_news(self) -> bool:
+        """Something is there to be taken."""
+
+    def take(self) -> News:
+        """Return the news, and have none any more."""
+
+
+class Family(Protocol):
+    """One family of addresses on Ethernet. Addresses are packed, in network order; pure."""
+
+    name: str
+    ethertype: int
+    """What a socket of the family is bound to."""
+    longest: int
+    """Bytes of the family's longest frame. Of a longer one this many and one more are read, and it is refused."""
+
+    def pack(self, text: str) -> bytes | None:
+        """Return the address, or None for what is none of this family."""
+
+    def text(self, address: bytes) -> str:
+        """Return the address as people write it."""
+
+    def filter(self, addresses: Iterable[bytes]) -> Program:
+        """Return what the kernel lets through: all that concerns these addresses."""
+
+    def responder(self) -> Responder:
+        """Return a responder that answers nothing yet."""
+
+    def probe(self, address: bytes, *, mac: bytes) -> bytes:
+        """Return the frame that asks whether somebody has the address, and changes no cache."""
+
+    def announcement(self, address: bytes, *, mac: bytes) -> tuple[bytes, ...]:
+        """Return the frames that tell everybody whose the address is."""
+
+    def defence(self, address: bytes, *, mac: bytes) -> bytes:
+        """Return the one frame that answers a claim of another host."""
