@@ -102,9 +102,9 @@ def export(*, event_log: str, stream: str, after: int, until: int | None, file: 
     """Write entries as JSON lines to FILE (compressed when it ends in .gz), or to standard output for '-'."""
     with open_source(event_log, stream=stream) as source:
         if file == "-":
-            exports.write(source.read(after, until), sys.stdout.buffer)
+            exports.write(source.rows(after, until), sys.stdout.buffer, source.snapshots(until))
             return
-        count = exports.write_file(source.read(after, until), Path(file))
+        count = exports.write_file(source.rows(after, until), Path(file), source.snapshots(until))
     click.echo(f"{count} entries written to {file}")
 
 

@@ -66,6 +66,11 @@ _DECODERS: Mapping[str, msgspec.json.Decoder[Entry]] = {
 class UndecodableEntryError(ValueError):
     """A stored row that this version of Porter cannot read. The message says which and why."""
 
+    def __init__(self, message: str, *, newer: bool = False) -> None:
+        """`newer`: nothing is wrong with the row; a newer Porter has written it."""
+        super().__init__(message)
+        self.newer = newer
+
 
 def encode(entry: Entry) -> tuple[str, int, bytes]:
     """Return the entry's kind, its version and its body as JSON."""
@@ -80,7 +85,7 @@ def decode(kind: str, version: int, body: bytes | str) -> Entry:
     """
     known = KINDS.get(kind)
     if known is None:
-        raise UndecodableEntryError(f"entries of kind {kind!r} are unknown to this version of Porter")
+        raise UndecodableEntryError(f"entries of kind {kind!r} are unknown to this version of Porter", newer=True)
     current = known[1]
     try:
         if version == current:
@@ -92,7 +97,10 @@ def decode(kind: str, version: int, body: bytes | str) -> Entry:
 
 def _upcast(kind: str, version: int, current: int, body: bytes | str) -> Entry:
     if version > current:
-        raise UndecodableEntryError(f"{kind} version {version} is newer than this Porter, which knows {current}")
+        raise UndecodableEntryError(
+            f"{kind} version {version} is newer than this Porter, which knows {current}",
+            newer=True,
+        )
     content: dict[str, Any] = msgspec.json.decode(body)
     for step in range(version, current):
         upcaster = UPCASTERS.get((kind, step))
@@ -110,6 +118,12 @@ def kind_of(entry: Entry) -> str:
 def word_of(entry: Entry) -> Word:
     """Return which of the three words the entry is: observed, decided or applied."""
     return _WORD_OF[type(entry)]
+
+
+def word_of_kind(kind: str) -> Word | Literal[""]:
+    """Return which of the three words a stored kind is; empty for one that is unknown."""
+    known = KINDS.get(kind)
+    return "" if known is None else _WORD_OF[known[0]]
 
 
 def is_observed(entry: Entry) -> bool:

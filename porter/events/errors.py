@@ -1,7 +1,15 @@
-"""The one error of a log that a user can mend."""
+"""The errors of a log that a user can mend."""
 
 from porter.errors import PorterError
 
 
 class LogError(PorterError):
     """A log that cannot be opened, read or written. The message says which, and what to do."""
+
+
+class DamagedLogError(LogError):
+    """A log that is Porter's and is not as it was written: bytes or entries were lost or altered."""
+
+
+class CompactedLogError(LogError):
+    """A fold would need entries that compaction has taken out; it must begin with a snapshot."""

@@ -1,76 +1,72 @@
-"""A log as a file: one JSON object a line, compressed when its name ends in `.gz`. Written here and read here.
+"""A log as a file: one JSON object a line, compressed when its name ends in `.gz`. Written here.
 
-A line is {"seq", "at", "kind", "version", "word", "entry"}; `at` is RFC 3339 in UTC with microseconds. The format is a
-public contract (docs/event-log.md). Nothing here opens a database.
+    with open_source(event_log, stream=stream) as source:
+        write_file(source.rows(after, until), path, snapshots=source.snapshots(until))
+
+A line is {"seq", "at", "kind", "version", "word", "checksum", "entry"}; `at` is RFC 3339 in UTC with microseconds. The
+format is a public contract (docs/event-log.md). Nothing here opens a database. `exported` reads what is written here.
 """
 
 import gzip
 import os
-import zlib
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from base64 import b64encode
+from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
-import msgspec
-
-from porter.events.codec import decode, encode, word_of
+from porter.events.chain import Row, microseconds, moment
+from porter.events.codec import encode, word_of_kind
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
-
-_GZIP_MAGIC = b"\x1f\x8b"
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of an exported log."""
-
-    seq: int
-    at: datetime
-    kind: str
-    version: int
-    word: str = ""
-    entry: msgspec.Raw
+from porter.events.snapshots import StoredSnapshot
 
 
-class _Number(msgspec.Struct, frozen=True):
-    seq: int
+def to_line(item: Recorded | Row, *, end: bool = False) -> bytes:
+    """Return an entry as one line of an export, with its line end; of a row with its checksum.
+
+    `end` marks the last line of a file, so that a file that was cut is noticed.
+    """
+    if isinstance(item, Recorded):
+        kind, version, body = encode(item.entry)
+        return _line(Row(item.seq, microseconds(item.at), kind, version, body.decode(), b""), b"")
+    chain = b""
+    if item.checksum:
+        chain = b',"checksum":"%b"' % item.checksum.hex().encode()
+        if item.previous is not None:
+            chain += b',"previous":"%b"' % item.previous.hex().encode()
+        if end:
+            chain += b',"end":true'
+    return _line(item, chain)
 
 
-_LINES = msgspec.json.Decoder(Line)
-_NUMBERS = msgspec.json.Decoder(_Number)
+def write(
+    items: Iterable[Recorded | Row],
+    to: BinaryIO | gzip.GzipFile,
+    snapshots: Iterable[StoredSnapshot] = (),
+) -> int:
+    """Write entries as lines and return how many; each snapshot after the entry that it follows, in any order given.
 
-
-def to_line(recorded: Recorded) -> bytes:
-    """Return the entry as one line of an export, with its line end."""
-    kind, version, body = encode(recorded.entry)
-    at = recorded.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    head = f'{{"seq":{recorded.seq},"at":"{at}","kind":"{kind}","version":{version},"word":"{word_of(recorded.entry)}"'
-    return b'%b,"entry":%b}\n' % (head.encode(), body)
-
-
-def from_line(line: bytes) -> Recorded:
-    """Turn one line of an export back into an entry. Raises ValueError with a sentence that names no line."""
-    try:
-        found = _LINES.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"not a line of an exported log: {error}") from None
-    if found.at.tzinfo is None:
-        raise ValueError("its time names no time zone")
-    return Recorded(found.seq, found.at.astimezone(UTC), decode(found.kind, found.version, bytes(found.entry)))
-
-
-def write(entries: Iterable[Recorded], to: BinaryIO | gzip.GzipFile) -> int:
-    """Write entries as lines and return how many."""
+    Entries alone have no checksums. Rows have them, and say at their end that it is the end.
+    """
+    waiting = {snapshot.seq: snapshot for snapshot in snapshots}
     count = 0
-    for recorded in entries:
-        to.write(to_line(recorded))
+    held: Recorded | Row | None = None
+    for item in items:
+        if held is not None:
+            to.write(to_line(held))
+            if held.seq in waiting:
+                to.write(_snapshot_line(waiting.pop(held.seq)))
+        held = item
         count += 1
+    if held is not None:
+        if held.seq in waiting:
+            to.write(_snapshot_line(waiting.pop(held.seq)))
+        to.write(to_line(held, end=True))
     return count
 
 
-def write_file(entries: Iterable[Recorded], path: Path) -> int:
-    """Write entries to a new file, compressed when its name ends in `.gz`, and return how many.
+def write_file(items: Iterable[Recorded | Row], path: Path, snapshots: Iterable[StoredSnapshot] = ()) -> int:
+    """Write a new file as `write` does, compressed when its name ends in `.gz`, and return how many entries.
 
     The file appears whole or not at all. Raises LogError when it cannot be written or is there already.
     """
@@ -81,9 +77,9 @@ def write_file(entries: Iterable[Recorded], path: Path) -> int:
         with part.open("wb") as raw:
             if path.suffix == ".gz":
                 with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:
-                    count = write(entries, packed)
+                    count = write(items, packed, snapshots)
             else:
-                count = write(entries, raw)
+                count = write(items, raw, snapshots)
             raw.flush()
             os.fsync(raw.fileno())
         part.rename(path)
@@ -94,75 +90,17 @@ def write_file(entries: Iterable[Recorded], path: Path) -> int:
     return count
 
 
-class ExportedLog:
-    """An exported file as a source of entries, read from its start each time. It is never changed."""
+def _line(row: Row, chain: bytes) -> bytes:
+    word = word_of_kind(row.kind)
+    head = f'{{"seq":{row.seq},"at":"{_time(row.at)}","kind":"{row.kind}","version":{row.version},"word":"{word}"'
+    return b'%b%b,"entry":%b}\n' % (head.encode(), chain, row.body.encode())
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
 
-    @property
-    def last_seq(self) -> int:
-        """The number of the last entry, 0 for none. Reads the file through."""
-        last = 0
-        for number, line in self._lines():
-            try:
-                last = _NUMBERS.decode(line).seq
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise self._wrong(number, f"not a line of an exported log: {error}") from None
-        return last
+def _snapshot_line(snapshot: StoredSnapshot) -> bytes:
+    head = f'{{"snapshot":{{"seq":{snapshot.seq},"at":"{_time(snapshot.at)}","format":{snapshot.format}'
+    seal = f',"checksum":"{snapshot.checksum.hex()}","state":"'
+    return b'%b%b%b"}}\n' % (head.encode(), seal.encode(), b64encode(snapshot.state))
 
-    def read(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
-        """Yield the entries with `after < seq <= until`, in order. Raises LogError that names the line at fault."""
-        previous: int | None = None
-        for number, line in self._lines():
-            try:
-                recorded = from_line(line)
-            except ValueError as error:
-                raise self._wrong(number, str(error)) from None
-            if previous is not None and recorded.seq != previous + 1:
-                raise self._wrong(number, f"entry {recorded.seq} follows entry {previous}")
-            previous = recorded.seq
-            if until is not None and recorded.seq > until:
-                return
-            if recorded.seq > after:
-                yield recorded
 
-    def describe(self) -> str:
-        """Name the file."""
-        return str(self._path)
-
-    def close(self) -> None:
-        """Do nothing: the file is open only while it is read."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
-        number = 0
-        try:
-            with self._open() as lines:
-                for number, line in enumerate(lines, start=1):
-                    if line.strip():
-                        yield number, line
-        except EOFError:
-            raise self._wrong(number + 1, "the compressed file ends too early; it was cut") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise self._wrong(number + 1, f"the compressed file is damaged: {error}") from None
-        except OSError as error:
-            raise LogError(f"{self._path} cannot be read: {error.strerror or error}") from None
-
-    def _open(self) -> BinaryIO | gzip.GzipFile:
-        with self._path.open("rb") as raw:
-            packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        return gzip.open(self._path) if packed else self._path.open("rb")
-
-    def _wrong(self, number: int, what: str) -> LogError:
-        return LogError(f"{self._path}, line {number}: {what}")
+def _time(at: int) -> str:
+    return moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -3,54 +3,43 @@
 It never changes an entry, never reorders, never reads a clock.
 """
 
-import contextlib
-import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 import sqlalchemy
-from sqlalchemy import select
 
-from porter.events.codec import UndecodableEntryError, decode, encode
+from porter.events.chain import Row, chained
 from porter.events.engines import make_engine, writing
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.migrate import found_version, refuse_foreign, upgrade_engine
-from porter.events.refusals import explained, sentence
+from porter.events.reading import StoredEntries
+from porter.events.refusals import another_writer, explained
 from porter.events.schema import ENTRY, SCHEMA_VERSION
+from porter.events.snapshots import StoredSnapshot
+from porter.events.streams import (
+    AnotherWriterError,
+    Gap,
+    add_gaps,
+    grow,
+    put_snapshot,
+    stream_names,
+)
 from porter.events.urls import LogUrl, parse_url
 
-PAGE = 4096  # rows held in memory while reading; each page is a short transaction of its own
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_PAGE_OF_ENTRIES = (
-    select(ENTRY.c.seq, ENTRY.c.at, ENTRY.c.kind, ENTRY.c.version, ENTRY.c.body)
-    .where(ENTRY.c.stream == sqlalchemy.bindparam("stream"))
-    .where(ENTRY.c.seq > sqlalchemy.bindparam("after"))
-    .where(ENTRY.c.seq <= sqlalchemy.bindparam("until"))
-    .order_by(ENTRY.c.seq)
-    .limit(PAGE)
-)
-_LAST_SEQ = select(sqlalchemy.func.max(ENTRY.c.seq)).where(ENTRY.c.stream == sqlalchemy.bindparam("stream"))
-_FIRST_STREAM = select(sqlalchemy.func.min(ENTRY.c.stream))
-_NEXT_STREAM = _FIRST_STREAM.where(ENTRY.c.stream > sqlalchemy.bindparam("stream"))
+SNAPSHOTS = 16
+"""At most so many are kept in a log: enough to fold from near any moment, and few enough for a small disk."""
 _APPEND = ENTRY.insert()
-_NO_LIMIT = 2**63 - 1
 
 
-class EventLog:
+class EventLog(StoredEntries):
     """One agent's log. Append from one thread; read from any. Made by `EventLog.open`."""
 
     def __init__(self, *, engine: sqlalchemy.Engine, where: LogUrl, stream: str, read_only: bool) -> None:
-        self._engine = engine
-        self._where = where
+        super().__init__(engine=engine, where=where, stream=stream)
         self._read_only = read_only
-        self._appended: int | None = None
-        # In memory there is one connection for all threads, so they take turns.
-        self._turn = threading.RLock() if where.in_memory else None
-        self.stream = stream
+        self._tip: tuple[int, bytes] | None = None
 
     @classmethod
     def open(cls, url: str, *, stream: str = "", read_only: bool = False, migrate: bool = False) -> Self:
@@ -81,68 +70,56 @@ class EventLog:
         They must continue the log without a gap, else ValueError. Raises LogError when the database refuses; then
         `last_seq` tells whether the batch is there, whole, or not at all.
         """
-        if self._read_only or not self.stream:
-            raise ValueError("this log was opened without a stream to append to")
-        if not recorded:
+        self._refuse_reader()
+        if recorded:
+            self.append_rows(list(chained(recorded, self._newest()[1])))
+
+    def append_rows(self, rows: Sequence[Row]) -> None:
+        """Add entries as they were stored elsewhere, with their checksums, as `append` does.
+
+        A row may say with `previous` that entries before it were taken out. Else it must continue the log, and its
+        chain, without a gap: ValueError. The rows' own checksums are believed; see `verify`.
+        """
+        self._refuse_reader()
+        if not rows:
             return
-        rows = []
-        for expected, item in enumerate(recorded, start=self.last_seq + 1):
-            if item.seq != expected:
-                raise ValueError(f"entry {item.seq} does not continue the log, whose next is {expected}")
-            kind, version, body = encode(item.entry)
-            at = (item.at - _EPOCH) // _MICROSECOND
-            rows.append(
-                {
-                    "stream": self.stream,
-                    "seq": item.seq,
-                    "at": at,
-                    "kind": kind,
-                    "version": version,
-                    "body": body.decode(),
-                },
-            )
-        self._appended = None  # unknown until the commit has returned
-        with self._exclusive(), explained(self._where), writing(self._engine) as connection:
-            connection.execute(_APPEND, rows)
-        self._appended = recorded[-1].seq
+        last, tip = self._newest()
+        gaps = list(_gaps_between(rows, last, tip))
+        values = [
+            {
+                "stream": self.stream,
+                "seq": row.seq,
+                "at": row.at,
+                "kind": row.kind,
+                "version": row.version,
+                "body": row.body,
+                "checksum": row.checksum,
+            }
+            for row in rows
+        ]
+        self._tip = None  # unknown until the commit has returned
+        try:
+            with self._exclusive(), explained(self._where), writing(self._engine) as connection:
+                add_gaps(connection, self.stream, gaps)
+                connection.execute(_APPEND, values)
+                grow(connection, self.stream, last, rows)
+        except AnotherWriterError:
+            raise LogError(another_writer(self._where)) from None
+        self._tip = rows[-1].seq, rows[-1].checksum
+
+    def store_snapshot(self, snapshot: StoredSnapshot) -> None:
+        """Keep the state after an entry that is in the log; at most `SNAPSHOTS` are kept. Raises LogError."""
+        self._refuse_reader()
+        try:
+            with self._exclusive(), explained(self._where), writing(self._engine) as connection:
+                put_snapshot(connection, self.stream, snapshot, SNAPSHOTS)
+        except AnotherWriterError:
+            raise LogError(f"entry {snapshot.seq} of {self.describe()} is not there, so no state follows it") from None
 
     @property
     def last_seq(self) -> int:
         """The number of the newest entry, 0 while there is none."""
-        if self._appended is not None:
-            return self._appended
-        with self._exclusive(), explained(self._where), self._engine.connect() as connection:
-            newest: int = connection.execute(_LAST_SEQ, {"stream": self.stream}).scalar() or 0
-        if not self._read_only:
-            self._appended = newest
-        return newest
-
-    def read(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
-        """Yield the entries with `after < seq <= until`, in order, holding one page of them in memory.
-
-        Entries that are appended meanwhile are yielded too unless `until` ends before them. Raises LogError for an
-        entry that is missing or cannot be decoded.
-        """
-        last, limit = after, _NO_LIMIT if until is None else until
-        expected: int | None = None
-        while True:
-            rows = self._page(last, limit)
-            for seq, at, kind, version, body in rows:
-                if seq != expected and expected is not None:
-                    raise LogError(f"entry {expected} is missing from {self.describe()}: the log was altered")
-                try:
-                    entry = decode(kind, version, body)
-                except UndecodableEntryError as error:
-                    raise LogError(f"entry {seq} of {self.describe()}: {error}") from None
-                yield Recorded(seq, _EPOCH + timedelta(microseconds=at), entry)
-                expected = seq + 1
-            if len(rows) < PAGE:
-                return
-            last = rows[-1][0]
-
-    def describe(self) -> str:
-        """Name the log in words, without a password."""
-        return f"{self._where}, stream {self.stream}" if self.stream else str(self._where)
+        return self._newest()[0]
 
     def close(self) -> None:
         """Let go of the database. Safe to call twice."""
@@ -159,18 +136,30 @@ class EventLog:
     ) -> None:
         self.close()
 
-    def _page(self, after: int, until: int) -> Sequence[tuple[int, int, str, int, str]]:
-        wanted = {"stream": self.stream, "after": after, "until": until}
-        with self._exclusive(), explained(self._where), self._engine.connect() as connection:
-            cursor = connection.execute(_PAGE_OF_ENTRIES, wanted).cursor
-            assert cursor is not None
-            try:
-                return cursor.fetchall()  # the driver's own tuples: twice as fast as SQLAlchemy's rows
-            except self._engine.dialect.loaded_dbapi.Error as error:
-                raise LogError(sentence(self._where, str(error))) from None
+    def _refuse_reader(self) -> None:
+        if self._read_only or not self.stream:
+            raise ValueError("this log was opened without a stream to append to")
 
-    def _exclusive(self) -> contextlib.AbstractContextManager[object]:
-        return contextlib.nullcontext() if self._turn is None else self._turn
+    def _newest(self) -> tuple[int, bytes]:
+        """Return the newest entry's number and checksum."""
+        if self._tip is not None:
+            return self._tip
+        head = self.head
+        if not self._read_only:
+            self._tip = head.last_seq, head.checksum
+        return head.last_seq, head.checksum
+
+
+def _gaps_between(rows: Sequence[Row], last: int, tip: bytes) -> Iterator[Gap]:
+    """Yield the gaps that rows say are before them. Raises ValueError where a row does not follow and says nothing."""
+    for row in rows:
+        if row.seq <= last or (row.seq != last + 1 and row.previous is None):
+            raise ValueError(f"entry {row.seq} does not continue the log, whose next is {last + 1}")
+        if row.seq != last + 1:
+            yield Gap(first_seq=last + 1, last_seq=row.seq - 1, checksum=row.previous or b"")
+        elif row.previous is not None and row.previous != tip:
+            raise ValueError(f"entry {row.seq} does not continue the chain of checksums")
+        last, tip = row.seq, row.checksum
 
 
 def _check_schema(engine: sqlalchemy.Engine, where: LogUrl) -> None:
@@ -185,12 +174,8 @@ def _check_schema(engine: sqlalchemy.Engine, where: LogUrl) -> None:
 
 
 def _only_stream(engine: sqlalchemy.Engine, where: LogUrl) -> str:
-    streams: list[str] = []
     with explained(where), engine.connect() as connection:
-        found = connection.execute(_FIRST_STREAM).scalar()
-        while found is not None:
-            streams.append(found)
-            found = connection.execute(_NEXT_STREAM, {"stream": found}).scalar()
+        streams = stream_names(connection)
     if len(streams) > 1:
         raise LogError(f"{where} holds the logs of {', '.join(streams)}; choose one with --stream")
     return streams[0] if streams else ""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from porter.events.errors import LogError
+from porter.events.errors import DamagedLogError, LogError
 from porter.events.urls import LogUrl
 
 _SQLITE: tuple[tuple[str, str], ...] = (  # what SQLite says, and what it means here
@@ -18,6 +18,7 @@ _SQLITE: tuple[tuple[str, str], ...] = (  # what SQLite says, and what it means 
     ("unable to open", "{} cannot be opened; check that the file and its directory can be read and written"),
     ("disk i/o error", "the disk that holds {} fails: {said}"),
 )
+_DAMAGE = ("malformed", "disk image", "file is not a database")
 
 
 @contextmanager
@@ -26,11 +27,9 @@ def explained(where: LogUrl) -> Iterator[None]:
     try:
         yield
     except exc.IntegrityError:
-        raise LogError(
-            f"another agent writes to the same stream of {where}; give each agent its own --node-name or its own log",
-        ) from None
+        raise LogError(another_writer(where)) from None
     except exc.DBAPIError as error:
-        raise LogError(sentence(where, str(error.orig))) from None
+        raise refused(where, str(error.orig)) from None
     except exc.TimeoutError:
         raise LogError(f"{where} has no connection free; end what else reads it, or try again") from None
     except exc.NoSuchModuleError:
@@ -44,6 +43,18 @@ def explained(where: LogUrl) -> Iterator[None]:
             "pip install 'porter-lb[postgresql]'" if error.name == "psycopg" else "use postgresql+psycopg:// instead"
         )
         raise LogError(f"{where} needs the Python module {error.name!r}: {remedy}") from None
+
+
+def another_writer(where: LogUrl) -> str:
+    """Say that a stream has two writers."""
+    return f"another agent writes to the same stream of {where}; give each agent its own --node-name or its own log"
+
+
+def refused(where: LogUrl, said: str) -> LogError:
+    """Return the error for what a database driver said."""
+    words = sentence(where, said)
+    damaged = where.path is not None and any(sign in said.lower() for sign in _DAMAGE)
+    return DamagedLogError(words) if damaged else LogError(words)
 
 
 def sentence(where: LogUrl, said: str) -> str:

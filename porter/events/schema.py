@@ -4,9 +4,9 @@ The same tables are a public contract (docs/event-log.md). They are made and cha
 """
 
 import sqlalchemy
-from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 """The newest migration: what this Porter writes and reads. Versions are whole numbers, counted up."""
 
 VERSION_TABLE = "porter_schema"
@@ -22,10 +22,52 @@ ENTRY = Table(
     Column("kind", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("body", Text, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
     PrimaryKeyConstraint("stream", "seq", name="entry_pkey"),
     sqlite_with_rowid=False,  # rows lie in the order in which a replay reads them
 )
 """One row is one entry of one agent's log. Replay reads by the primary key, so there is no other index."""
+
+STREAM = Table(
+    "stream",
+    METADATA,
+    Column("stream", Text, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("compacted_through", BigInteger, nullable=False),
+    Column("story_entries", BigInteger, nullable=False),
+    Column("story_size", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stream", name="stream_pkey"),
+    sqlite_with_rowid=False,
+)
+"""One row is what is known of one agent's log as a whole; it changes in the transaction that changes the log."""
+
+GAP = Table(
+    "gap",
+    METADATA,
+    Column("stream", Text, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("stream", "first_seq", name="gap_pkey"),
+    sqlite_with_rowid=False,
+)
+"""One row is a run of entries that were taken out; the chain of checksums goes on from that of the last of them."""
+
+SNAPSHOT = Table(
+    "snapshot",
+    METADATA,
+    Column("stream", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("stream", "seq", name="snapshot_pkey"),
+)
+"""One row is the state of the fold after an entry, so that nobody must begin at the first one."""
 
 _VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
 

@@ -5,10 +5,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from porter.events.chain import Row
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
-from porter.events.export import ExportedLog
+from porter.events.exported import ExportedLog
 from porter.events.log import EventLog
+from porter.events.snapshots import StoredSnapshot
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
@@ -20,8 +22,25 @@ class Source(Protocol):
     def last_seq(self) -> int:
         """The number of the newest entry, 0 for none."""
 
-    def read(self, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
-        """Yield the entries with `after < seq <= until`, in order, in bounded memory. Raises LogError."""
+    @property
+    def whole_after(self) -> int:
+        """The last entry that is not there, 0 where none is missing. A fold begins with a snapshot at or after it."""
+
+    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+        """Yield the entries with `after < seq <= until`, in order, in bounded memory.
+
+        Entries that compaction took out are passed over; with `whole`, as a fold needs it, CompactedLogError is raised.
+        Raises LogError for whatever else is wrong.
+        """
+
+    def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
+        """Yield the same entries as they are stored, with their checksums."""
+
+    def snapshots(self, until: int | None = None) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots at or before entry `until`, the newest first; none before `whole_after`."""
+
+    def wrong_end(self, last: int, checksum: bytes) -> str | None:
+        """Say what is wrong with an end at entry `last`, 0 for none, that has this checksum; None when nothing is."""
 
     def describe(self) -> str:
         """Name the source in words, without a password."""

@@ -70,7 +70,11 @@ def test_filters_choose_entries(capsys: pytest.CaptureFixture[str], options: lis
 def test_json_is_the_lines_of_an_export(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert shown(capsys, "export", f"{tmp_path}/log.jsonl") == [f"{len(ALL)} entries written to {tmp_path}/log.jsonl"]
 
-    assert shown(capsys, "show", "--format", "json") == (tmp_path / "log.jsonl").read_text().splitlines()
+    exported = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    for line in exported:
+        assert len(bytes.fromhex(line.pop("checksum"))) == 16
+    assert exported[-1].pop("end")
+    assert [json.loads(line) for line in shown(capsys, "show", "--format", "json")] == exported
 
 
 @pytest.mark.usefixtures("event_log")
@@ -162,7 +166,7 @@ def test_import_wants_to_know_whose_log_it_is(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.usefixtures("event_log")
 def test_upgrade_says_when_there_is_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown(capsys, "upgrade") == ["schema 1: nothing to do"]
+    assert shown(capsys, "upgrade") == ["schema 2: nothing to do"]
 
 
 def test_upgrade_makes_no_log_where_there_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -172,12 +176,12 @@ def test_upgrade_makes_no_log_where_there_is_none(capsys: pytest.CaptureFixture[
 
 def test_a_log_of_a_newer_porter_is_refused(capsys: pytest.CaptureFixture[str], event_log: Path) -> None:
     connection = sqlite3.connect(event_log)
-    connection.execute("UPDATE porter_schema SET version_num = '2'")
+    connection.execute("UPDATE porter_schema SET version_num = '3'")
     connection.commit()
     connection.close()
 
     for command in ("show", "tail", "stat", "upgrade"):
-        assert "was written by a newer Porter (schema 2, this one knows 1)" in refused(capsys, command)
+        assert "was written by a newer Porter (schema 3, this one knows 2)" in refused(capsys, command)
 
 
 @pytest.mark.usefixtures("event_log")

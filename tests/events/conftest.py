@@ -1,6 +1,7 @@
 """The places in which a log can be: every test of the log's contract runs in each of them."""
 
 import dataclasses
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,15 @@ class Place:
 
     def reader(self, stream: str = "") -> EventLog:
         return EventLog.open(self.url, stream=stream, read_only=True)
+
+    def execute(self, script: str) -> None:
+        """Change the database behind the log's back. Only for places that last."""
+        if self.server is not None:
+            self.server.execute(self.url, script)
+            return
+        connection = sqlite3.connect(self.url.removeprefix("sqlite:///"))
+        connection.executescript(script)
+        connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import pytest
 
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
-from porter.events.export import ExportedLog, write, write_file
+from porter.events.export import write, write_file
+from porter.events.exported import ExportedLog
 from porter.events.log import EventLog
 from porter.events.sources import open_source
 from tests.events.examples import BEGIN, some

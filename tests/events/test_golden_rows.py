@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from porter.events.codec import KINDS, encode
-from porter.events.export import Line, from_line, to_line
+from porter.events.export import to_line
+from porter.events.exported import Line, from_line
 from tests.events.golden import EARLIER, FULL
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden-entries.jsonl"

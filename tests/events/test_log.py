@@ -8,7 +8,8 @@ import pytest
 
 from porter.events.entries import AgentStopped, Recorded
 from porter.events.errors import LogError
-from porter.events.log import PAGE, EventLog
+from porter.events.log import EventLog
+from porter.events.reading import PAGE
 from porter.model.names import NodeName
 from tests.events.conftest import Place
 from tests.events.examples import BEGIN, some

@@ -3,17 +3,26 @@
 import logging
 from pathlib import Path
 
+import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from porter.events.chain import chained
 from porter.events.engines import make_engine
-from porter.events.migrate import MIGRATIONS
+from porter.events.entries import Recorded
+from porter.events.errors import LogError
+from porter.events.migrate import MIGRATIONS, upgrade
 from porter.events.schema import METADATA, SCHEMA_VERSION, VERSION_TABLE
 from porter.events.urls import parse_url
+from porter.events.verify import verify
 from tests.events.conftest import Place
+from tests.events.examples import BEGIN, some
+from tests.events.golden import FULL
+
+STORED = Path(__file__).parent.parent / "data" / "log-schema-1.sql"
 
 
 def test_the_newest_migration_is_the_schema_that_the_code_knows() -> None:
@@ -43,6 +52,57 @@ def test_the_migrations_make_the_tables_that_the_code_reads(lasting_place: Place
 
     assert differences == []
     assert version == SCHEMA_VERSION
+
+
+def test_a_log_of_the_first_schema_is_chained_and_keeps_its_entries(lasting_place: Place) -> None:
+    lasting_place.execute(stored_schema_1(lasting_place))
+
+    assert upgrade(lasting_place.url) == ("1", SCHEMA_VERSION)
+
+    written = [Recorded(seq, BEGIN, entry) for seq, entry in enumerate(FULL.values(), start=1)]
+    for stream, entries in (("node1", written[:30]), ("nöde2", some(1, 5))):
+        with lasting_place.writer(stream) as log:
+            assert list(log.read()) == entries
+            assert list(log.rows()) == list(chained(entries))
+            assert verify(log).holds
+            assert log.head.entries == len(entries)
+            assert log.head.size == sum(row.size for row in log.rows())
+            log.append(some(len(entries) + 1, len(entries) + 3))
+            assert verify(log).holds
+    assert upgrade(lasting_place.url) == (SCHEMA_VERSION, SCHEMA_VERSION)
+
+
+def test_an_agent_that_opens_a_log_of_the_first_schema_upgrades_it(lasting_place: Place) -> None:
+    lasting_place.execute(stored_schema_1(lasting_place))
+
+    with pytest.raises(LogError, match="has schema 1 and this Porter reads 2: run `porter log upgrade` on it"):
+        lasting_place.reader("node1")
+    with lasting_place.writer() as log:
+        assert log.last_seq == 30
+        assert verify(log).holds
+
+
+@pytest.mark.parametrize("entries", [4095, 4096, 4097, 8192])
+def test_a_log_of_many_pages_is_chained_whole(tmp_path: Path, entries: int) -> None:
+    place = Place(url=f"sqlite:///{tmp_path}/porter.db")
+    place.execute(
+        f"""{stored_schema_1(place)}
+        DELETE FROM entry WHERE stream = 'node1';
+        WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT {entries})
+        INSERT INTO entry SELECT 'node1', n, n, 'node.gone', 1, '{{"node":"node' || n || '"}}' FROM number""",
+    )
+
+    upgrade(place.url)
+
+    with place.reader("node1") as log:
+        found = verify(log)
+        assert found.holds, found.sentences()
+        assert found.entries == entries
+
+
+def stored_schema_1(place: Place) -> str:
+    """Return the database as Porter wrote it while its schema was 1: two agents' logs."""
+    return STORED.read_text() if place.server is None else STORED.read_text().replace("WITHOUT ROWID", "")
 
 
 def test_migrating_configures_no_logging(tmp_path: Path) -> None:

@@ -1,0 +1,242 @@
+"""An exported file, read back: as a source of entries, and with what is needed to verify it. It is never changed."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import msgspec
+
+from porter.events.chain import Row, microseconds
+from porter.events.codec import decode
+from porter.events.entries import Recorded
+from porter.events.errors import CompactedLogError, LogError
+from porter.events.snapshots import StoredSnapshot
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_SNAPSHOT = b'{"snapshot":'
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an exported log."""
+
+    seq: int
+    at: datetime
+    kind: str
+    version: int
+    word: str = ""
+    checksum: str = ""
+    previous: str | None = None
+    end: bool = False
+    entry: msgspec.Raw
+
+
+class _Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    seq: int
+    at: datetime
+    format: int
+    checksum: str
+    state: bytes  # base64 in JSON
+
+
+class _SnapshotLine(msgspec.Struct, frozen=True, kw_only=True):
+    snapshot: _Snapshot
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    seq: int
+    previous: str | None = None
+
+
+_LINES = msgspec.json.Decoder(Line)
+_PLACES = msgspec.json.Decoder(_Place)
+_SNAPSHOTS = msgspec.json.Decoder(_SnapshotLine)
+
+
+def from_line(line: bytes) -> Recorded:
+    """Turn one line of an export back into an entry. Raises ValueError with a sentence that names no line."""
+    return _recorded(_parsed(line))
+
+
+class ExportedLog:
+    """An exported file as a source of entries, read from its start each time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last entry, 0 for none. Reads the file through."""
+        return max((place.seq for place in self._places()), default=0)
+
+    @property
+    def whole_after(self) -> int:
+        """The last entry that was taken or left out, 0 for none: all after it are there. Reads the file through."""
+        last = whole = 0
+        for place in self._places():
+            if place.seq != last + 1:
+                whole = place.seq - 1
+            last = place.seq
+        return whole
+
+    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+        """Yield the entries with `after < seq <= until`, in order. Raises LogError that names the line at fault.
+
+        What was taken out by compaction is passed over; with `whole` CompactedLogError is raised instead.
+        """
+        for number, line in self._checked(until):
+            if whole and line.previous is not None and line.seq > after + 1:
+                raise CompactedLogError(f"{self._path}, line {number}: entries before entry {line.seq} were taken out")
+            if line.seq > after:
+                try:
+                    yield _recorded(line)
+                except ValueError as error:
+                    raise self._wrong(number, str(error)) from None
+
+    def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
+        """Yield the same entries as they were stored, with their checksums; none in an old or filtered file."""
+        before = ""
+        for number, line in self._lines():
+            found = self._line(number, line)
+            if until is not None and found.seq > until:
+                return
+            if found.seq > after:
+                previous = found.previous
+                if previous is None and before and found.seq == after + 1:
+                    previous = before
+                yield _row(found, previous)
+            before = found.checksum
+
+    def wrong_end(self, last: int, checksum: bytes) -> str | None:
+        """Say what is wrong with the end of the file; None when it ends as it was written, or nobody can know."""
+        end = sealed = False
+        for number, line in self._lines():
+            found = self._line(number, line)
+            end, sealed = found.end, bool(found.checksum)
+        if sealed and checksum and not end:
+            return f"the file ends after entry {last}, which was not the last one: it was cut"
+        return None
+
+    def snapshots(self, until: int | None = None) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots at or before entry `until`, the newest first. Reads the file through."""
+        found: list[StoredSnapshot] = []
+        for number, line in self._all_lines():
+            if line.startswith(_SNAPSHOT):
+                try:
+                    one = _SNAPSHOTS.decode(line).snapshot
+                    kept = StoredSnapshot(
+                        seq=one.seq,
+                        at=microseconds(one.at),
+                        format=one.format,
+                        state=one.state,
+                        checksum=bytes.fromhex(one.checksum),
+                    )
+                except (msgspec.DecodeError, ValueError, TypeError) as error:
+                    raise self._wrong(number, f"not a line of an exported log: {error}") from None
+                if until is None or kept.seq <= until:
+                    found.append(kept)
+        yield from sorted(found, key=lambda snapshot: snapshot.seq, reverse=True)
+
+    def describe(self) -> str:
+        """Name the file."""
+        return str(self._path)
+
+    def close(self) -> None:
+        """Do nothing: the file is open only while it is read."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _checked(self, until: int | None) -> Iterator[tuple[int, Line]]:
+        """Yield lines up to an entry. Raises LogError where one does not follow the other, or the file was cut."""
+        number, last = 0, None
+        for number, line in self._lines():
+            found = self._line(number, line)
+            if last is not None and found.seq != last.seq + 1 and (found.previous is None or found.seq <= last.seq):
+                raise self._wrong(number, f"entry {found.seq} follows entry {last.seq}")
+            if until is not None and found.seq > until:
+                return
+            yield number, found
+            last = found
+        if last is not None and last.checksum and not last.end:
+            raise self._wrong(number, f"the file ends here, and entry {last.seq} was not the last one: it was cut")
+
+    def _places(self) -> Iterator[_Place]:
+        for number, line in self._lines():
+            try:
+                yield _PLACES.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise self._wrong(number, f"not a line of an exported log: {error}") from None
+
+    def _line(self, number: int, line: bytes) -> Line:
+        try:
+            return _parsed(line)
+        except ValueError as error:
+            raise self._wrong(number, str(error)) from None
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        return ((number, line) for number, line in self._all_lines() if not line.startswith(_SNAPSHOT))
+
+    def _all_lines(self) -> Iterator[tuple[int, bytes]]:
+        number = 0
+        try:
+            with self._open() as lines:
+                for number, line in enumerate(lines, start=1):
+                    if line.strip():
+                        yield number, line
+        except EOFError:
+            raise self._wrong(number + 1, "the compressed file ends too early; it was cut") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise self._wrong(number + 1, f"the compressed file is damaged: {error}") from None
+        except OSError as error:
+            raise LogError(f"{self._path} cannot be read: {error.strerror or error}") from None
+
+    def _open(self) -> BinaryIO | gzip.GzipFile:
+        with self._path.open("rb") as raw:
+            packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        return gzip.open(self._path) if packed else self._path.open("rb")
+
+    def _wrong(self, number: int, what: str) -> LogError:
+        return LogError(f"{self._path}, line {number}: {what}")
+
+
+def _parsed(line: bytes) -> Line:
+    try:
+        found = _LINES.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a line of an exported log: {error}") from None
+    if found.at.tzinfo is None:
+        raise ValueError("its time names no time zone")
+    for word in (found.checksum, found.previous or ""):
+        try:
+            bytes.fromhex(word)
+        except ValueError:
+            raise ValueError(f"{word!r} is no checksum") from None
+    return found
+
+
+def _recorded(line: Line) -> Recorded:
+    return Recorded(line.seq, line.at.astimezone(UTC), decode(line.kind, line.version, bytes(line.entry)))
+
+
+def _row(line: Line, previous: str | None) -> Row:
+    return Row(
+        line.seq,
+        microseconds(line.at),
+        line.kind,
+        line.version,
+        bytes(line.entry).decode(),
+        bytes.fromhex(line.checksum),
+        None if previous is None else bytes.fromhex(previous),
+    )

@@ -1,0 +1,183 @@
+"""A log's entries as its database has them: read in order, by pages, as entries or as rows. Nothing is changed here."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import sqlalchemy
+from sqlalchemy import select
+
+from porter.events.chain import Row, missing, moment
+from porter.events.codec import UndecodableEntryError, decode
+from porter.events.entries import Recorded
+from porter.events.errors import CompactedLogError, DamagedLogError, LogError
+from porter.events.refusals import explained, refused
+from porter.events.schema import ENTRY
+from porter.events.snapshots import StoredSnapshot
+from porter.events.streams import Head, checksum_at, gap_over, head_of, last_gap, snapshot_at, snapshot_seqs
+from porter.events.urls import LogUrl
+
+PAGE = 4096  # rows held in memory while reading; each page is a short transaction of its own
+_ENTRIES = (
+    select(ENTRY.c.seq, ENTRY.c.at, ENTRY.c.kind, ENTRY.c.version, ENTRY.c.body)
+    .where(ENTRY.c.stream == sqlalchemy.bindparam("stream"))
+    .where(ENTRY.c.seq > sqlalchemy.bindparam("after"))
+    .where(ENTRY.c.seq <= sqlalchemy.bindparam("until"))
+    .order_by(ENTRY.c.seq)
+    .limit(PAGE)
+)
+_ROWS = _ENTRIES.add_columns(ENTRY.c.checksum)
+_NO_LIMIT = 2**63 - 1
+_Page: TypeAlias = Sequence[Any]
+
+
+class StoredEntries:
+    """One stream of a database. May be read from any thread."""
+
+    def __init__(self, *, engine: sqlalchemy.Engine, where: LogUrl, stream: str) -> None:
+        self._engine = engine
+        self._where = where
+        # In memory there is one connection for all threads, so they take turns.
+        self._turn = threading.RLock() if where.in_memory else None
+        self.stream = stream
+
+    @property
+    def head(self) -> Head:
+        """How far the log goes, and what of it is there."""
+        with self._reading() as connection:
+            return head_of(connection, self.stream)
+
+    @property
+    def whole_after(self) -> int:
+        """The last entry that was taken out, 0 for none: all entries after it are there. A fold begins no earlier."""
+        with self._reading() as connection:
+            return last_gap(connection, self.stream)
+
+    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+        """Yield the entries with `after < seq <= until`, in order, holding one page of them in memory.
+
+        Entries that are appended meanwhile are yielded too unless `until` ends before them. What compaction has taken
+        out is passed over; with `whole`, as a fold needs it, CompactedLogError is raised instead. Raises LogError for
+        an entry that is missing otherwise or cannot be decoded.
+        """
+        expected = after + 1
+        for page in self._pages(_ENTRIES, after, until):
+            for seq, at, kind, version, body in page:
+                if seq != expected:
+                    self._check_gap(expected, seq - 1, whole=whole)
+                try:
+                    entry = decode(kind, version, body)
+                except UndecodableEntryError as error:
+                    raise self._undecodable(seq, error) from None
+                yield Recorded(seq, moment(at), entry)
+                expected = seq + 1
+        self._check_end(expected, until, whole=whole)
+
+    def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
+        """Yield the same entries as they are stored, with their checksums; to be exported, or verified.
+
+        `previous` is set where the entry before was taken out, and on the first row if that is not entry 1. A row
+        whose predecessor is missing without such a reason has none: `verify` says so, this does not.
+        """
+        expected = after + 1
+        for page in self._pages(_ROWS, after, until):
+            for seq, at, kind, version, body, checksum_ in page:
+                previous = None
+                if seq != expected or (seq > 1 and expected == after + 1):
+                    previous = self._continued_from(expected, seq - 1)
+                yield Row(seq, at, kind, version, body, bytes(checksum_), previous)
+                expected = seq + 1
+
+    def wrong_end(self, last: int, checksum: bytes) -> str | None:
+        """Say what is wrong with a log whose last entry is `last`, 0 for none; None when that is as it was written.
+
+        An agent may have written since.
+        """
+        head = self.head
+        if head.last_seq > last and not self._page(_ENTRIES, last, head.last_seq):
+            return f"{missing(last + 1, head.last_seq)}: the end was cut off"
+        if last > head.last_seq:
+            return f"{missing(head.last_seq + 1, last).replace('missing', 'there')}, and this log never wrote as far"
+        if last == head.last_seq and checksum and checksum != head.checksum:
+            return f"entry {last} is not the last one that was written"
+        return None
+
+    def snapshots(self, until: int | None = None) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots at or before entry `until`, the newest first, and as they are stored; see `is_sealed`."""
+        with self._reading() as connection:
+            seqs = snapshot_seqs(connection, self.stream)
+        for seq in reversed(seqs):
+            if until is None or seq <= until:
+                with self._reading() as connection:
+                    found = snapshot_at(connection, self.stream, seq)
+                if found is not None:
+                    yield found
+
+    def describe(self) -> str:
+        """Name the log in words, without a password."""
+        return f"{self._where}, stream {self.stream}" if self.stream else str(self._where)
+
+    def _pages(self, statement: sqlalchemy.Select[Any], after: int, until: int | None) -> Iterator[_Page]:
+        last, limit = after, _NO_LIMIT if until is None else until
+        while True:
+            rows = self._page(statement, last, limit)
+            yield rows
+            if len(rows) < PAGE:
+                return
+            last = rows[-1][0]
+
+    def _page(self, statement: sqlalchemy.Select[Any], after: int, until: int) -> _Page:
+        wanted = {"stream": self.stream, "after": after, "until": until}
+        with self._reading() as connection:
+            cursor = connection.execute(statement, wanted).cursor
+            assert cursor is not None
+            try:
+                return cursor.fetchall()  # the driver's own tuples: twice as fast as SQLAlchemy's rows
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                raise refused(self._where, str(error)) from None
+
+    def _check_gap(self, first: int, last: int, *, whole: bool) -> None:
+        """Raise LogError unless it is known why entries `first` to `last` are not there, and that does not matter."""
+        with self._reading() as connection:
+            gap = gap_over(connection, self.stream, first, last)
+        if gap is None:
+            raise DamagedLogError(f"{missing(first, last)} from {self.describe()}: the log was altered")
+        if whole:
+            raise CompactedLogError(
+                f"entries {gap.first_seq} to {gap.last_seq} were taken out of {self.describe()} by compaction",
+            )
+
+    def _check_end(self, expected: int, until: int | None, *, whole: bool) -> None:
+        """Raise LogError when the newest entries are missing. Those that came meanwhile are not."""
+        last = self.head.last_seq
+        last = last if until is None else min(until, last)
+        if expected <= last and not self._page(_ENTRIES, expected - 1, last):
+            self._check_gap(expected, last, whole=whole)
+
+    def _continued_from(self, first: int, last: int) -> bytes | None:
+        """Return the checksum of entry `last`, if it is known why entries `first` to `last` are not there, else None.
+
+        Empty when compaction has gone beyond `last` since the row after it was read.
+        """
+        with self._reading() as connection:
+            if last < first:
+                found = checksum_at(connection, self.stream, last)
+                if found is not None:
+                    return found
+            gap = gap_over(connection, self.stream, min(first, last), last)
+        if gap is None:
+            return None
+        return gap.checksum if gap.last_seq == last else b""
+
+    def _undecodable(self, seq: int, error: UndecodableEntryError) -> LogError:
+        words = f"entry {seq} of {self.describe()}: {error}"
+        return LogError(words) if error.newer else DamagedLogError(words)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlalchemy.Connection]:
+        with self._exclusive(), explained(self._where), self._engine.connect() as connection:
+            yield connection
+
+    def _exclusive(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext() if self._turn is None else self._turn

@@ -1,0 +1,188 @@
+"""What a database keeps of one agent's log besides its entries: how far it goes, and what was taken out of it.
+
+Every function works on a connection that its caller has begun; none of them commits.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy
+from sqlalchemy import bindparam, select
+
+from porter.events.chain import GENESIS, Row
+from porter.events.schema import ENTRY, GAP, SNAPSHOT, STREAM
+from porter.events.snapshots import StoredSnapshot, seal
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a log goes. Sizes are bytes, as `Row.size` counts them."""
+
+    last_seq: int = 0
+    checksum: bytes = GENESIS
+    """That of the newest entry."""
+    entries: int = 0
+    """So many are there."""
+    size: int = 0
+    compacted_through: int = 0
+    """Up to this entry the log was compacted: of what lies before, only the story of decisions is left."""
+    story_entries: int = 0
+    """So many of the entries are there up to `compacted_through`."""
+    story_size: int = 0
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries `first_seq` to `last_seq` were taken out. The chain goes on from `checksum`, that of the last of them."""
+
+    first_seq: int
+    last_seq: int
+    checksum: bytes
+
+
+class AnotherWriterError(Exception):
+    """The stream is not as its one writer left it."""
+
+
+_HEAD = select(
+    STREAM.c.last_seq,
+    STREAM.c.checksum,
+    STREAM.c.entries,
+    STREAM.c.size,
+    STREAM.c.compacted_through,
+    STREAM.c.story_entries,
+    STREAM.c.story_size,
+).where(STREAM.c.stream == bindparam("stream"))
+_NEW = STREAM.insert()
+_GROW = (
+    STREAM.update()
+    .where(STREAM.c.stream == bindparam("of_stream"))
+    .where(STREAM.c.last_seq == bindparam("was"))
+    .values(
+        last_seq=bindparam("now"),
+        checksum=bindparam("now_checksum"),
+        entries=STREAM.c.entries + bindparam("more_entries"),
+        size=STREAM.c.size + bindparam("more_size"),
+    )
+)
+_GAPS = select(GAP.c.first_seq, GAP.c.last_seq, GAP.c.checksum).where(GAP.c.stream == bindparam("stream"))
+_GAP_OVER = (
+    _GAPS.where(GAP.c.first_seq <= bindparam("first_seq")).where(GAP.c.last_seq >= bindparam("last_seq")).limit(1)
+)
+_GAPS_IN = (
+    _GAPS.where(GAP.c.last_seq >= bindparam("first_seq"))
+    .where(GAP.c.first_seq <= bindparam("last_seq"))
+    .order_by(GAP.c.first_seq)
+)
+_LAST_GAP = select(sqlalchemy.func.max(GAP.c.last_seq)).where(GAP.c.stream == bindparam("stream"))
+_SNAPSHOT_SEQS = select(SNAPSHOT.c.seq).where(SNAPSHOT.c.stream == bindparam("stream")).order_by(SNAPSHOT.c.seq)
+_SNAPSHOT = (
+    select(SNAPSHOT.c.seq, SNAPSHOT.c.at, SNAPSHOT.c.format, SNAPSHOT.c.state, SNAPSHOT.c.checksum)
+    .where(SNAPSHOT.c.stream == bindparam("stream"))
+    .where(SNAPSHOT.c.seq == bindparam("seq"))
+)
+_DROP_SNAPSHOT = (
+    SNAPSHOT.delete().where(SNAPSHOT.c.stream == bindparam("stream")).where(SNAPSHOT.c.seq == bindparam("seq"))
+)
+_STREAMS = select(STREAM.c.stream).order_by(STREAM.c.stream)
+_CHECKSUM = select(ENTRY.c.checksum).where(ENTRY.c.stream == bindparam("stream")).where(ENTRY.c.seq == bindparam("seq"))
+
+
+def stream_names(connection: sqlalchemy.Connection) -> list[str]:
+    """Return whose logs the database holds."""
+    return list(connection.execute(_STREAMS).scalars())
+
+
+def head_of(connection: sqlalchemy.Connection, stream: str) -> Head:
+    """Return how far a log goes; a log that is not there yet goes nowhere."""
+    row = connection.execute(_HEAD, {"stream": stream}).one_or_none()
+    return Head() if row is None else Head(**row._mapping)  # noqa: SLF001 - how SQLAlchemy names a public method
+
+
+def grow(connection: sqlalchemy.Connection, stream: str, was: int, rows: Sequence[Row]) -> None:
+    """Write down that the log goes on with `rows`. Raises AnotherWriterError when it did not end with entry `was`."""
+    size = sum(row.size for row in rows)
+    last = rows[-1]
+    if was == 0:
+        head = Head(last_seq=last.seq, checksum=last.checksum, entries=len(rows), size=size)
+        connection.execute(_NEW, {"stream": stream, **msgspec.structs.asdict(head)})
+        return
+    change = {
+        "of_stream": stream,
+        "was": was,
+        "now": last.seq,
+        "now_checksum": last.checksum,
+        "more_entries": len(rows),
+        "more_size": size,
+    }
+    if connection.execute(_GROW, change).rowcount != 1:
+        raise AnotherWriterError
+
+
+def gap_over(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Gap | None:
+    """Return the gap that covers entries `first` to `last`, None where there is none."""
+    wanted = {"stream": stream, "first_seq": first, "last_seq": last}
+    row = connection.execute(_GAP_OVER, wanted).one_or_none()
+    return None if row is None else Gap(**row._mapping)  # noqa: SLF001
+
+
+def gaps_in(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Sequence[Gap]:
+    """Return the gaps that reach into entries `first` to `last`, in order."""
+    wanted = {"stream": stream, "first_seq": first, "last_seq": last}
+    return [Gap(**row._mapping) for row in connection.execute(_GAPS_IN, wanted)]  # noqa: SLF001
+
+
+def last_gap(connection: sqlalchemy.Connection, stream: str) -> int:
+    """Return the number of the last entry that was taken out, 0 where all are there."""
+    found: int | None = connection.execute(_LAST_GAP, {"stream": stream}).scalar()
+    return found or 0
+
+
+def add_gaps(connection: sqlalchemy.Connection, stream: str, gaps: Sequence[Gap]) -> None:
+    """Write down that entries are not there."""
+    if gaps:
+        connection.execute(GAP.insert(), [{"stream": stream, **msgspec.structs.asdict(gap)} for gap in gaps])
+
+
+def checksum_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> bytes | None:
+    """Return the checksum of an entry, also of one that was taken out where the chain goes on from it; else None."""
+    if seq == 0:
+        return GENESIS
+    found: bytes | None = connection.execute(_CHECKSUM, {"stream": stream, "seq": seq}).scalar()
+    if found is not None:
+        return found
+    gap = gap_over(connection, stream, seq, seq)
+    return gap.checksum if gap is not None and gap.last_seq == seq else None
+
+
+def snapshot_seqs(connection: sqlalchemy.Connection, stream: str) -> list[int]:
+    """Return after which entries there are snapshots, in order."""
+    return list(connection.execute(_SNAPSHOT_SEQS, {"stream": stream}).scalars())
+
+
+def snapshot_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> StoredSnapshot | None:
+    """Return the snapshot after an entry; None where there is none."""
+    row = connection.execute(_SNAPSHOT, {"stream": stream, "seq": seq}).one_or_none()
+    return None if row is None else StoredSnapshot(**row._mapping)  # noqa: SLF001
+
+
+def put_snapshot(connection: sqlalchemy.Connection, stream: str, snapshot: StoredSnapshot, most: int) -> None:
+    """Store a snapshot, sealed to the entry that it follows, in place of one that is there.
+
+    Where there are more than `most` then, those go whose neighbours lie closest together; never the first, which the
+    entries after it need to be folded on from, and never the newest.
+    """
+    entry = checksum_at(connection, stream, snapshot.seq)
+    if entry is None:
+        raise AnotherWriterError
+    drop_snapshot(connection, stream, snapshot.seq)
+    sealed = msgspec.structs.replace(snapshot, checksum=seal(entry, snapshot))
+    connection.execute(SNAPSHOT.insert(), {"stream": stream, **msgspec.structs.asdict(sealed)})
+    seqs = snapshot_seqs(connection, stream)
+    while len(seqs) > most:
+        inner = range(1, len(seqs) - 1)
+        least = min(inner, key=lambda at: (seqs[at + 1] - seqs[at - 1], at))
+        drop_snapshot(connection, stream, seqs.pop(least))
+
+
+def drop_snapshot(connection: sqlalchemy.Connection, stream: str, seq: int) -> None:
+    """Take a snapshot out, if it is there."""
+    connection.execute(_DROP_SNAPSHOT, {"stream": stream, "seq": seq})
