@@ -27,7 +27,7 @@ _HEADERS = {REQUEST: _REQUEST_HEADER, REPLY: _REPLY_HEADER}
 REQUEST_HEAD = _ETHERTYPE_BYTES + _REQUEST_HEADER
 """What every request has at HEAD."""
 HEAD, SOURCE, SENDER_MAC, SENDER, TARGET = slice(12, 22), slice(6, 12), slice(22, 28), slice(28, 32), slice(38, 42)
-_GROUP_BIT = 1  # IEEE 802: the lowest bit of the first byte; no station has such an address
+GROUP_BIT = 1  # IEEE 802: the lowest bit of the first byte; no station has such an address
 
 
 class MalformedFrameError(ValueError):
@@ -84,7 +84,7 @@ def parse(frame: bytes) -> Frame:
 
 def is_station(mac: bytes) -> bool:
     """Tell whether a MAC can be one station's: neither zero nor a group address."""
-    return mac != NO_MAC and not mac[0] & _GROUP_BIT
+    return mac != NO_MAC and not mac[0] & GROUP_BIT
 
 
 def answer(request: Frame, mac: bytes) -> Frame:

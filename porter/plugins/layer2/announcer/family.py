@@ -32,7 +32,7 @@ class News(NamedTuple):
 
 
 class Responder(Protocol):
-    """Frames in, answers out. Every method is called in the answering thread, between two frames, and is quick."""
+    """Frames in, answers out. Never called by two threads at once, see `answering`; every method is quick."""
 
     answered: int
     dropped: Counter[str]

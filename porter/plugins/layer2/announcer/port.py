@@ -8,6 +8,8 @@ from . import filter  # noqa: A004 - the module says what it is
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
+LONGEST_WAIT = 60
+"""Seconds after which `receive` raises BlockingIOError when nothing came."""
 _BUFFER_BYTES = 4 << 20  # the kernel gives at most net.core.rmem_max
 
 
@@ -22,8 +24,9 @@ class Port:
         self._program: filter.Program = ()
         self._lost = 0
         try:
-            self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+            # The kernel's own time limit: Python's would cost a call of poll for every frame.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", LONGEST_WAIT, 0))
             self.let_through(program)
             self._socket.bind((nic, ethertype))
         except OSError:
@@ -44,6 +47,13 @@ class Port:
         address, _ = packed.buffer_info()
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), address))
         self._program = program
+
+    def let_through_nothing(self) -> None:
+        """Hear nothing any more, whatever becomes of the NIC."""
+        try:
+            self.let_through(filter.program(()))
+        except OSError:
+            return  # no memory for it: nobody answers what is heard
 
     def lost(self) -> int:
         """Return how many frames the kernel had no room for since the socket was opened."""

@@ -1,11 +1,12 @@
 """The announcer's main loop: the agent's orders, the NICs and the clock. It claims and announces; it answers nothing.
 
-Answers come from a thread of their own (`answering`). On a new order: first silence about what is no longer ours, then
+Answers come from threads of their own (`answering`). On a new order: first silence about what is no longer ours, then
 claims on what is new, then the filters.
 """
 
 import gc
 import heapq
+import os
 import select
 import signal
 import socket
@@ -13,7 +14,6 @@ import sys
 import time
 
 from . import families, messages, rights
-from .answering import Answering
 from .claims import Claim
 from .family import Family
 from .lines import ClosedError, Lines
@@ -27,7 +27,7 @@ FRAMES_A_TICK = 64
 """Paces what is said unasked: at most 6,400 frames a second, so that taking thousands of addresses drowns nobody."""
 
 SWITCH_INTERVAL = 0.0001
-"""Seconds for which the main thread computes on while the answering thread has a frame to answer."""
+"""Seconds for which the main thread computes on while another has a frame to answer."""
 
 Place = tuple[str, str]
 """An address and a NIC, or a NIC and a family, by name."""
@@ -39,7 +39,7 @@ class Announcer:
     def __init__(self, connection: socket.socket) -> None:
         self._lines = Lines(connection)
         self._links = Links()
-        self._answering = Answering()
+        self._news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll = select.epoll()
         self._segments: dict[Place, Segment] = {}
         """By NIC and family. Both have a socket and a table of their own there."""
@@ -52,18 +52,17 @@ class Announcer:
         self._refused: dict[Place, str] = {}
         self._wanted = Wanted()
         self._peers: frozenset[bytes] = frozenset()
-        for each in (self._lines, self._links, self._answering):
+        for each in (self._lines, self._links, self._news):
             self._epoll.register(each, select.EPOLLIN)
 
     def run(self) -> None:
         """Serve until the agent is gone."""
-        self._answering.start()
         pause = -1.0
-        orders, changes, news = self._lines.fileno(), self._links.fileno(), self._answering.fileno()
+        orders, changes = self._lines.fileno(), self._links.fileno()
         while True:
             try:
                 for descriptor, _ in self._epoll.poll(pause):
-                    if descriptor == news:
+                    if descriptor == self._news:
                         self._listen()
                     elif descriptor == changes:
                         self._follow()
@@ -105,10 +104,8 @@ class Announcer:
         self._refused = refused
         for place, segment in list(self._segments.items()):
             segment.take(table.get(place, nothing) - segment.wanted)
-            if place in table:
-                segment.set_filter()
-            else:
-                segment.close()
+            segment.set_filter()
+            if segment.is_idle:
                 self._closed.add(segment.tally)
                 del self._segments[place]
 
@@ -139,7 +136,7 @@ class Announcer:
             segment = Segment(
                 nic,
                 family,
-                answering=self._answering,
+                news=self._news,
                 report=self._lines.send,
                 later=self._later,
             )
@@ -156,7 +153,7 @@ class Announcer:
         self._settle()
 
     def _listen(self) -> None:
-        self._answering.heard()
+        os.eventfd_read(self._news)
         for segment in self._segments.values():
             segment.listen()
 

@@ -40,17 +40,21 @@ class ArpResponder:
 
     def hear(self, frame: bytes) -> bytes | None:
         """Return the answer to a frame, or None and count why there is none."""
-        # The one case that must be fast is tested on bytes; a frame that fails here is read below, to say why.
+        # The one case that must be fast is tested on bytes, without a call; a frame that fails here is read below, to
+        # say why.
         target = frame[arp.TARGET]
-        if (
-            target in self._held
-            and frame[arp.HEAD] == arp.REQUEST_HEAD
-            and frame[arp.SENDER] != target
-            and len(frame) <= arp.LONGEST
-            and self._is_anothers(frame[arp.SENDER_MAC], frame[arp.SOURCE])
-        ):
-            self.answered += 1
-            return self._answers.to(frame)
+        if target in self._held:
+            asker = frame[arp.SENDER_MAC]
+            if (
+                frame[arp.HEAD] == arp.REQUEST_HEAD
+                and frame[arp.SENDER] != target
+                and self._mac not in (asker, frame[arp.SOURCE])
+                and not asker[0] & arp.GROUP_BIT
+                and asker != arp.NO_MAC
+                and len(frame) <= arp.LONGEST
+            ):
+                self.answered += 1
+                return self._answers.to(frame)
         self.dropped[self._notice(frame)] += 1
         return None
 
@@ -64,9 +68,6 @@ class ArpResponder:
         news = News(self._rivals, self._disputed)
         self._rivals, self._disputed = {}, {}
         return news
-
-    def _is_anothers(self, sender: bytes, source: bytes) -> bool:
-        return self._mac not in (sender, source) and arp.is_station(sender)
 
     def _notice(self, frame: bytes) -> str:
         """Return why a frame is not answered, and remember a rival that it tells of."""

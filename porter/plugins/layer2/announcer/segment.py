@@ -7,9 +7,10 @@ is answered is the answering thread's, which is told by `publish`.
 import random
 import time
 from collections.abc import Callable, Iterable
+from socket import MSG_DONTWAIT
 
 from . import messages
-from .answering import Answering, Door
+from .answering import Answering
 from .claims import Claim, Step
 from .family import Family
 from .holdings import Holdings
@@ -25,19 +26,18 @@ _ASK_AGAIN_GAP = 1.0  # seconds between questions that are asked out of turn
 class Segment:
     """What this node does on one NIC for one family."""
 
-    def __init__(
-        self, nic: str, family: Family, *, answering: Answering, report: Callable[[Event], None], later: Later
-    ) -> None:
+    def __init__(self, nic: str, family: Family, *, news: int, report: Callable[[Event], None], later: Later) -> None:
+        """`news`: an eventfd that is written when there is something for `listen`."""
         self.nic = nic
         self.family = family
         self.tally = Tally()
         """What became of the frames of sockets that are closed, and what was said unasked."""
         self.peers: frozenset[bytes] = frozenset()
         """The MACs of the other nodes' NICs."""
-        self._answering = answering
+        self._news = news
         self._report = report
         self._later = later
-        self._door: Door | None = None
+        self._answering: Answering | None = None
         self._holdings = Holdings(family)
         self._outbox: list[bytes] = []
         self._claims: dict[bytes, Claim] = {}
@@ -53,6 +53,11 @@ class Segment:
     def wanted(self) -> frozenset[bytes]:
         """The addresses that are wanted here."""
         return frozenset(self._claims)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is wanted here, and no socket is open."""
+        return not self._claims and self._answering is None
 
     @property
     def own(self) -> bytes:
@@ -94,10 +99,10 @@ class Segment:
 
     def set_filter(self) -> None:
         """Have the kernel pass exactly what concerns the wanted addresses."""
-        if self._door is None:
+        if self._answering is None:
             return
         try:
-            self._door.port.let_through(self.family.filter(self._claims))
+            self._answering.port.let_through(self.family.filter(self._claims))
         except OSError as error:
             self._lose(messages.SOCKET, str(error))
 
@@ -108,13 +113,15 @@ class Segment:
             if before is not None or not self._trouble[0]:
                 self._lose(messages.NO_INTERFACE, "")
             return
-        if self._door is None or before is None or before.number != link.number:
+        if self._answering is None or before is None or before.number != link.number:
             if not self._open():
                 return
             interrupted = True
         if not (link.up and link.carrier):
             self._suspend(messages.DOWN if not link.up else messages.NO_CARRIER)
         elif interrupted or self._trouble[0]:
+            if self._answering is not None:
+                self._answering.go_on()
             self._holdings.mac = link.mac
             self._trouble = ("", "")
             self._holdings.forget_all()
@@ -126,10 +133,9 @@ class Segment:
 
     def listen(self) -> None:
         """Take the news of other hosts: remember rivals, and defend what is held."""
-        door = self._door
-        if door is None or not door.noticed:
+        if self._answering is None or not self._answering.has_news:
             return
-        news = self._answering.between_frames(door.take)
+        news = self._answering.take()
         self._holdings.hear(news)
         for address, claimants in news.disputed.items():
             for claimant in claimants:
@@ -157,37 +163,34 @@ class Segment:
         """Answer for what was taken, watch for what is asked for, and send what is to be said: in this order."""
         self.publish()
         frames, self._outbox = self._outbox, []
-        door = self._door
-        if door is None:
+        if self._answering is None:
             return
+        send = self._answering.port.send
         self.tally.sent += len(frames)
         for frame in frames:
             try:
-                door.port.send(frame)
+                send(frame, MSG_DONTWAIT)
             except OSError:
                 self.tally.dropped[UNSENT] += 1  # the link is down, or its queue is full
 
     def publish(self) -> None:
         """Have the answering thread know what is held and probed now. When this returns, it does nothing else."""
-        door = self._door
-        if door is None:
-            return
-        table = self._holdings.news()
-        if table is not None:
-            self._answering.between_frames(lambda: door.responder.replace(table))
+        table = self._holdings.news() if self._answering is not None else None
+        if self._answering is not None and table is not None:
+            self._answering.replace(table)
 
     def close(self) -> None:
         """Be silent for ever."""
-        if self._door is not None:
-            self.tally.add(self._answering.close(self._door))
-            self._door = None
+        if self._answering is not None:
+            self.tally.add(self._answering.end())
+            self._answering = None
 
     def count(self) -> Tally:
         """Return what became of all frames so far."""
         total = Tally()
         total.add(self.tally)
-        if self._door is not None:
-            total.add(self._answering.between_frames(self._door.counted))
+        if self._answering is not None:
+            total.add(self._answering.count())
         return total
 
     def _begin(self, claim: Claim) -> None:
@@ -236,8 +239,8 @@ class Segment:
             return False
         responder = family.responder()
         responder.replace(self._holdings.table())
-        self._door = Door(port, responder)
-        self._answering.open(self._door)
+        self._answering = Answering(port, responder, news=self._news)
+        self._answering.start()
         return True
 
     def _lose(self, why: str, detail: str) -> None:
