@@ -1,21 +1,21 @@
 """`porter replay`: fold a recorded log again and tell who had which address when, and why."""
 
-import sys
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 
 import click
-import msgspec
 
 from porter.cli.options import DEFAULT_EVENT_LOG, format_option, stream_option
+from porter.cli.replaying.telling import print_json, print_story, print_verdict
 from porter.errors import PorterError
 from porter.events.sources import open_source
 from porter.reconciler.world import World
 from porter.replay.moments import parse_moment
 from porter.replay.reading import installed_rules, records_until, shown_progress
 from porter.replay.refold import Refold
-from porter.replay.story import Story, tell
-from porter.replay.text import story_lines, verdict_lines
+from porter.replay.story import About
+from porter.replay.telling import Teller
 
 
 @click.command()
@@ -55,28 +55,30 @@ def replay(
     if service is not None and service.count("/") != 1:
         raise click.BadParameter(f"{service!r} is not NAMESPACE/NAME", param_hint="--service")
     moment = parse_moment(until, datetime.now(UTC)) if until is not None else None
+    about = About(service=service, node=node, eip=eip)
     refold = Refold(installed_rules())
-    with open_source(log, stream=stream) as source:
-        total = source.last_seq
-        with shown_progress(records_until(source, moment), total) as records:
-            story = tell(records, refold, service=service, node=node, eip=eip)
-    _check_known(refold.reconciler.world, story, service=service, node=node, eip=eip)
-    if output_format == "json":
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(story), indent=2).decode() + "\n")
-    else:
-        for line in verdict_lines(story) if verify else story_lines(story):
-            click.echo(line)
-    return 1 if verify and story.differences else 0
+    teller = Teller(refold, about, is_cut=moment is not None)
+    check = partial(_check_known, refold.reconciler.world, about)
+    with (
+        open_source(log, stream=stream) as source,
+        shown_progress(records_until(source, moment), source.last_seq) as records,
+    ):
+        if output_format == "json":
+            differences = print_json(teller, refold, records, check=check)
+        elif verify:
+            differences = print_verdict(teller, refold, records)
+        else:
+            differences = 0
+            print_story(teller, refold, records, check=check)
+    return 1 if verify and differences else 0
 
 
-def _check_known(world: World, story: Story, *, service: str | None, node: str | None, eip: str | None) -> None:
+def _check_known(world: World, about: About) -> None:
     """Refuse a filter that fits nothing because of a slip of the pen, rather than tell an empty story."""
-    if story.timeline or story.assignments:
-        return
     for kind, name, known in (
-        ("Service", service, map(str, world.services)),
-        ("Node", node, map(str, world.nodes)),
-        ("Eip", eip, map(str, world.eips)),
+        ("Service", about.service, map(str, world.services)),
+        ("Node", about.node, map(str, world.nodes)),
+        ("Eip", about.eip, map(str, world.eips)),
     ):
         if name is None:
             continue

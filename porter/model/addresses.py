@@ -4,6 +4,7 @@ A range is kept as two integers and a version: a pool of 2^120 addresses costs a
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal, Self
 
@@ -35,8 +36,14 @@ def parse_address(text: str) -> Address | None:
     stripped = text.strip()
     if len(stripped) > _LONGEST or "%" in stripped:
         return None
+    return _parsed(stripped)
+
+
+@lru_cache(maxsize=1 << 16)
+def _parsed(text: str) -> Address | None:
+    """Read an address once: the same texts come again with every entry, and equal objects are found sooner."""
     try:
-        return ip_address(stripped)
+        return ip_address(text)
     except ValueError:
         return None
 

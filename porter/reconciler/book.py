@@ -96,6 +96,10 @@ class Book:
         slots = {slot for key in self._world.services for slot in self._ledger.slots_of(key)}
         return Turn(pools=self._turn_pools(), assignments=self._turn(slots | self._assignments.keys()))
 
+    def concerns_owners(self, service: ServiceKey) -> bool:
+        """Tell whether the endpoints of a Service, as the world now has them, can mean other owners."""
+        return self._owners.touch_serving((service,))
+
     def update(self, touched: Touched) -> Turn:
         """Decide what an entry touches, after the world has taken it in."""
         if touched.only_serving and not self._owners.touch_serving(touched.serving):

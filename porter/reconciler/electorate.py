@@ -80,6 +80,8 @@ class Electorate:
         self._rolls: dict[Need, _Roll] = {}
         self._networks_of: dict[NodeName, frozenset[Network]] = {}
         self._networks: Counter[Network] = Counter()
+        self._around: dict[Address, Need] = {}
+        """What addresses of Eips that name no interface need, as long as the subnets stay."""
         for name in world.agents:
             self._count_networks(name)
 
@@ -87,8 +89,12 @@ class Electorate:
         """Return what an address needs of a node."""
         if eip is not None and eip.interface is not None:
             return (eip.interface, ())
-        around = (network for network in self._networks if address in network)
-        return ("", tuple(sorted(around, key=lambda network: (network.prefixlen, network))))
+        found = self._around.get(address)
+        if found is None:
+            around = (network for network in self._networks if address in network)
+            found = ("", tuple(sorted(around, key=lambda network: (network.prefixlen, network))))
+            self._around[address] = found
+        return found
 
     def poll(self, need: Need, eip: Eip | None, address: Address, services: list[Service]) -> Poll:
         """Return who may announce an address of this need that these Services have."""
@@ -130,6 +136,7 @@ class Electorate:
         self._count_networks(name)
         if before == set(self._networks):
             return False
+        self._around.clear()
         # A roll judges by the address that it was made for: around that one the subnets may be others now.
         self._rolls = {need: roll for need, roll in self._rolls.items() if need[0]}
         return True

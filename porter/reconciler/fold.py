@@ -23,7 +23,8 @@ from porter.events.entries import (
 )
 from porter.model.addresses import Family
 from porter.model.assignment import Announcement, Assignment
-from porter.model.names import NodeName, ServiceKey
+from porter.model.names import NodeName, ServiceKey, service_key
+from porter.model.objects import Endpoints
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.announcing import announcements_for
 from porter.reconciler.book import Book, Turn
@@ -76,8 +77,7 @@ class Reconciler:
 
         Until every kind was listed once since the agent started, nothing is decided: what was decided before stands.
         """
-        if self._is_current and isinstance(entry, EndpointsObserved) and is_quiet(entry.endpoints, self.world):
-            self.world.apply(entry)
+        if self._is_current and type(entry) is EndpointsObserved and self._take_endpoints(entry.endpoints):
             return []
         touched = touched_by(entry, self.world) if self._is_current else None
         changed = self.world.apply(entry)
@@ -108,6 +108,24 @@ class Reconciler:
         families: list[Family] = sorted(get_args(Family), key=lambda family: (family != primary, family))
         found = (self._book.get((ServiceKey(service), family)) for family in families)
         return [assignment for assignment in found if assignment is not None]
+
+    def _take_endpoints(self, endpoints: Endpoints) -> bool:
+        """Take in news of an EndpointSlice if nothing is to be decided because of it: so it is with most entries."""
+        key = endpoints.key
+        slices = self.world.slices
+        before = slices.get(key)
+        if is_quiet(endpoints, before, self.world):
+            slices[key] = endpoints
+            return True
+        if before == endpoints:
+            return True
+        if before is None or before.service != endpoints.service:
+            return False
+        slices[key] = endpoints
+        if not self._book.concerns_owners(service_key(endpoints.namespace, endpoints.service)):
+            return True
+        slices[key] = before
+        return False
 
     def _decided(self, turn: Turn, cause: int) -> Iterator[Decided]:
         for _, (_, pool) in sorted(turn.pools.items()):

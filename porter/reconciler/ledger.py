@@ -80,7 +80,9 @@ class Ledger:
 
     def holders(self, address: Address) -> list[Service]:
         """Return who has the address: who keeps it before who was given it, the older first."""
-        seats = sorted(self._holders.get(address, ()), key=lambda seat: seat.order)
+        seats = self._holders.get(address, ())
+        if len(seats) > 1:
+            seats = sorted(seats, key=lambda seat: seat.order)
         return [seat.service for seat in seats]
 
     def slots_of(self, service: ServiceKey) -> tuple[Slot, ...]:

@@ -119,9 +119,12 @@ class Owners:
         """Elect anew where it is due; return the addresses that now have another owner, or are nobody's."""
         due, self._due = self._due, set()
         changed: set[Address] = set()
-        seconds = {address for address in due if self._is_second(address)}
+        seconds: set[Address] = set()
         for address in due:
-            seconds.update(self._seconds_of(address))
+            if self._is_beside_another(address):
+                seconds.update(self._seconds_of(address))
+                if self._is_second(address):
+                    seconds.add(address)
         for address in sorted(due - seconds, key=in_order):
             if self._elect(address, beside=None):
                 changed.add(address)
@@ -182,6 +185,10 @@ class Owners:
         return self._world.eips.get(claim.eip) if claim.eip is not None else None
 
     # ------------------------------------------------------------------------------------------ two families
+
+    def _is_beside_another(self, address: Address) -> bool:
+        """Tell whether any holder has two slots: of nearly all there is one, and nothing to be asked."""
+        return any(len(self._ledger.slots_of(service.key)) > 1 for service in self._ledger.holders(address))
 
     def _first_of(self, service: Service) -> Address | None:
         """Return a Service's address in the family that it names first."""

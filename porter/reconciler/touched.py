@@ -47,15 +47,15 @@ class Touched(msgspec.Struct, kw_only=True):
     cluster: bool = False
 
 
-def is_quiet(endpoints: Endpoints, world: World) -> bool:
+def is_quiet(endpoints: Endpoints, before: Endpoints | None, world: World) -> bool:
     """Tell at once that no decision can rest on this news of an EndpointSlice: of most entries, that is all to know.
 
-    True where the endpoints of a Service that any node may serve have merely moved. False says nothing.
+    `before` is what was known of the slice. True where the endpoints of a Service that any node may serve have merely
+    moved. False says nothing.
     """
-    before = world.slices.get(endpoints.key)
     if before is None or before.service != endpoints.service:
         return False
-    service = world.services.get(_service_of(endpoints))
+    service = world.services.get(service_key(endpoints.namespace, endpoints.service))
     return service is None or (
         service.policy == "Cluster"
         and bool(before.ready or before.serving or before.unplaced)

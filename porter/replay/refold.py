@@ -1,12 +1,11 @@
 """Fold a recorded log again, and hold what this version decides against what was decided and recorded then."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Final, TypeAlias, assert_never, get_args
 
 import msgspec
 
-from porter.events.codec import is_observed
 from porter.events.entries import (
     AgentStarted,
     AssignmentDecided,
@@ -19,9 +18,15 @@ from porter.events.entries import (
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
 
+_OBSERVED: Final = frozenset(get_args(Observed))
+_DECIDED: Final = frozenset(get_args(Decided))
+
+Subject: TypeAlias = tuple[str, str]
+"""What a decision is about: a Service and a family, or an Eip's name behind an empty text."""
+
 
 class Refolded(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision of this version. `seq` and `at` are those of the recorded decision where there is an equal one."""
+    """One decision of this version. `seq` and `at` are those of the recorded one about the same, where there is one."""
 
     seq: int
     at: datetime
@@ -33,68 +38,112 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Where this version and the record part: a decision that only one of them has, or that differs."""
 
     cause: int
+    at: datetime
+    """When the entry was recorded that led to the decision, or where that is not known the decision."""
     recorded: Decided | None
     decided: Decided | None
 
 
 class Refold:
-    """One pass over a log. Iterate over `run`; read the rest afterwards, or at any moment in between."""
+    """One pass over a log. Iterate over `run` or `steps`; read the rest afterwards, or at any moment in between.
+
+    Memory is bounded by the state, not by the log.
+    """
 
     def __init__(self, rules: Rules) -> None:
         self.reconciler = Reconciler(rules)
-        self.differences: list[Difference] = []
-        self.seq = 0
-        self.at: datetime | None = None
+        self.last: Recorded | None = None
+        """The entry that was read last."""
         self.started: AgentStarted | None = None
         self._cause: Recorded | None = None
-        self._decided: deque[Decided] = deque()
+        self._pending: dict[Subject, Decided] = {}
+        """What this version decides because of `_cause`, and the record has not shown yet."""
+
+    @property
+    def seq(self) -> int:
+        """The number of the entry that was read last, 0 before the first."""
+        return self.last.seq if self.last is not None else 0
+
+    @property
+    def at(self) -> datetime | None:
+        """When that entry was recorded."""
+        return self.last.at if self.last is not None else None
 
     def run(self, records: Iterable[Recorded]) -> Iterator[Refolded]:
-        """Fold the records in order and yield what this version decides. Memory stays bounded by the state."""
+        """Fold the records in order and yield what this version decides."""
+        for step in self.steps(records, is_cut=True):
+            if isinstance(step, Refolded):
+                yield step
+
+    def steps(self, records: Iterable[Recorded], *, is_cut: bool = False) -> Iterator[Refolded | Difference]:
+        """Fold the records in order; yield what this version decides, and before it where the record says otherwise.
+
+        `is_cut`: the log goes on after them, so what is decided last and not recorded makes no difference.
+        """
+        fold = self.reconciler.fold
         for record in records:
-            self.seq, self.at = record.seq, record.at
+            self.last = record
             entry = record.entry
-            if is_observed(entry):
-                yield from self._settle()
-                self._observe(record, entry)  # type: ignore[arg-type]  # is_observed is the check
-            elif isinstance(entry, AssignmentDecided | AssignmentEnded | PoolDecided):
-                yield from self._compare(record, entry)
-        yield from self._settle()
+            kind = type(entry)
+            if kind in _OBSERVED:
+                if self._pending:
+                    yield from self._unrecorded()
+                if kind is AgentStarted:
+                    self.started = entry  # type: ignore[assignment]  # its type was compared
+                decided = fold(entry, record.seq)  # type: ignore[arg-type]  # one of Observed, as was looked up
+                if decided:
+                    self._cause = record
+                    self._pending = {subject_of(decision): decision for decision in decided}
+            elif kind in _DECIDED:
+                yield from self._compare(record, entry)  # type: ignore[arg-type]  # one of Decided
+        for step in self._unrecorded() if self._pending else ():
+            if not is_cut or isinstance(step, Refolded):
+                yield step
 
-    def _observe(self, record: Recorded, entry: Observed) -> None:
-        if isinstance(entry, AgentStarted):
-            self.started = entry
-        self._cause = record
-        self._decided.extend(self.reconciler.fold(entry, record.seq))
-
-    def _compare(self, record: Recorded, recorded: Decided) -> Iterator[Refolded]:
-        decided = self._decided.popleft() if self._decided else None
+    def _compare(self, record: Recorded, recorded: Decided) -> Iterator[Refolded | Difference]:
+        decided = self._pending.pop(subject_of(recorded), None)
         if decided is None or not agree(recorded, decided):
-            self.differences.append(Difference(cause=recorded.cause, recorded=recorded, decided=decided))
+            known = self._cause is not None and self._cause.seq == recorded.cause
+            at = self._cause.at if known and self._cause is not None else record.at
+            yield Difference(cause=recorded.cause, at=at, recorded=recorded, decided=decided)
         if decided is not None:
             assert self._cause is not None
             yield Refolded(seq=record.seq, at=record.at, cause=self._cause, decision=decided)
 
-    def _settle(self) -> Iterator[Refolded]:
+    def _unrecorded(self) -> Iterator[Refolded | Difference]:
         """Give out what this version decided and the record does not have."""
-        while self._decided:
-            decided = self._decided.popleft()
-            assert self._cause is not None
-            self.differences.append(Difference(cause=decided.cause, recorded=None, decided=decided))
-            yield Refolded(seq=self._cause.seq, at=self._cause.at, cause=self._cause, decision=decided)
+        cause, pending = self._cause, self._pending
+        assert cause is not None
+        self._pending = {}
+        for decided in pending.values():
+            yield Difference(cause=cause.seq, at=cause.at, recorded=None, decided=decided)
+            yield Refolded(seq=cause.seq, at=cause.at, cause=cause, decision=decided)
+
+
+def subject_of(decision: Decided) -> Subject:
+    """Return what a decision is about: of each subject one entry leads to at most one decision."""
+    match decision:
+        case AssignmentDecided(assignment=assignment):
+            return (assignment.service, assignment.family)
+        case AssignmentEnded():
+            return (decision.service, decision.family)
+        case PoolDecided(pool=pool):
+            return ("", pool.eip)
+        case _:
+            assert_never(decision)
 
 
 def agree(recorded: Decided, decided: Decided) -> bool:
     """Tell whether two decisions have the same cause and the same outcome; they may differ in the words of why."""
+    if recorded.cause != decided.cause:
+        return False
     match recorded, decided:
         case AssignmentDecided(), AssignmentDecided():
             one, other = recorded.assignment, decided.assignment
-            same = (one.service, one.family) == (other.service, other.family) and one.same_outcome(other)
-            return same and recorded.cause == decided.cause
+            return subject_of(recorded) == subject_of(decided) and one.same_outcome(other)
         case AssignmentEnded(), AssignmentEnded():
-            ends = (recorded.service, recorded.family, recorded.previous_address)
-            return ends == (decided.service, decided.family, decided.previous_address)
+            return subject_of(recorded) == subject_of(decided) and recorded.previous_address == decided.previous_address
         case PoolDecided(), PoolDecided():
-            return recorded.pool == decided.pool and recorded.cause == decided.cause
+            return recorded.pool == decided.pool
         case _:
             return False

@@ -1,18 +1,15 @@
-"""The story of a log: who had which address, since when, caused by which entry, and for which reason."""
+"""The story of a log as values: who had which address, since when, caused by which entry, for which reason."""
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from porter.events.codec import kind_of
-from porter.events.entries import AssignmentDecided, AssignmentEnded, PoolDecided, Recorded
-from porter.events.sentences import sentence
+from porter.model.addresses import Family
 from porter.model.names import ServiceKey
-from porter.replay.refold import Difference, Refold, Refolded
 
 Shown = Literal["assigned", "moved", "waiting", "ended"]
+DeedName = Literal["published", "shown", "announced", "withdrawn"]
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,20 +21,40 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a change was carried out, as this log tells of it.
+
+    `published`: this node's agent leads and wrote it to the API; `shown`: the API server says it of the Service;
+    `announced`, `withdrawn`: this node answers for the address from now on, or no longer.
+    """
+
+    what: DeedName
+    seq: int
+    at: datetime
+    after: float
+    """Seconds from the decision."""
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a Service's address or of its node. `from` and `to` are nodes; None for nobody."""
 
     seq: int
     at: datetime
     service: ServiceKey
+    family: Family
     what: Shown
     address: str | None
     previous_address: str | None
     eip: str | None
+    """Whose address it is; of an address that is gone, whose it was."""
     from_: str | None = msgspec.field(name="from")
     to: str | None
     cause: Cause
     reason: str
+    decided_after: float
+    """Seconds from the observation to the decision."""
+    applied: tuple[Deed, ...] = ()
+    """What followed, in order, until the next change of the same Service and family."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +75,7 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     """A decision that the record and this version do not share, each in words; None where one of them has none."""
 
     cause: int
+    at: datetime
     recorded: str | None
     decided: str | None
 
@@ -73,131 +91,17 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Where the decisions of this version differ from the recorded ones."""
 
 
-def tell(
-    records: Iterable[Recorded],
-    refold: Refold,
-    *,
-    service: str | None = None,
-    node: str | None = None,
-    eip: str | None = None,
-) -> Story:
-    """Replay the records and tell what happened, about one Service, one node or one pool if asked."""
-    timeline: list[Change] = []
-    standing: dict[tuple[ServiceKey, str], Standing] = {}
-    for refolded in refold.run(records):
-        match refolded.decision:
-            case AssignmentDecided(assignment=assignment):
-                key = (assignment.service, assignment.family)
-                change = _decided(refolded, refolded.decision)
-                standing[key] = _standing(refolded.decision, change)
-            case AssignmentEnded() as ended:
-                change = _ended(refolded, ended)
-                standing.pop((ended.service, ended.family), None)
-            case PoolDecided():
-                continue
-        if _is_about(change, service=service, node=node, eip=eip):
-            timeline.append(change)
-    return Story(
-        seq=refold.seq,
-        at=refold.at,
-        assignments=tuple(_standing_about(standing.values(), service=service, node=node, eip=eip)),
-        timeline=tuple(timeline),
-        differences=tuple(_disagreement(difference) for difference in refold.differences),
-    )
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asks for: one Service, one node, one Eip; all that is given must fit."""
 
+    service: str | None = None
+    node: str | None = None
+    eip: str | None = None
 
-def _disagreement(difference: Difference) -> Disagreement:
-    recorded, decided = difference.recorded, difference.decided
-    return Disagreement(
-        cause=difference.cause,
-        recorded=sentence(recorded) if recorded is not None else None,
-        decided=sentence(decided) if decided is not None else None,
-    )
-
-
-def _decided(refolded: Refolded, decided: AssignmentDecided) -> Change:
-    assignment = decided.assignment
-    what: Shown = "waiting"
-    if assignment.address is not None:
-        what = "assigned" if decided.previous_address != assignment.address else "moved"
-    return Change(
-        seq=refolded.seq,
-        at=refolded.at,
-        service=assignment.service,
-        what=what,
-        address=assignment.address,
-        previous_address=decided.previous_address,
-        eip=assignment.eip,
-        from_=joined(decided.previous_nodes),
-        to=joined(assignment.nodes),
-        cause=cause_of(refolded.cause),
-        reason=_why(decided),
-    )
-
-
-def _why(decided: AssignmentDecided) -> str:
-    """Say why the address where it is new, and why the node."""
-    assignment = decided.assignment
-    if assignment.placement is None:
-        return assignment.reason.sentence
-    if decided.previous_address == assignment.address:
-        return assignment.placement.sentence
-    return f"{assignment.reason.sentence}; {assignment.placement.sentence}"
-
-
-def _ended(refolded: Refolded, ended: AssignmentEnded) -> Change:
-    return Change(
-        seq=refolded.seq,
-        at=refolded.at,
-        service=ended.service,
-        what="ended",
-        address=None,
-        previous_address=ended.previous_address,
-        eip=None,
-        from_=joined(ended.previous_nodes),
-        to=None,
-        cause=cause_of(refolded.cause),
-        reason=ended.reason.sentence,
-    )
-
-
-def _standing(decided: AssignmentDecided, change: Change) -> Standing:
-    assignment = decided.assignment
-    return Standing(
-        service=assignment.service,
-        address=assignment.address,
-        eip=assignment.eip,
-        protocol=assignment.protocol,
-        node=joined(assignment.nodes),
-        nodes=assignment.nodes,
-        reason=change.reason,
-        since=change.seq,
-        since_at=change.at,
-    )
-
-
-def cause_of(record: Recorded) -> Cause:
-    """Describe the entry that led to a change."""
-    return Cause(seq=record.seq, at=record.at, kind=kind_of(record.entry), text=sentence(record.entry))
-
-
-def joined(nodes: Iterable[str]) -> str | None:
-    """Name the nodes of an address in one text; None for nobody."""
-    return ", ".join(nodes) or None
-
-
-def _is_about(change: Change, *, service: str | None, node: str | None, eip: str | None) -> bool:
-    nodes = f"{change.from_ or ''}, {change.to or ''}".split(", ")
-    return service in (None, change.service) and (node is None or node in nodes) and eip in (None, change.eip)
-
-
-def _standing_about(
-    standing: Iterable[Standing],
-    *,
-    service: str | None,
-    node: str | None,
-    eip: str | None,
-) -> Iterator[Standing]:
-    for item in sorted(standing, key=lambda item: (item.service, item.address or "")):
-        if service in (None, item.service) and (node is None or node in item.nodes) and eip in (None, item.eip):
-            yield item
+    def fits(self, *, service: str, nodes: tuple[str, ...], eips: tuple[str | None, ...]) -> bool:
+        """Tell whether it was asked for."""
+        return (
+            self.service in (None, service)
+            and (self.node is None or self.node in nodes)
+            and (self.eip is None or self.eip in eips)
+        )

@@ -1,50 +1,71 @@
 """A replay for people, in lines of 80 columns: what stands, and the story that led to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from textwrap import wrap
 
-from porter.replay.story import Change, Standing, Story
+from porter.replay.story import Change, DeedName, Disagreement, Standing
 
 WIDTH = 80
-_INDENT = " " * 6
+_INDENT = " " * 7
+_DEEDS: dict[DeedName, str] = {
+    "published": "published",
+    "shown": "shown by the API",
+    "announced": "announced here",
+    "withdrawn": "withdrawn here",
+}
 
 
-def story_lines(story: Story) -> Iterator[str]:
-    """Tell a story in text."""
-    if story.at is None:
+def standing_lines(seq: int, at: datetime | None, standing: Iterable[Standing]) -> Iterator[str]:
+    """Say what stands as of an entry; `at` is None for an empty log."""
+    if at is None:
         yield "The log is empty: nothing was observed yet."
         return
-    yield f"As of entry {story.seq}, {clock(story.at)}:"
+    yield f"As of entry {seq}, {clock(at)}:"
     yield ""
-    if not story.assignments:
+    nobody = True
+    for one in standing:
+        nobody = False
+        yield from _standing_lines(one, at)
+    if nobody:
         yield "  nobody has an address"
-    for standing in story.assignments:
-        yield from _standing_lines(standing, story.at)
+
+
+def change_lines(change: Change) -> Iterator[str]:
+    """Tell one change, behind an empty line."""
     yield ""
-    yield "The story:" if story.timeline else "The story: nothing has changed."
-    for change in story.timeline:
-        yield ""
-        yield from _change_lines(change)
-    if story.differences:
-        yield ""
-        yield from wrap(
-            f"Note: {len(story.differences)} decisions of this version differ from those recorded; "
-            "'porter replay --verify' shows them.",
-            WIDTH,
-        )
+    yield f"{change.seq:>5}  {clock(change.at)}  {change.service}"
+    yield f"{_INDENT}{_what(change)}"
+    yield from _wrapped(f"why: {change.reason}")
+    yield from _wrapped(f"cause: entry {change.cause.seq}, {change.cause.text}")
+    yield from _wrapped(f"took: {', '.join(_times(change))}")
 
 
-def verdict_lines(story: Story) -> Iterator[str]:
-    """Say whether this version decides as was recorded, and list where it does not."""
-    for one in story.differences:
-        yield f"entry {one.cause}:"
-        recorded, decided = one.recorded or "nothing", one.decided or "nothing"
-        yield from wrap(f"recorded: {recorded}", WIDTH, initial_indent="  ", subsequent_indent=_INDENT)
-        yield from wrap(f"this version decides: {decided}", WIDTH, initial_indent="  ", subsequent_indent=_INDENT)
-    found = len(story.differences)
-    said = "decides the same" if not found else f"decides differently {found} times"
-    yield f"{story.seq} entries replayed: this version {said}."
+def disagreement_lines(one: Disagreement) -> Iterator[str]:
+    """Tell one decision that the record and this version do not share."""
+    yield f"entry {one.cause}, {clock(one.at)}:"
+    text = f"recorded: {one.recorded or 'nothing'}; this version decides: {one.decided or 'nothing'}"
+    yield from wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def verdict_line(entries: int, differences: int) -> str:
+    """Say whether this version decides as was recorded."""
+    times = "once" if differences == 1 else f"{differences} times"
+    said = "decides the same" if not differences else f"decides differently {times}"
+    return f"{counted(entries, 'entry', 'entries')} replayed: this version {said}."
+
+
+def note_lines(differences: int) -> Iterator[str]:
+    """Warn that a story is not the recorded one."""
+    if differences:
+        many = "1 decision of this version differs" if differences == 1 else f"{differences} decisions differ"
+        yield ""
+        yield from wrap(f"Note: {many} from what was recorded; 'porter replay --verify' shows which.", WIDTH)
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """Say how many."""
+    return f"{count} {one if count == 1 else several}"
 
 
 def clock(at: datetime) -> str:
@@ -54,7 +75,7 @@ def clock(at: datetime) -> str:
 
 
 def lasting(span: timedelta) -> str:
-    """Show a length of time with one or two units."""
+    """Show a length of time with one unit."""
     seconds = max(0, int(span.total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:
@@ -62,23 +83,34 @@ def lasting(span: timedelta) -> str:
     return f"{seconds} s"
 
 
+def short(seconds: float) -> str:
+    """Show a short length of time: milliseconds below a second, seconds with a decimal below a minute."""
+    if abs(seconds) < 1:
+        return f"{round(seconds * 1000)} ms"
+    if abs(seconds) < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    return lasting(timedelta(seconds=seconds))
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT + "  ", break_on_hyphens=False)
+
+
 def _standing_lines(standing: Standing, now: datetime) -> Iterator[str]:
     yield f"  {standing.service}"
     if standing.address is None:
-        yield from wrap(f"waits: {standing.reason}", WIDTH, initial_indent="    ", subsequent_indent=_INDENT)
+        yield from wrap(f"waits: {standing.reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
         return
     owner = standing.node or "nobody"
     yield f"    {standing.address} of Eip {standing.eip or '(gone)'}, {standing.protocol or 'no protocol'}, on {owner}"
     yield f"    since entry {standing.since}, {clock(standing.since_at)} ({lasting(now - standing.since_at)})"
-    yield from wrap(standing.reason, WIDTH, initial_indent="    ", subsequent_indent=_INDENT)
+    yield from wrap(standing.reason, WIDTH, initial_indent="    ", subsequent_indent="      ")
 
 
-def _change_lines(change: Change) -> Iterator[str]:
-    yield f"{change.seq:>5}  {clock(change.at)}  {change.service}"
-    yield f"{_INDENT} {_what(change)}"
-    yield from wrap(f"why: {change.reason}", WIDTH, initial_indent=_INDENT + " ", subsequent_indent=_INDENT + "   ")
-    cause = f"cause: entry {change.cause.seq}, {change.cause.text}"
-    yield from wrap(cause, WIDTH, initial_indent=_INDENT + " ", subsequent_indent=_INDENT + "   ")
+def _times(change: Change) -> Iterator[str]:
+    yield f"{short(change.decided_after)} to decide"
+    for deed in change.applied:
+        yield f"{short(deed.after)} more until {_DEEDS[deed.what]} (entry {deed.seq})"
 
 
 def _what(change: Change) -> str:

@@ -1,0 +1,1 @@
+"""What `porter replay` prints, and how its modes read their logs."""
