@@ -1,0 +1,175 @@
+"""How fast a log is replayed: `python -m benchmarks.replay [--entries N] [--json]`.
+
+The log is a made-up life of a cluster (benchmarks.cluster_life) in SQLite, appended as an agent appends it. What is
+read is read in processes of their own, so that their memory is that of a replay and of nothing else.
+"""
+
+import argparse
+import json
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.cluster_life import BEGIN, HERE, ClusterLife
+from porter.cli.collector import collect_seldom
+from porter.events.codec import decode
+from porter.events.entries import LeaderObserved, Recorded
+from porter.events.log import EventLog
+from porter.events.sources import open_source
+from porter.reconciler.fold import Reconciler
+from porter.reconciler.snapshot import Snapshot
+from porter.replay.reading import installed_rules
+from porter.replay.refold import Difference, Refold
+
+BATCH = 500
+SINGLE = 300
+FEW = 100_000
+"""Entries of the shorter log: twice as long, a replay must need no more memory."""
+TAIL = 5_000
+"""Entries behind a snapshot."""
+
+
+def write(path: Path, entries: int) -> dict[str, Any]:
+    """Write a log; return how fast it was appended, durable, in batches."""
+    spent, life = 0.0, ClusterLife().entries(entries)
+    with EventLog.open(str(path), stream=HERE, migrate=True) as log:
+        while batch := list(islice(life, BATCH)):
+            begin = time.perf_counter()
+            log.append(batch)
+            spent += time.perf_counter() - begin
+    return {
+        "entries": entries,
+        "append_per_s": round(entries / spent),
+        "log_bytes_per_entry": round(path.stat().st_size / entries),
+    }
+
+
+def append_singly(path: Path) -> float:
+    """Return the 99th percentile of one durable append, in milliseconds, on a log that is there."""
+    times = []
+    with EventLog.open(str(path), stream=HERE, migrate=True) as log:
+        first = log.last_seq + 1
+        for seq in range(first, first + SINGLE):
+            begin = time.perf_counter()
+            log.append([Recorded(seq, BEGIN, LeaderObserved(holder=HERE))])
+            times.append((time.perf_counter() - begin) * 1000)
+    return round(statistics.quantiles(times, n=100)[98], 2)
+
+
+def decode_bare(path: Path) -> float:
+    """Read and decode every row, and nothing else; seconds."""
+    connection = sqlite3.connect(path)
+    begin = time.perf_counter()
+    for kind, version, body in connection.execute("SELECT kind, version, body FROM entry ORDER BY stream, seq"):
+        decode(kind, version, body)
+    spent = time.perf_counter() - begin
+    connection.close()
+    return spent
+
+
+def replay(path: Path) -> dict[str, Any]:
+    """Fold the whole log and hold it against the decisions recorded, as `porter replay --verify` does."""
+    refold, decided, differences = Refold(installed_rules()), 0, 0
+    begin = time.perf_counter()
+    with open_source(str(path)) as source:
+        for step in refold.steps(source.read()):
+            if isinstance(step, Difference):
+                differences += 1
+            else:
+                decided += 1
+    spent = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000  # Linux counts in KiB
+    return {"replay_s": round(spent, 3), "decided": decided, "differences": differences, "rss_mb": round(peak, 1)}
+
+
+def snapshot(path: Path) -> dict[str, Any]:
+    """Keep the state before the last entries of a log, beside it."""
+    with open_source(str(path)) as source:
+        last = source.last_seq - TAIL
+        reconciler = Reconciler(installed_rules())
+        reconciler.fold_all(source.read(until=last))
+    kept = msgspec.json.encode(reconciler.snapshot())
+    path.with_suffix(".snapshot").write_bytes(kept)
+    return {"snapshot_seq": last, "snapshot_mb": round(len(kept) / 1e6, 2)}
+
+
+def start_from_snapshot(path: Path, seq: int) -> dict[str, Any]:
+    """Start as an agent does: take up the state that was kept, and fold what came after; seconds."""
+    rules = installed_rules()
+    begin = time.perf_counter()
+    kept = msgspec.json.decode(path.with_suffix(".snapshot").read_bytes(), type=Snapshot)
+    reconciler = Reconciler.restore(rules, kept)
+    with open_source(str(path)) as source:
+        reconciler.fold_all(source.read(after=seq))
+    return {"start_from_snapshot_s": round(time.perf_counter() - begin, 3)}
+
+
+def apart(*what: str) -> dict[str, Any]:
+    """Run a part of this module in a process of its own."""
+    ran = subprocess.run([sys.executable, "-m", __spec__.name, *what], check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+def measure(folder: Path, entries: int) -> Iterator[tuple[str, Any]]:
+    """Yield every figure; times are seconds, memory is MB."""
+    few, many = folder / "few.db", folder / "many.db"
+    write(few, min(FEW, entries))
+    yield from write(many, entries).items()
+    yield "rss_mb_100k", apart("--replay", str(few))["rss_mb"]
+    bare = [apart("--bare", str(many))["bare_decode_s"]]
+    replayed = apart("--replay", str(many))
+    bare.append(apart("--bare", str(many))["bare_decode_s"])
+    yield from replayed.items()
+    yield "entries_per_s", round(entries / replayed["replay_s"])
+    yield "bare_decode_s", min(bare)  # of two, around the replay: the machine's noise only adds
+    yield "ratio", round(replayed["replay_s"] / min(bare), 2)
+    kept = apart("--snapshot", str(many))
+    yield from kept.items()
+    yield from apart("--start", str(many), "--seq", str(kept["snapshot_seq"])).items()
+    yield "append_p99_ms", append_singly(many)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    for part in ("--replay", "--bare", "--snapshot", "--start"):
+        parser.add_argument(part, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--seq", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    collect_seldom()  # as every command does
+    if options.replay:
+        print(json.dumps(replay(options.replay)))
+    elif options.bare:
+        print(json.dumps({"bare_decode_s": round(decode_bare(options.bare), 3)}))
+    elif options.snapshot:
+        print(json.dumps(snapshot(options.snapshot)))
+    elif options.start:
+        print(json.dumps(start_from_snapshot(options.start, options.seq)))
+    else:
+        with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as folder:
+            _print(measure(Path(folder), options.entries), as_json=options.json)
+
+
+def _print(figures: Iterator[tuple[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(dict(figures)))
+        return
+    for name, value in figures:
+        print(f"{name:>22}  {value:,}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
