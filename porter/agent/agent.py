@@ -31,6 +31,8 @@ from porter.events.entries import (
     AgentStopped,
     Applied,
     ClusterObserved,
+    EipGone,
+    EipObserved,
     NodeGone,
     NodeObserved,
     Observed,
@@ -40,19 +42,22 @@ from porter.events.log import EventLog
 from porter.events.schema import SCHEMA_VERSION
 from porter.model.names import ServiceKey
 from porter.model.objects import Agent as AgentReport
-from porter.model.objects import Nic
-from porter.plugins.nics import NicWatcher, read_nics
+from porter.model.objects import Nic, Way
+from porter.plugins.nic_watcher import NicWatcher
+from porter.plugins.nics import read_nics, read_ways
 from porter.plugins.registry import Registry
 from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
 from porter.plugins.shipped import shipped_version
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
+from porter.reconciler.nics import can_reach_targets
 from porter.reconciler.surroundings import Surroundings, surroundings_of
 
 _LOG = logging.getLogger("porter.agent")
 _LOOK_UP = 5.0  # seconds until a name that does not resolve is looked up again
 _WITHDRAW = 3.0  # seconds that plugins have to withdraw everything when the agent ends
+_POOLS = EipObserved | EipGone | Relisted
 _AROUND = NodeObserved | NodeGone | AgentObserved | AgentGone | ClusterObserved | Relisted
 
 
@@ -85,6 +90,7 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._nics: tuple[Nic, ...] | None = None
+        self._ways: tuple[Way, ...] = ()
         self._api_servers: tuple[str, ...] = ()
         self._owned: Mapping[str, tuple[ServiceKey, ...]] = {}
         self._registry = registry
@@ -93,6 +99,7 @@ class Agent:
         started = time.monotonic()
         self._reconciler.fold_all(log.read())
         _LOG.info("%s: %d entries folded in %.2f s", log.describe(), log.last_seq, time.monotonic() - started)
+        self._targets = can_reach_targets(self._reconciler.world)
         self._surroundings = Surroundings()
         self._look_around()
         self._recorder = Recorder(log, lambda: datetime.now(UTC))
@@ -105,7 +112,7 @@ class Agent:
             report=self._from_thread(self._reported),
             gratuitous_interval=settings.gratuitous_interval,
         )
-        self._watcher = NicWatcher(lambda: self._from_thread(self._nics_read)(self._read_nics()))
+        self._watcher = NicWatcher(lambda: self._from_thread(self._nics_read)(*self._read_nics()))
         self._adapter = ClusterAdapter(
             connection,
             namespace=settings.namespace,
@@ -184,16 +191,22 @@ class Agent:
     async def _start_announcing(self) -> None:
         """Announce what this node last owned, before the API server was asked anything."""
         self._watcher.start()
-        self._nics_read(await self._loop.run_in_executor(None, self._read_nics))
+        self._nics_read(*await self._loop.run_in_executor(None, self._read_nics))
         if not self._settings.dry_run:
             self._runner.start()
             self._announce()
 
-    def _read_nics(self) -> tuple[Nic, ...]:
+    def _read_nics(self) -> tuple[tuple[Nic, ...], tuple[Way, ...]]:
         """Read the NICs. Never on the event loop: pyroute2 brings a loop of its own."""
-        return read_nics(leave_out=self._owned)
+        nics = read_nics(leave_out=self._owned)
+        return nics, read_ways(self._targets, nics, leave_out=self._owned)
 
-    def _nics_read(self, nics: tuple[Nic, ...]) -> None:
+    def _nics_read(self, nics: tuple[Nic, ...], ways: tuple[Way, ...]) -> None:
+        if ways != self._ways:
+            self._ways = ways
+            _LOG.info("can_reach: %s", ", ".join(f"{way.to} over {way.nic or 'no NIC'}" for way in ways) or "nothing")
+            if nics == self._nics:
+                self._report()
         if nics == self._nics:
             return
         had_carrier = {nic.name for nic in self._nics or () if nic.carrier}
@@ -218,6 +231,7 @@ class Agent:
             node=self._settings.node,
             nics=self._nics or (),
             api_servers=self._api_servers,
+            ways=self._ways,
             rivals=self._rivals.rivals,
         )
         self._adapter.report_agent(report)
@@ -238,6 +252,8 @@ class Agent:
             self._teller.decided(decision)
         if any(isinstance(entry, _AROUND) for entry in batch.observed) and self._look_around():
             self._runner.again()
+        if any(isinstance(entry, _POOLS) for entry in batch.observed):
+            self._find_ways()
         self._announce()
         self._publishing.after(batch)
 
@@ -248,6 +264,13 @@ class Agent:
         self._rivals.want(self._owned)
         if not self._settings.dry_run:
             self._runner.apply(wanted)
+
+    def _find_ways(self) -> None:
+        """Ask the kernel again when other addresses are named after `can_reach:`."""
+        targets = can_reach_targets(self._reconciler.world)
+        if targets != self._targets:
+            self._targets = targets
+            self._watcher.look_again()
 
     def _look_around(self) -> bool:
         """Gather what plugins must know of the other nodes, and tell whether it is something new."""
@@ -285,5 +308,5 @@ class Agent:
 
 
 def _shown(nic: Nic) -> str:
-    state = "" if nic.up and nic.carrier else " (no carrier)" if nic.up else " (down)"
+    state = " (down)" if not nic.up else " (no carrier)" if not nic.carrier else "" if nic.arp else " (no ARP)"
     return f"{nic.name} {' '.join(nic.networks)}{state}"

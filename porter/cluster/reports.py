@@ -12,7 +12,7 @@ from porter.cluster import wire
 from porter.cluster.views import LeaseView
 from porter.model import keys
 from porter.model.names import NodeName
-from porter.model.objects import Agent, Nic, Rival
+from porter.model.objects import Agent, Nic, Rival, Way
 
 LEASE_PREFIX = "porter-node-"
 _LONGEST_NAME = 200  # of a node in a Lease's name, which may have 253 characters
@@ -24,6 +24,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     node: NodeName
     nics: tuple[Nic, ...] = ()
     api_servers: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = ()
     rivals: tuple[Rival, ...] = ()
 
 
@@ -41,7 +42,13 @@ def lease_name(node: NodeName) -> str:
 
 def report_text(agent: Agent) -> str:
     """Write an agent's report as the annotation's text; equal reports give equal texts."""
-    report = AgentReport(node=agent.node, nics=agent.nics, api_servers=agent.api_servers, rivals=agent.rivals)
+    report = AgentReport(
+        node=agent.node,
+        nics=agent.nics,
+        api_servers=agent.api_servers,
+        ways=agent.ways,
+        rivals=agent.rivals,
+    )
     return msgspec.json.encode(report).decode()
 
 
@@ -61,6 +68,7 @@ def agent_of(raw: wire.RawLease) -> Agent | None:
         node=report.node,
         nics=report.nics,
         api_servers=report.api_servers,
+        ways=report.ways,
         rivals=report.rivals,
         leaving=not holder,
     )

@@ -141,6 +141,16 @@ class Nic(Value, frozen=True, kw_only=True):
     """Default gateways behind it."""
     up: bool = True
     carrier: bool = True
+    arp: bool = True
+    """Whether it speaks ARP and NDP: not with the flag NOARP, which somebody set."""
+
+
+class Way(Value, frozen=True, kw_only=True):
+    """Over which of its NICs a node's kernel reaches an address that an Eip names after `can_reach:`."""
+
+    to: str
+    nic: str = ""
+    """None of the NICs that are reported: nothing leads there, or something else does."""
 
 
 class Rival(Value, frozen=True, kw_only=True):
@@ -157,6 +167,8 @@ class Agent(Value, frozen=True, kw_only=True):
     nics: tuple[Nic, ...] = ()
     api_servers: tuple[str, ...] = ()
     """Addresses under which this agent reaches the API server."""
+    ways: tuple[Way, ...] = ()
+    """What its kernel says of the addresses that Eips name after `can_reach:`; of a new one it says nothing yet."""
     rivals: tuple[Rival, ...] = ()
     """Who keeps this node from announcing what it should: such an address is not handed out anew."""
     leaving: bool = False

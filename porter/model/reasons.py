@@ -66,6 +66,7 @@ class Reason(StrEnum):
     NIC_MISSING = "nic-missing"
     NIC_DOWN = "nic-down"
     NIC_NO_CARRIER = "nic-no-carrier"
+    NIC_NO_ARP = "nic-no-arp"
     NO_LOCAL_ENDPOINT = "no-local-endpoint"
     NO_ENDPOINT = "no-endpoint"
 
@@ -116,6 +117,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NIC_MISSING: "{}",
     Reason.NIC_DOWN: "NIC {} is down",
     Reason.NIC_NO_CARRIER: "NIC {} has no carrier",
+    Reason.NIC_NO_ARP: "NIC {} does no ARP: somebody has switched that off",
     Reason.NO_LOCAL_ENDPOINT: "externalTrafficPolicy is Local and no ready endpoint is on it",
     Reason.NO_ENDPOINT: "the Service has no ready endpoint",
 }

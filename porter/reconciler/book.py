@@ -11,7 +11,7 @@ import msgspec
 from porter.model.addresses import Address, family_of
 from porter.model.assignment import Assignment, PoolState
 from porter.model.names import EipName, NodeName, ServiceKey
-from porter.model.objects import Nic, Service
+from porter.model.objects import Nic, Service, Way
 from porter.reconciler.decide import Decisions, Rules, assignment_of
 from porter.reconciler.ledger import Ledger
 from porter.reconciler.owners import Owners
@@ -22,7 +22,7 @@ from porter.reconciler.terms import Slot
 from porter.reconciler.touched import Touched
 from porter.reconciler.world import World
 
-_NicState = tuple[tuple[Nic, ...] | None, str | None]
+_NicState = tuple[tuple[tuple[Nic, ...], tuple[Way, ...]] | None, str | None]
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,4 +203,5 @@ class Book:
     def _nic_state(self, name: NodeName) -> _NicState:
         """Return what of a node decides which NIC it would announce on."""
         agent, node = self._world.agents.get(name), self._world.nodes.get(name)
-        return (agent.nics if agent is not None else None, node.layer2_address if node is not None else None)
+        written = node.layer2_address if node is not None else None
+        return (None if agent is None else (agent.nics, agent.ways), written)

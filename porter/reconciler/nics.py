@@ -22,8 +22,8 @@ class NicChoice(msgspec.Struct, frozen=True, kw_only=True):
 def choose_nic(agent: Agent, node: Node | None, eip: Eip | None, address: Address) -> NicChoice:
     """Choose a node's NIC for an address.
 
-    In this order: the NIC that carries the address written on the Node; the one that the Eip names; the one behind
-    which the Eip's `can_reach:` address lies; the one whose subnet holds the address; the node's only NIC.
+    In this order: the NIC that carries the address written on the Node; the one that the Eip names; the one over which
+    the Eip's `can_reach:` address is reached; the one whose subnet holds the address; the only NIC that does ARP.
     """
     written = node.layer2_address if node is not None else None
     if written is not None:
@@ -31,14 +31,15 @@ def choose_nic(agent: Agent, node: Node | None, eip: Eip | None, address: Addres
     interface = eip.interface if eip is not None else None
     if interface is not None and interface.startswith(CAN_REACH):
         target = parse_address(interface.removeprefix(CAN_REACH))
-        found = None if target is None else _towards(agent.nics, target)
+        found = None if target is None else _towards(agent, target)
         return _checked(found, f"no NIC reaches {interface.removeprefix(CAN_REACH)}")
     if interface is not None:
         named = next((nic for nic in agent.nics if nic.name == interface), None)
         return _checked(named, f"no interface '{interface}' on this node. Available: {_names(agent.nics)}")
     found = _beside(agent.nics, address)
-    if found is None and len(agent.nics) == 1:
-        found = agent.nics[0]
+    speaking = [nic for nic in agent.nics if nic.arp]
+    if found is None and len(speaking) == 1:
+        found = speaking[0]
     return _checked(found, "no NIC's subnet holds it; name one in spec.interface of the Eip")
 
 
@@ -53,6 +54,13 @@ def can_any_node_announce(eip: Eip, addresses: AddressRange, world: World) -> Ve
             return Verdict(reason=Reason.POOL_READY)
         refused.append(f"{agent.node}: {choice.verdict.sentence}")
     return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail=shortened(refused))
+
+
+def can_reach_targets(world: World) -> frozenset[str]:
+    """Return the addresses of which every node's agent is to ask its kernel over which NIC they are reached."""
+    named = (eip.interface for eip in world.eips.values() if eip.interface is not None)
+    targets = (parse_address(text.removeprefix(CAN_REACH)) for text in named if text.startswith(CAN_REACH))
+    return frozenset(str(target) for target in targets if target is not None)
 
 
 def beyond_subnets(eip: Eip, addresses: AddressRange, world: World) -> str:
@@ -86,6 +94,8 @@ def _checked(nic: Nic | None, missing: str) -> NicChoice:
         return NicChoice(verdict=Verdict(reason=Reason.NIC_DOWN, detail=nic.name))
     if not nic.carrier:
         return NicChoice(verdict=Verdict(reason=Reason.NIC_NO_CARRIER, detail=nic.name))
+    if not nic.arp:
+        return NicChoice(verdict=Verdict(reason=Reason.NIC_NO_ARP, detail=nic.name))
     return NicChoice(nic=nic)
 
 
@@ -109,12 +119,18 @@ def _beside(nics: Sequence[Nic], address: Address) -> Nic | None:
     return best[1] if best is not None else None
 
 
-def _towards(nics: Sequence[Nic], target: Address) -> Nic | None:
-    """Return the NIC towards an address: the one on its subnet, else the one with a default gateway of its family."""
-    beside = _beside(nics, target)
+def _towards(agent: Agent, target: Address) -> Nic | None:
+    """Return the NIC towards an address, as the node's kernel says.
+
+    Until it was asked: the NIC on the address's subnet, else the one with a default gateway of its family.
+    """
+    way = next((way for way in agent.ways if parse_address(way.to) == target), None)
+    if way is not None:
+        return next((nic for nic in agent.nics if nic.name == way.nic), None)
+    beside = _beside(agent.nics, target)
     if beside is not None:
         return beside
-    for nic in nics:
+    for nic in agent.nics:
         gateways = (parse_address(text) for text in nic.gateways)
         if any(gateway is not None and gateway.version == target.version for gateway in gateways):
             return nic

@@ -10,7 +10,7 @@ from porter.cluster.projection import eip_of
 from porter.cluster.reports import agent_of, lease_name, report_text
 from porter.model import keys
 from porter.model.names import EipName, NodeName
-from porter.model.objects import Agent, Eip, Endpoints, KeyFamily, Namespace, Nic, Node, Port, Service
+from porter.model.objects import Agent, Eip, Endpoints, KeyFamily, Namespace, Nic, Node, Port, Service, Way
 from porter.model.text import LONGEST
 
 
@@ -272,6 +272,7 @@ REPORT = Agent(
     node=NodeName("node1"),
     nics=(Nic(name="eth0", mac="52:54:00:00:00:01", networks=("192.168.0.2/24",), gateways=("192.168.0.1",)),),
     api_servers=("192.168.0.1",),
+    ways=(Way(to="10.9.1.1", nic="eth0"),),
 )
 
 

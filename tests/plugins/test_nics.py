@@ -1,12 +1,11 @@
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from porter.model.objects import Nic
-from porter.plugins.nics import NicWatcher, read_nics
-from tests.plugins.netns import Wire, inside, ip, settle, wire
+from porter.model.objects import Nic, Way
+from porter.plugins.nics import read_nics, read_ways
+from tests.plugins.netns import Wire, inside, ip, wire
 
 pytestmark = pytest.mark.root
 
@@ -85,10 +84,24 @@ def test_slaves_loopback_pods_and_kube_proxys_nic_are_left_out_and_the_bridge_is
     ]
 
 
-def test_a_nic_that_does_no_arp_is_left_out(node: Wire) -> None:
+def test_a_nic_that_does_no_arp_is_reported_as_such(node: Wire) -> None:
+    assert [nic.arp for nic in read(node)] == [True]
+
     node.on_node("link", "set", "eth0", "arp", "off")
 
-    assert read(node) == ()
+    assert [nic.arp for nic in read(node)] == [False]
+
+
+def test_a_pods_nic_that_does_no_arp_is_left_out_though_it_has_an_address(node: Wire) -> None:
+    # as Cilium makes it
+    for command in (
+        "link add cilium_host type veth peer name cilium_net",
+        "link set cilium_host arp off",
+        "addr add 10.0.1.7/32 dev cilium_host",
+    ):
+        node.on_node(*command.split())
+
+    assert [nic.name for nic in read(node)] == ["eth0"]
 
 
 def test_reading_often_leaves_no_descriptor_behind(node: Wire) -> None:
@@ -102,65 +115,6 @@ def test_reading_often_leaves_no_descriptor_behind(node: Wire) -> None:
         read(node)
 
     assert len(list(descriptors.iterdir())) <= before
-
-
-class Changes:
-    def __init__(self, node: Wire) -> None:
-        self.count = 0
-        self.watcher = NicWatcher(self._changed)
-        inside(node.node, self.watcher.start)
-
-    def _changed(self) -> None:
-        self.count += 1
-
-
-@pytest.fixture
-def changes(node: Wire) -> Iterator[Changes]:
-    # the watcher's socket belongs to the namespace of the thread that makes it
-    made = inside(node.node, lambda: Changes(node))
-    yield made
-    made.watcher.stop()
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["link set eth0 down", "addr add 192.168.0.7/24 dev eth0", "route add default via 192.168.0.1", "link del eth0"],
-)
-def test_a_change_is_told_soon(node: Wire, changes: Changes, command: str) -> None:
-    node.on_node(*command.split())
-
-    settle(lambda: changes.count > 0, 1)
-
-
-def test_changes_that_come_together_are_told_together(node: Wire, changes: Changes) -> None:
-    lines = "".join(f"addr add 10.0.{each}.1/24 dev eth0\n" for each in range(200))
-    import subprocess  # noqa: PLC0415
-
-    subprocess.run(["ip", "-n", node.node, "-batch", "-"], input=lines, text=True, check=True, timeout=20)
-    settle(lambda: changes.count > 0)
-    time.sleep(0.3)
-
-    assert changes.count <= 4
-    assert len(read(node)[0].networks) == 201
-
-
-def test_a_change_that_could_not_be_handled_is_told_again(node: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    told: list[bool] = []
-
-    def failing_once() -> None:
-        told.append(True)
-        if len(told) == 1:
-            raise OSError("the log is gone")
-
-    watcher = inside(node.node, lambda: NicWatcher(failing_once))
-    inside(node.node, watcher.start)
-    try:
-        node.on_node("link", "set", "eth0", "down")
-        settle(lambda: len(told) == 2)
-    finally:
-        watcher.stop()
-
-    assert "the log is gone" in caplog.text
 
 
 def test_nics_that_change_all_the_time_are_read_all_the_same(node: Wire) -> None:
@@ -190,17 +144,92 @@ def test_a_gateway_of_another_table_is_none_of_the_nics(node: Wire) -> None:
     assert read(node)[0].gateways == ()
 
 
-def test_an_unchanged_node_is_no_call(changes: Changes) -> None:
-    time.sleep(0.5)
+@pytest.fixture
+def routed() -> Iterator[Wire]:
+    """A node with two NICs, and the default route over the first."""
+    with wire("eth0", "eth1") as made:
+        for command in (
+            "link set lo up",
+            "addr add 192.168.0.2/24 dev eth0",
+            "addr add 172.16.0.2/24 dev eth1",
+            "route add default via 192.168.0.1",
+        ):
+            made.on_node(*command.split())
+        yield made
 
-    assert changes.count == 0
+
+def ways(node: Wire, *targets: str, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
+    found = inside(node.node, lambda: read_ways(targets, read_nics(leave_out), leave_out))
+    assert [way.to for way in found] == sorted(way.to for way in found)
+    return {way.to: way.nic for way in found}
 
 
-def test_after_stop_nothing_is_told_and_no_thread_is_left(node: Wire, changes: Changes) -> None:
-    changes.watcher.stop()
-    changes.watcher.stop()
-    node.on_node("link", "set", "eth0", "down")
-    time.sleep(0.2)
+def test_the_way_to_an_address_is_the_kernels_own(routed: Wire) -> None:
+    assert ways(routed, "10.9.1.1", "172.16.0.9", "192.168.0.9") == {
+        "10.9.1.1": "eth0",
+        "172.16.0.9": "eth1",
+        "192.168.0.9": "eth0",
+    }
 
-    assert changes.count == 0
-    assert not [thread for thread in threading.enumerate() if thread.name == "nic watcher"]
+    routed.on_node("route", "add", "10.9.0.0/16", "via", "172.16.0.1")
+
+    assert ways(routed, "10.9.1.1", "10.8.1.1") == {"10.9.1.1": "eth1", "10.8.1.1": "eth0"}
+
+
+def test_the_narrower_of_two_routes_and_the_smaller_metric_count(routed: Wire) -> None:
+    for command in (
+        "route add 10.0.0.0/8 via 172.16.0.1",
+        "route add 10.9.0.0/16 via 192.168.0.1",
+        "route add 10.7.0.0/16 via 192.168.0.1 metric 20",
+        "route add 10.7.0.0/16 via 172.16.0.1 metric 10",
+    ):
+        routed.on_node(*command.split())
+
+    assert ways(routed, "10.9.1.1", "10.7.1.1", "10.1.1.1") == {
+        "10.9.1.1": "eth0",
+        "10.7.1.1": "eth1",
+        "10.1.1.1": "eth1",
+    }
+
+
+def test_a_routing_rule_counts(routed: Wire) -> None:
+    for command in ("route add default via 172.16.0.1 table 100", "rule add to 10.9.0.0/16 lookup 100"):
+        routed.on_node(*command.split())
+
+    assert ways(routed, "10.9.1.1", "10.8.1.1") == {"10.9.1.1": "eth1", "10.8.1.1": "eth0"}
+
+
+def test_an_ipv6_address_is_reached_over_a_link_local_gateway(routed: Wire) -> None:
+    ip("netns", "exec", routed.node, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0")
+    for command in ("addr add 2001:db8::2/64 dev eth1 nodad", "route add default via fe80::1 dev eth1"):
+        routed.on_node("-6", *command.split())
+
+    assert ways(routed, "2001:db8:9::1") == {"2001:db8:9::1": "eth1"}
+
+
+def test_what_no_nic_reaches_is_told_as_such(routed: Wire) -> None:
+    # lo is refused, and so is what leads nowhere or over a NIC that is not reported
+    for command in (
+        "route add blackhole 10.1.0.0/16",
+        "route add unreachable 10.2.0.0/16",
+        "link add vethpod type veth peer name vethfar",
+        "link set vethpod up",
+        "route add 10.3.0.0/16 dev vethpod",
+        "addr add 10.4.0.1/32 dev lo",
+    ):
+        routed.on_node(*command.split())
+    targets = ("10.1.1.1", "10.2.1.1", "10.3.1.1", "10.4.0.1", "192.168.0.2")
+
+    assert ways(routed, *targets) == dict.fromkeys(targets, "")
+
+
+def test_a_way_that_there_is_only_by_an_announced_address_is_not_told(routed: Wire) -> None:
+    routed.on_node("addr", "add", "10.9.0.91/16", "dev", "eth1")
+
+    assert ways(routed, "10.9.1.1") == {"10.9.1.1": "eth1"}
+    assert ways(routed, "10.9.1.1", leave_out=("10.9.0.91",)) == {}
+
+
+def test_nothing_is_asked_where_nothing_is_named() -> None:
+    assert read_ways((), ()) == ()
+    assert read_ways(("127.0.0.1",), ()) == (Way(to="127.0.0.1"),)

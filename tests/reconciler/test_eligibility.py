@@ -66,6 +66,11 @@ REFUSALS: dict[str, tuple[list[Observed], Reason, str]] = {
         Reason.NIC_NO_CARRIER,
         "NIC eth0 has no carrier",
     ),
+    "no ARP": (
+        [AgentObserved(agent=agent("node1", nic("eth0", "192.168.0.11/24", arp=False)))],
+        Reason.NIC_NO_ARP,
+        "NIC eth0 does no ARP: somebody has switched that off",
+    ),
 }
 
 

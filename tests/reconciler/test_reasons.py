@@ -95,6 +95,7 @@ WORLDS: dict[Reason, list[Thing]] = {
     Reason.NIC_MISSING: alone(agent("node1")),
     Reason.NIC_DOWN: alone(agent("node1", nic("eth0", "192.168.0.11/24", up=False))),
     Reason.NIC_NO_CARRIER: alone(agent("node1", nic("eth0", "192.168.0.11/24", carrier=False))),
+    Reason.NIC_NO_ARP: alone(agent("node1", nic("eth0", "192.168.0.11/24", arp=False))),
     Reason.NO_LOCAL_ENDPOINT: [*nodes(2), POOL, *served(LOCAL, by=["node2"])],
     Reason.NO_ENDPOINT: [*nodes(), POOL, WEB],
 }

@@ -33,6 +33,7 @@ def node_lines(explanation: NodeExplanation, asked: Asked) -> Iterator[str]:
 def _nic(nic: Nic) -> str:
     state = "" if nic.up else ", down"
     state += "" if nic.carrier else ", no carrier"
+    state += "" if nic.arp else ", no ARP"
     gateways = f", gateway {', '.join(nic.gateways)}" if nic.gateways else ""
     return f"{', '.join(nic.networks) or 'no address'}, {nic.mac}{gateways}{state}"
 
