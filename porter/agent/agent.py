@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -19,7 +18,9 @@ from porter.agent.publishing import Publishing
 from porter.agent.recorder import Recorder
 from porter.agent.rivals import Rivals
 from porter.agent.settings import Settings
+from porter.agent.starting import state_of
 from porter.agent.telling import Teller
+from porter.agent.upkeep import Upkeep
 from porter.agent.words import Words
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import Connection
@@ -50,7 +51,6 @@ from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
 from porter.plugins.shipped import shipped_version
 from porter.reconciler.decide import Rules
-from porter.reconciler.fold import Reconciler
 from porter.reconciler.nics import can_reach_targets
 from porter.reconciler.surroundings import Surroundings, surroundings_of
 
@@ -95,14 +95,12 @@ class Agent:
         self._owned: Mapping[str, tuple[ServiceKey, ...]] = {}
         self._registry = registry
         self._connection = connection
-        self._reconciler = Reconciler(Rules(protocols=registry.rules))
-        started = time.monotonic()
-        self._reconciler.fold_all(log.read())
-        _LOG.info("%s: %d entries folded in %.2f s", log.describe(), log.last_seq, time.monotonic() - started)
+        self._reconciler, snapshot = state_of(log, Rules(protocols=registry.rules))
         self._targets = can_reach_targets(self._reconciler.world)
         self._surroundings = Surroundings()
         self._look_around()
-        self._recorder = Recorder(log, lambda: datetime.now(UTC))
+        upkeep = Upkeep(log, state=self._reconciler.snapshot, clock=_now, snapshot=snapshot)
+        self._recorder = Recorder(log, _now, upkeep)
         self._pipeline = Pipeline(self._reconciler, self._recorder, self._act)
         self._runner = Runner(
             registry,
@@ -305,6 +303,10 @@ class Agent:
                 self._loop.call_soon_threadsafe(call, *args)
 
         return passed_on
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _shown(nic: Nic) -> str:

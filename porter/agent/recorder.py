@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from porter.agent.upkeep import Upkeep
 from porter.events.entries import Entry, Recorded
 from porter.events.errors import LogError
 from porter.events.log import EventLog
@@ -23,8 +24,9 @@ _PATIENCE = 2.0  # seconds that actions wait for a commit; a takeover that waits
 class Recorder:
     """The one writer of an agent's log. All methods belong to the event loop's thread."""
 
-    def __init__(self, log: EventLog, clock: Callable[[], datetime]) -> None:
+    def __init__(self, log: EventLog, clock: Callable[[], datetime], upkeep: Upkeep | None = None) -> None:
         self._log = log
+        self._upkeep = upkeep
         self._clock = clock
         self._next = log.last_seq + 1
         self._pending: list[Recorded] = []
@@ -68,11 +70,15 @@ class Recorder:
             self._wake.clear()
             while self._pending:
                 await self._commit()
+                if self._upkeep is not None and not self._pending:
+                    await self._upkeep.after_commit(self.last_seq, self._thread)
 
     async def close(self) -> None:
-        """Commit what is left, once, and end the thread. The log itself is closed by its owner."""
+        """Commit what is left, once, store a snapshot, and end the thread. The log itself is closed by its owner."""
         if self._pending:
             await self._commit(again=False)
+        if self._upkeep is not None and not self._pending:
+            await self._upkeep.snapshot(self.last_seq, self._thread)
         if self._pending:
             _LOG.error("%d entries could not be written to the event log and are lost", len(self._pending))
         self._thread.shutdown()

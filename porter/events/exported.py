@@ -14,7 +14,7 @@ from porter.events.chain import Row, microseconds
 from porter.events.codec import decode
 from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError, LogError
-from porter.events.snapshots import StoredSnapshot
+from porter.events.snapshots import StoredSnapshot, is_sealed
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SNAPSHOT = b'{"snapshot":'
@@ -110,18 +110,21 @@ class ExportedLog:
                 yield _row(found, previous)
             before = found.checksum
 
-    def wrong_end(self, last: int, checksum: bytes) -> str | None:
+    def wrong_end(self, last: int, ends_with: bytes) -> str | None:
         """Say what is wrong with the end of the file; None when it ends as it was written, or nobody can know."""
         end = sealed = False
         for number, line in self._lines():
             found = self._line(number, line)
             end, sealed = found.end, bool(found.checksum)
-        if sealed and checksum and not end:
+        if sealed and ends_with and not end:
             return f"the file ends after entry {last}, which was not the last one: it was cut"
         return None
 
-    def snapshots(self, until: int | None = None) -> Iterator[StoredSnapshot]:
-        """Yield the snapshots at or before entry `until`, the newest first. Reads the file through."""
+    def snapshots(self, until: int | None = None, *, altered: bool = False) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots at or before entry `until`, the newest first. Reads the file through.
+
+        Those that are not as they were written are left out, unless `altered` asks for them.
+        """
         found: list[StoredSnapshot] = []
         for number, line in self._all_lines():
             if line.startswith(_SNAPSHOT):
@@ -138,7 +141,10 @@ class ExportedLog:
                     raise self._wrong(number, f"not a line of an exported log: {error}") from None
                 if until is None or kept.seq <= until:
                     found.append(kept)
-        yield from sorted(found, key=lambda snapshot: snapshot.seq, reverse=True)
+        seals = self._checksums({snapshot.seq for snapshot in found}) if found and not altered else {}
+        for snapshot in sorted(found, key=lambda snapshot: snapshot.seq, reverse=True):
+            if altered or is_sealed(seals.get(snapshot.seq, b""), snapshot):
+                yield snapshot
 
     def describe(self) -> str:
         """Name the file."""
@@ -171,6 +177,10 @@ class ExportedLog:
             last = found
         if last is not None and last.checksum and not last.end:
             raise self._wrong(number, f"the file ends here, and entry {last.seq} was not the last one: it was cut")
+
+    def _checksums(self, seqs: set[int]) -> dict[int, bytes]:
+        lines = (self._line(number, line) for number, line in self._lines())
+        return {line.seq: bytes.fromhex(line.checksum) for line in lines if line.seq in seqs}
 
     def _places(self) -> Iterator[_Place]:
         for number, line in self._lines():

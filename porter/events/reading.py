@@ -8,14 +8,14 @@ from typing import Any, TypeAlias
 import sqlalchemy
 from sqlalchemy import select
 
-from porter.events.chain import Row, missing, moment
+from porter.events.chain import Row, checksum, missing, moment
 from porter.events.codec import UndecodableEntryError, decode
 from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError, DamagedLogError, LogError
 from porter.events.refusals import explained, refused
 from porter.events.schema import ENTRY
-from porter.events.snapshots import StoredSnapshot
-from porter.events.streams import Head, checksum_at, gap_over, head_of, last_gap, snapshot_at, snapshot_seqs
+from porter.events.snapshots import StoredSnapshot, is_sealed
+from porter.events.streams import Head, as_bytes, checksum_at, gap_over, head_of, last_gap, snapshot_at, snapshot_seqs
 from porter.events.urls import LogUrl
 
 PAGE = 4096  # rows held in memory while reading; each page is a short transaction of its own
@@ -67,12 +67,33 @@ class StoredEntries:
                 if seq != expected:
                     self._check_gap(expected, seq - 1, whole=whole)
                 try:
-                    entry = decode(kind, version, body)
-                except UndecodableEntryError as error:
+                    recorded = Recorded(seq, moment(at), decode(kind, version, body))
+                except (UndecodableEntryError, TypeError, OverflowError) as error:
                     raise self._undecodable(seq, error) from None
-                yield Recorded(seq, moment(at), entry)
+                yield recorded
                 expected = seq + 1
         self._check_end(expected, until, whole=whole)
+
+    def proven(self, after: int = 0) -> Iterator[Recorded]:
+        """Yield all entries after one, each held against the chain of checksums: what an agent goes on from.
+
+        Raises DamagedLogError for one that is not as it was written, and else as `read` does with `whole`.
+        """
+        with self._reading() as connection:
+            previous = checksum_at(connection, self.stream, after)
+        expected = after + 1
+        for row in self.rows(after):
+            if row.seq != expected:
+                self._check_gap(expected, row.seq - 1, whole=True)
+            if previous is None or checksum(previous, row) != row.checksum:
+                raise DamagedLogError(f"entry {row.seq} of {self.describe()} is not as it was written")
+            try:
+                recorded = Recorded(row.seq, moment(row.at), decode(row.kind, row.version, row.body))
+            except UndecodableEntryError as error:
+                raise self._undecodable(row.seq, error) from None
+            yield recorded
+            previous, expected = row.checksum, row.seq + 1
+        self._check_end(expected, None, whole=True)
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they are stored, with their checksums; to be exported, or verified.
@@ -86,10 +107,10 @@ class StoredEntries:
                 previous = None
                 if seq != expected or (seq > 1 and expected == after + 1):
                     previous = self._continued_from(expected, seq - 1)
-                yield Row(seq, at, kind, version, body, bytes(checksum_), previous)
+                yield Row(seq, at, kind, version, body, as_bytes(checksum_), previous)
                 expected = seq + 1
 
-    def wrong_end(self, last: int, checksum: bytes) -> str | None:
+    def wrong_end(self, last: int, ends_with: bytes) -> str | None:
         """Say what is wrong with a log whose last entry is `last`, 0 for none; None when that is as it was written.
 
         An agent may have written since.
@@ -99,19 +120,23 @@ class StoredEntries:
             return f"{missing(last + 1, head.last_seq)}: the end was cut off"
         if last > head.last_seq:
             return f"{missing(head.last_seq + 1, last).replace('missing', 'there')}, and this log never wrote as far"
-        if last == head.last_seq and checksum and checksum != head.checksum:
+        if last == head.last_seq and ends_with and ends_with != head.checksum:
             return f"entry {last} is not the last one that was written"
         return None
 
-    def snapshots(self, until: int | None = None) -> Iterator[StoredSnapshot]:
-        """Yield the snapshots at or before entry `until`, the newest first, and as they are stored; see `is_sealed`."""
+    def snapshots(self, until: int | None = None, *, altered: bool = False) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots at or before entry `until`, the newest first.
+
+        Those that are not as they were written are left out, unless `altered` asks for them.
+        """
         with self._reading() as connection:
             seqs = snapshot_seqs(connection, self.stream)
         for seq in reversed(seqs):
             if until is None or seq <= until:
                 with self._reading() as connection:
                     found = snapshot_at(connection, self.stream, seq)
-                if found is not None:
+                    entry = checksum_at(connection, self.stream, seq)
+                if found is not None and (altered or (entry is not None and is_sealed(entry, found))):
                     yield found
 
     def describe(self) -> str:
@@ -170,9 +195,11 @@ class StoredEntries:
             return None
         return gap.checksum if gap.last_seq == last else b""
 
-    def _undecodable(self, seq: int, error: UndecodableEntryError) -> LogError:
-        words = f"entry {seq} of {self.describe()}: {error}"
-        return LogError(words) if error.newer else DamagedLogError(words)
+    def _undecodable(self, seq: int, error: Exception) -> LogError:
+        if isinstance(error, UndecodableEntryError):
+            words = f"entry {seq} of {self.describe()}: {error}"
+            return LogError(words) if error.newer else DamagedLogError(words)
+        return DamagedLogError(f"entry {seq} of {self.describe()}: its time or its body is of no kind that is stored")
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlalchemy.Connection]:

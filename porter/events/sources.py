@@ -36,10 +36,14 @@ class Source(Protocol):
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they are stored, with their checksums."""
 
-    def snapshots(self, until: int | None = None) -> Iterator[StoredSnapshot]:
-        """Yield the snapshots at or before entry `until`, the newest first; none before `whole_after`."""
+    def snapshots(self, until: int | None = None, *, altered: bool = False) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots at or before entry `until`, the newest first; none before `whole_after`.
 
-    def wrong_end(self, last: int, checksum: bytes) -> str | None:
+        A fold begins with one (porter/reconciler/resuming.py). Those that are not as they were written are left out,
+        unless `altered` asks for them.
+        """
+
+    def wrong_end(self, last: int, ends_with: bytes) -> str | None:
         """Say what is wrong with an end at entry `last`, 0 for none, that has this checksum; None when nothing is."""
 
     def describe(self) -> str:

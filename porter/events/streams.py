@@ -161,7 +161,15 @@ def snapshot_seqs(connection: sqlalchemy.Connection, stream: str) -> list[int]:
 def snapshot_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> StoredSnapshot | None:
     """Return the snapshot after an entry; None where there is none."""
     row = connection.execute(_SNAPSHOT, {"stream": stream, "seq": seq}).one_or_none()
-    return None if row is None else StoredSnapshot(**row._mapping)  # noqa: SLF001
+    if row is None:
+        return None
+    found = dict(row._mapping)  # noqa: SLF001
+    return StoredSnapshot(**{**found, "state": as_bytes(found["state"]), "checksum": as_bytes(found["checksum"])})
+
+
+def as_bytes(value: bytes | str) -> bytes:
+    """Return what is stored in a column of bytes: SQLite lets strangers store text there."""
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def put_snapshot(connection: sqlalchemy.Connection, stream: str, snapshot: StoredSnapshot, most: int) -> None:

@@ -26,11 +26,11 @@ class Verifiable(Protocol):
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the rows in order."""
 
-    def wrong_end(self, last: int, checksum: bytes) -> str | None:
+    def wrong_end(self, last: int, ends_with: bytes) -> str | None:
         """Say what is wrong with an end at entry `last`, 0 for none, that has this checksum; None when nothing is."""
 
-    def snapshots(self, until: int | None = None) -> Iterator[StoredSnapshot]:
-        """Yield the snapshots, the newest first."""
+    def snapshots(self, until: int | None = None, *, altered: bool = False) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots, the newest first; with `altered` also those that are not as they were written."""
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class _Pass:
     def __init__(self, source: Verifiable) -> None:
         self.entries = 0
         self._source = source
-        self._snapshots = {snapshot.seq: snapshot for snapshot in source.snapshots()}
+        self._snapshots = {snapshot.seq: snapshot for snapshot in source.snapshots(altered=True)}
         self._first = self._last = self._taken_out = self._unsealed = self._broken = 0
         self._previous: bytes | None = GENESIS
         """The checksum of the entry before; None where that is not known, so that the next one is believed."""

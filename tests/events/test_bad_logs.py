@@ -82,6 +82,14 @@ def body_altered(path: Path) -> None:
     change(path, "UPDATE entry SET body = '{\"endpoints\": 7}' WHERE seq = 12")
 
 
+def time_altered(path: Path) -> None:
+    change(path, "UPDATE entry SET at = 'noon' WHERE seq = 12")
+
+
+def time_beyond(path: Path) -> None:
+    change(path, "UPDATE entry SET at = 1000000000000000000 WHERE seq = 12")
+
+
 def kind_unknown(path: Path) -> None:
     change(path, "UPDATE entry SET kind = 'recipe.observed' WHERE seq = 12")
 
@@ -104,6 +112,8 @@ def version_newer(path: Path) -> None:
         (overwritten, "is damaged: "),
         (entry_missing, "entry 1700 is missing from "),
         (body_altered, "entry 12 of "),
+        (time_altered, "entry 12 of "),
+        (time_beyond, "entry 12 of "),
         (kind_unknown, "'recipe.observed' are unknown to this version of Porter"),
         (version_newer, "endpoints.observed version 9 is newer than this Porter"),
     ],
