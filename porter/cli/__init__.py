@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Subcommand] = {
     "replay": Subcommand(module="porter.cli.replay", summary="Fold a recorded log again: who had which address when."),
     "log": Subcommand(module="porter.cli.log", summary="Show, follow, export, import and upgrade an event log."),
     "plugins": Subcommand(module="porter.cli.plugins", summary="List the protocols that plugins provide."),
+    "check": Subcommand(module="porter.cli.check", summary="Say whether Porter will work here, and what to mend."),
     "manifests": Subcommand(module="porter.cli.manifests", summary="Print the YAML that installs Porter."),
     "lab": Subcommand(
         module="porter.cli.lab", summary="A cluster in a box on this machine, to try Porter.", extra="lab"
@@ -76,6 +77,7 @@ def porter() -> None:
     why that one.
 
     \b
+      porter check                              will it work here
       porter manifests | kubectl apply -f -     install it
       porter explain service default/web        why is this Service as it is
       porter replay --service default/web       its whole story

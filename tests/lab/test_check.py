@@ -1,0 +1,80 @@
+"""`porter check` in a lab, from a workstation and on a node: agents run, and the API server's audit log is the proof."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from porter.lab import Lab
+from porter.lab.processes import porter
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+YAML = Path(str(resources.files("porter.lab.tutorial")))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
+        made = Lab.up(f"k{os.getpid()}", nodes=2, strict_arp=False)
+    with made:
+        made.kube("apply", "-f", str(YAML / "porter-layer2-eip.yaml"))
+        yield made
+
+
+def look(lab: Lab, *more: str, node: str | None = None) -> Any:
+    argv = [*porter("check"), "--format", "json", *more]
+    if node is None:
+        argv += ["--kubeconfig", str(lab.kubeconfig)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    else:
+        log = lab.stage.event_log(node)
+        argv += ["--kubeconfig", str(lab.directory / f"kubeconfig-{lab.topology.gateway.ip}"), "--event-log", str(log)]
+        done = lab.exec(node, argv, wait=60)
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def faults(report: Any) -> list[str]:
+    return [one["check"] for one in report["findings"] if one["level"] == "fault"]
+
+
+def test_step_1_of_the_guide_is_what_it_asks_for_and_then_all_is_well(lab: Lab) -> None:
+    before = look(lab)
+    assert faults(before) == ["kube-proxy"]
+    assert faults(look(lab, node="node1")) == ["kube-proxy", "arp-settings"]
+
+    lab.kube("get", "configmap", "kube-proxy", "-n", "kube-system")
+    config = lab.api.get("ConfigMap", "kube-proxy", namespace="kube-system")["data"]["config.conf"]
+    strict = {"data": {"config.conf": config.replace("strictARP: false", "strictARP: true")}}
+    lab.api.patch("ConfigMap", "kube-proxy", strict, namespace="kube-system")
+    assert faults(look(lab, node="node1")) == ["arp-settings"], "kube-proxy was not restarted, and nobody noticed"
+
+    lab.kube("rollout", "restart", "daemonset", "kube-proxy", "-n", "kube-system")
+    lab.kube("rollout", "status", "daemonset", "kube-proxy", "-n", "kube-system")
+    after = look(lab, "--scan", node="node1")
+    assert faults(after) == []
+    assert after["works"] is True
+    assert after["node"] == "node1", "it did not notice which node it is on"
+    [scanned] = [one["what"] for one in after["findings"] if one["check"] == "strangers"]
+    assert scanned == "asked for 10 addresses on eth0: nobody answers"
+
+
+def test_it_changes_nothing(lab: Lab) -> None:
+    log = lab.stage.audit_log()
+    before = len(log.read_text(encoding="utf-8").splitlines())
+
+    look(lab)
+    look(lab, "--scan", node="node2")
+
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()[before:]]
+    ours = [one for one in lines if one["userAgent"] == "porter" and one["user"]["username"] == "kubernetes-admin"]
+    assert len(ours) > 50
+    reviews = {"selfsubjectreviews", "selfsubjectaccessreviews", "subjectaccessreviews"}
+    written = {one["objectRef"]["resource"] for one in ours if one["verb"] not in {"get", "list"}}
+    assert written <= reviews
