@@ -146,7 +146,7 @@ def _status_of(name: str) -> dict[str, Any]:
             "ready": ready.get(node.name, "-"),
             "agent": runs("agent", node.name),
             "stand_ins": runs("node", node.name),
-            "fault": stage.known.faults.get(node.name),
+            "fault": _fault(stage, node.name),
         }
         for node in stage.topology.nodes
     ]
@@ -155,8 +155,17 @@ def _status_of(name: str) -> dict[str, Any]:
         phase_text = "its start was killed; porter lab down clears it"
     else:
         phase_text = phase
-    roles = {"apiserver": runs("apiserver"), "controllers": runs("controllers")}
+    server = _fault(stage, faults.SERVER)
+    roles = {
+        "apiserver": f"{runs('apiserver')}, broken: {server}" if server else runs("apiserver"),
+        "controllers": runs("controllers"),
+    }
     return {"name": name, "phase": phase_text, **roles, "kubeconfig": str(stage.kubeconfig()), "nodes": nodes}
+
+
+def _fault(stage: standing.Stage, target: str) -> str | None:
+    fault = stage.known.faults.get(target)
+    return None if fault is None else str(fault)
 
 
 @lab.command()
@@ -183,26 +192,46 @@ def execute(name: str, node: str, command: tuple[str, ...]) -> None:
     os.execvp(argv[0], argv)  # noqa: S606 - no shell in between; signals and exit code are the command's own
 
 
-@lab.command()
-@_name_option
-@click.option("--kind", type=click.Choice(list(faults.KINDS)), default="network", show_default=True)
-@click.argument("node")
-def fail(name: str, kind: str, node: str) -> None:
-    """Break a node.
+def _kinds(*, of_server: bool) -> str:
+    found = {name: kind for name, kind in faults.KINDS.items() if kind.of_server == of_server}
+    return "\n".join(f"  {name:<10}{kind.says}" for name, kind in found.items())
 
-    network: cut off, and it cannot tell. link: its NICs lose their carrier. agent, hang: SIGKILL or SIGSTOP of its
-    agent. power: everything on it at once.
-    """
+
+@lab.command(
+    help=f"""Break a node, or the API server (NODE: {faults.SERVER}). Returns when the fault has taken effect.
+
+\b
+Of a node:
+{_kinds(of_server=False)}
+
+\b
+Of the API server:
+{_kinds(of_server=True)}
+"""
+)
+@_name_option
+@click.option("--kind", type=click.Choice(list(faults.KINDS)), default="network", show_default=True, metavar="KIND")
+@click.option("--loss", type=click.FloatRange(0, 100), default=30, show_default=True, help="Percent of the frames.")
+@click.option(
+    "--delay", type=click.FloatRange(0, 60_000), default=200, show_default=True, help="Milliseconds, one way."
+)
+@click.option("--step", type=float, default=3600, show_default=True, help="Seconds that a clock is ahead.")
+@click.option("--every", type=click.FloatRange(0.1), default=1, show_default=True, help="Seconds between two cuts.")
+@click.option("--code", type=click.IntRange(400, 599), default=500, show_default=True, help="HTTP status.")
+@click.argument("node")
+def fail(name: str, kind: str, node: str, *, loss: float, delay: float, step: float, every: float, code: int) -> None:
+    """Break a node or the API server."""
     namespaces.check_possible()
-    Lab(name).fail(node, kind)
-    click.echo(f"{_clock()} {node} is broken: {kind}")
+    how = faults.How(loss=loss / 100, delay=delay / 1000, step=step, every=every, code=code)
+    Lab(name).fail(node, kind, how)
+    click.echo(f"{_clock()} {node} is broken: {Lab(name).stage.known.faults[node]}")
 
 
 @lab.command()
 @_name_option
 @click.argument("node")
 def recover(name: str, node: str) -> None:
-    """Mend a node that was broken with fail."""
+    """Mend a node, or apiserver, that was broken with fail."""
     namespaces.check_possible()
     Lab(name).recover(node)
     click.echo(f"{_clock()} {node} is mended")

@@ -2,7 +2,6 @@
 
 import json
 import socket
-from ipaddress import IPv4Address
 
 from porter.lab.kube import Kube, Object
 from porter.lab.namespaces import inside
@@ -24,16 +23,11 @@ def put_namespaces(kube: Kube) -> None:
     kube.apply(as_applied(_object("v1", "Namespace", "porter-system")))
 
 
-def put(kube: Kube, *, server: IPv4Address, port: int, strict_arp: bool) -> None:
-    """kube-proxy's ConfigMap and DaemonSet, and where nodes find the API server. Safe to call twice."""
+def put(kube: Kube, *, strict_arp: bool) -> None:
+    """kube-proxy's ConfigMap and DaemonSet. Safe to call twice."""
     config = PROXY_CONFIG.format(strict="true" if strict_arp else "false")
     kube.apply({**_object("v1", "ConfigMap", "kube-proxy", "kube-system"), "data": {"config.conf": config}})
     kube.apply({**_object("apps/v1", "DaemonSet", "kube-proxy", "kube-system"), "spec": _proxy_spec()})
-    endpoints = {
-        "endpoints": [{"addresses": [str(server)], "conditions": {"ready": True}}],
-        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
-    }
-    kube.patch("EndpointSlice", "kubernetes", endpoints)  # it names the host's loopback, which is not a node's
 
 
 def proxies(kube: Kube) -> int:

@@ -126,10 +126,10 @@ class Lab:
         """Run a command on a node or the client and return its output and exit code."""
         return subprocess.run(self.command(host, argv), capture_output=True, text=True, timeout=wait, check=False)
 
-    def fail(self, node: str, kind: str = "network") -> float:
-        """Break a node (see `faults.KINDS`). Returns the monotonic time when it took effect."""
+    def fail(self, node: str, kind: str = "network", how: faults.How | None = None) -> float:
+        """Break a node, or `apiserver` (see `faults.KINDS`). Returns the monotonic time when it took effect."""
         with state.locked(self.directory):
-            return faults.fail(self.stage, node, kind)
+            return faults.fail(self.stage, node, kind, how)
 
     def recover(self, node: str) -> float:
         """Undo what was done to a node. Returns the monotonic time."""

@@ -69,7 +69,7 @@ class Network:
         lines = ["link set lo up"]
         for segment in self.topology.segments:
             # A MAC of its own: a bridge else takes a port's, and would answer to it.
-            own = f"52:54:00:ff:ff:{self.topology.segments.index(segment):02x}"
+            own = _switch_mac(self.topology.segments.index(segment))
             lines += [
                 f"link add {segment} address {own} type bridge forward_delay 0 mcast_snooping 0",
                 f"link set {segment} up",
@@ -100,9 +100,36 @@ class Network:
         """Switch the host's ports off: its NICs lose their carrier."""
         self._on_ports(host, [f"link set {port.link} down" for port in self.ports(host)])
 
-    def attach(self, host: str) -> None:
-        """Undo `detach` and `unplug`. Safe to call twice."""
+    def lay_wires(self, host: str) -> list[tuple[str, str]]:
+        """Make a second cable for each of the host's ports, not joined to it yet; (port, cable's end) pairs."""
+        pairs, lines = [], []
+        for port, (inner, outer) in self._wires(host):
+            lines += [f"link add {inner} type veth peer name {outer}", f"link set {inner} up", f"link set {outer} up"]
+            pairs.append((port.link, inner))
+        self._on_ports(host, lines)
+        return pairs
+
+    def join_wires(self, host: str) -> None:
+        """Put those cables between the host's ports and their bridges: from now on somebody must carry the frames."""
         lines = []
+        for port, (_, outer) in self._wires(host):
+            lines += [f"link set {port.link} nomaster", f"link set {outer} master {port.segment}"]
+        self._on_ports(host, lines)
+
+    def macs(self, host: str) -> tuple[str, ...]:
+        """The MACs of all of a host's NICs."""
+        return tuple(self.mac(host, nic.name) for nic in self.topology.host(host).nics)
+
+    @property
+    def gateway_mac(self) -> str:
+        """The MAC of the gateway, where the API server is too."""
+        return _switch_mac(0)
+
+    def attach(self, host: str) -> None:
+        """Undo `detach`, `unplug` and `join_wires`. Safe to call twice."""
+        answer = namespaces.ip("-json", "link", "show", netns=self.namespace(SWITCH), env=self._env)
+        there = {link["ifname"] for link in json.loads(answer)}
+        lines = [f"link del {inner}" for _, (inner, _) in self._wires(host) if inner in there]
         for port in self.ports(host):
             lines.append(f"link set {port.link} master {port.segment}")
             lines += [f"link set {port.link} up"] if port.plugged else []
@@ -113,6 +140,11 @@ class Network:
         name = self.topology.host(host).nic(nic).name
         answer = namespaces.ip("-json", "link", "show", name, netns=self.namespace(host), env=self._env)
         return str(json.loads(answer)[0]["address"])
+
+    def _wires(self, host: str) -> list[tuple[Port, tuple[str, str]]]:
+        """Each port with the two ends of its second cable: the one that frames are carried to, the bridge's."""
+        index = [other.name for other in self.topology.hosts].index(host)
+        return [(port, (f"wire{index}.{n}", f"wire{index}.{n}s")) for n, port in enumerate(self.ports(host))]
 
     def _port_name(self, host: str, number: int, nic: Nic) -> str:
         name = f"{host}.{nic.name}"
@@ -180,3 +212,7 @@ class Network:
         )
         if done.returncode:
             raise LabError(f"cannot set {', '.join(values)} in {netns}: {' '.join(done.stderr.split())}")
+
+
+def _switch_mac(index: int) -> str:
+    return f"52:54:00:ff:ff:{index:02x}"

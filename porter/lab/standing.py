@@ -6,9 +6,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from porter.lab import furniture, installing, namespaces, processes, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
@@ -19,6 +20,7 @@ from porter.lab.topology import Host, Topology, parse, plain
 
 Say = Callable[[str], None]
 AGENT_PORT = 7472
+_DISK = "128m"
 _PATIENCE = 60.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
 
 
@@ -45,9 +47,17 @@ class Stage:
         found = [process for process in self.known.processes if (process.role, process.node) == (role, node)]
         return found[-1] if found else None
 
-    def start(self, role: str, command: list[str], *, node: str | None = None, netns: str | None = None) -> None:
+    def start(
+        self,
+        role: str,
+        command: list[str],
+        *,
+        node: str | None = None,
+        netns: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Start a process and write it down, in place of the one that had its role."""
-        started = processes.start(self.directory, role, command, node=node, netns=netns)
+        started = processes.start(self.directory, role, command, node=node, netns=netns, env=env)
         others = [process for process in self.known.processes if (process.role, process.node) != (role, node)]
         self.known.processes = [*others, started]
         self.save()
@@ -79,13 +89,27 @@ class Stage:
         command += ["--control-plane"] if node is self.topology.nodes[0] else []
         self.start("node", command, node=node.name, netns=self.network.namespace(node.name))
 
-    def start_agent(self, node: Host) -> None:
+    def start_server(self) -> None:
+        """Start the API server; again with the objects, the port and the token that it had."""
+        port, token = 0, ""
+        if self.kubeconfig().exists():
+            access = read_access(self.kubeconfig())
+            port, token = urlsplit(access.server).port or 0, access.token
+        inside = f"{self.topology.gateway.ip}:{self.topology.api_port}@{self.network.namespace(SWITCH)}"
+        command = processes.python("porter.lab.apiserver", "--listen", f"127.0.0.1:{port}", "--listen", inside)
+        command += ["--advertise", f"{self.topology.gateway.ip}:{self.topology.api_port}"]
+        command += ["--dir", str(self.directory), "--service-cidr", str(self.topology.services)]
+        command += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
+        command += ["--token", token] if token else []
+        self.start("apiserver", [*command, "--kubeconfig-name", f"porter-{self.known.name}"])
+
+    def start_agent(self, node: Host, *, env: Mapping[str, str] | None = None) -> None:
         """Start Porter on a node: the ordinary command."""
         options = ["--kubeconfig", str(self.agent_kubeconfig()), "--node-name", node.name]
         options += ["--event-log", f"sqlite:///{self.event_log(node.name)}", "--http", f"127.0.0.1:{AGENT_PORT}"]
         options += ["--lease-duration", f"{self.known.lease_duration:g}"] if self.known.lease_duration else []
         command = processes.porter("run", *options)
-        self.start("agent", command, node=node.name, netns=self.network.namespace(node.name))
+        self.start("agent", command, node=node.name, netns=self.network.namespace(node.name), env=env)
 
     def wait(self, what: str, ready: Callable[[], Any], *, on: list[tuple[str, str | None]]) -> None:
         """Wait until something is ready. Raises LabError at once when a process that it depends on has ended."""
@@ -123,6 +147,7 @@ def bring_up(
         with state.locked(directory):
             stage = Stage(directory, known)
             stage.save()
+            _mount(stage)
             _build(stage, say)
             _furnish(stage, say, grace=grace, strict_arp=strict_arp)
             known.phase = "up"
@@ -192,6 +217,17 @@ def _clear_leftovers(name: str, say: Say) -> None:
             _take_down(directory, known)
 
 
+def _mount(stage: Stage) -> None:
+    """A small file system in memory for each node, so that the disk of one can be full."""
+    for node in stage.topology.nodes:
+        place = stage.directory / node.name
+        place.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=700", "porter-lab", str(place)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LabError(f"'{' '.join(command)}' failed: {' '.join(done.stderr.split())}")
+
+
 def _build(stage: Stage, say: Say) -> None:
     network, known = stage.network, stage.known
     say(f"building the network of {len(stage.topology.nodes)} nodes and {stage.topology.client.name}")
@@ -212,11 +248,7 @@ def _build(stage: Stage, say: Say) -> None:
 def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
     topology, switch = stage.topology, stage.network.namespace(SWITCH)
     say("starting the API server and the controllers")
-    inside = f"{topology.gateway.ip}:{topology.api_port}@{switch}"
-    command = processes.python("porter.lab.apiserver", "--listen", "127.0.0.1:0", "--listen", inside)
-    command += ["--dir", str(stage.directory), "--service-cidr", str(topology.services)]
-    command += ["--audit-log", str(stage.audit_log())]
-    stage.start("apiserver", [*command, "--kubeconfig-name", f"porter-{stage.known.name}"])
+    stage.start_server()
     command = processes.python("porter.lab.controllers", "--kubeconfig", str(stage.node_kubeconfig()))
     stage.start("controllers", [*command, "--grace", f"{grace:g}"], netns=switch)
     manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
@@ -237,7 +269,7 @@ def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
         stage.start_agent(node)
     for node in topology.nodes:
         stage.start_node(node)
-    furniture.put(kube, server=topology.gateway.ip, port=topology.api_port, strict_arp=strict_arp)
+    furniture.put(kube, strict_arp=strict_arp)
 
     names = {node.name for node in topology.nodes}
     stand_ins: list[tuple[str, str | None]] = [("node", name) for name in sorted(names)]

@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,16 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
     inode: int = 0
 
 
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """What is broken: the kind, and how badly, in words."""
+
+    kind: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.detail}" if self.detail else self.kind
+
+
 class State(msgspec.Struct, kw_only=True):
     """All that is known of a lab between two commands."""
 
@@ -50,7 +61,7 @@ class State(msgspec.Struct, kw_only=True):
     lease_duration: float
     namespaces: list[Namespace] = []
     processes: list[Process] = []
-    faults: dict[str, str] = {}
+    faults: dict[str, Fault] = {}
 
 
 def root() -> Path:
@@ -116,6 +127,8 @@ def create(name: str) -> Path:
 
 def remove(path: Path) -> None:
     """Remove a lab's directory, and the one above it when that was the last lab. Safe to call twice."""
+    for mounted in (place for place in path.glob("*") if place.is_mount()):
+        subprocess.run(["umount", "--lazy", str(mounted)], capture_output=True, check=False)
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
         raise LabError(f"cannot remove {path}; look who writes into it")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 
 from porter.lab import Lab, processes
 from porter.lab.apiserver.rbac import rights
+from porter.lab.faults import How
 from porter.lab.processes import porter
 from porter.lab.state import Process
 from porter.manifests import render
@@ -111,6 +113,25 @@ def test_an_agent_that_hangs_is_there_and_does_nothing_until_it_goes_on(lab: Lab
     lab.recover("node2")
     until("a running process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "T")
     assert agent(lab, "node2") == process
+
+
+def test_a_clock_that_is_wrong_moves_no_address(lab: Lab) -> None:
+    (owner,) = owners(lab)
+
+    def renewed() -> float:
+        lease = lab.api.get("Lease", f"porter-node-{owner}", namespace="porter-system")
+        return datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() - time.time()
+
+    lab.fail(owner, "clock", How(step=-3600))
+    until("a renewal an hour ago", lambda: renewed() < -3500)
+    until("one owner", lambda: len(owners(lab)) == 1)
+    holder = owners(lab)
+    time.sleep(4)  # more than the lease that the agents were given
+    assert owners(lab) == holder
+
+    lab.recover(owner)
+    until("a renewal now", lambda: renewed() > -60)
+    until("one owner", lambda: len(owners(lab)) == 1)
 
 
 def test_the_agents_have_the_rights_that_the_manifests_grant_and_need_each_of_them(lab: Lab) -> None:

@@ -177,7 +177,7 @@ def test_a_node_that_is_cut_off_becomes_not_ready_and_so_do_its_endpoints(lab: L
     until("Ready again", lambda: "NotReady" not in lab.kube("get", "nodes"))
     until("its endpoint ready", lambda: ready()[victim] is True)
     until("an echo", lambda: lab.ping(address) is not None)
-    with pytest.raises(LabError, match="is not broken; broken nodes: none"):
+    with pytest.raises(LabError, match="is not broken; broken: none"):
         lab.recover(victim)
 
 

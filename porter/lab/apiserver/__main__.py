@@ -17,6 +17,7 @@ from pathlib import Path
 import aiohttp
 
 from porter.lab.apiserver.audit import AuditLog
+from porter.lab.apiserver.journal import JournalError
 from porter.lab.apiserver.listening import Listen
 from porter.lab.apiserver.objects import utc_now
 from porter.lab.apiserver.server import DEFAULT_SERVICE_CIDR, ApiServer
@@ -38,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.dir.mkdir(parents=True, exist_ok=True)
         asyncio.run(_serve(options))
+    except JournalError as damaged:
+        print(f"cannot begin: {damaged}", file=sys.stderr)  # noqa: T201  (this is the command)
+        return 1
     except OSError as failed:
         places = ", ".join(str(one) for some in options.listen for one in some)
         print(f"cannot serve on {places}: {failed}", file=sys.stderr)  # noqa: T201  (this is the command)
@@ -56,10 +60,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDR:PORT[@NETNS]",
         help="where to listen; port 0 takes a free one",
     )
+    parser.add_argument(
+        "--advertise",
+        type=_listen,
+        metavar="ADDR:PORT",
+        help="where the Service 'kubernetes' leads; by default the first --listen",
+    )
     parser.add_argument("--dir", required=True, type=Path, help="for certificates and kubeconfig files")
     parser.add_argument("--service-cidr", default=DEFAULT_SERVICE_CIDR, type=_ranges, help="range of cluster IPs")
     parser.add_argument("--kubeconfig-name", default="porter-lab", help="name of cluster and context in the kubeconfig")
     parser.add_argument("--token", default="", help="the administrator's bearer token; made up when not given")
+    parser.add_argument("--objects", type=Path, metavar="FILE", help="keep the objects there over restarts")
     parser.add_argument("--audit-log", type=Path, metavar="FILE", help="append who asked for what, and by which right")
     parser.add_argument(
         "--shortest-token",
@@ -102,6 +113,8 @@ async def _serve(options: argparse.Namespace) -> None:
         name=options.kubeconfig_name,
         shortest_token=timedelta(seconds=options.shortest_token),
         audit=audit,
+        objects=options.objects,
+        advertise=options.advertise,
     )
     where: list[Listen] = [one for some in options.listen for one in some]
     await server.start(*where)

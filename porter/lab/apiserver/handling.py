@@ -39,6 +39,8 @@ from porter.lab.apiserver.scale import scale_change, scale_of
 from porter.lab.apiserver.store import Key, Resource, Store
 from porter.lab.apiserver.strategic import strategic_merge
 from porter.lab.apiserver.token_requests import TOKEN_REQUEST, TokenRequests
+from porter.lab.apiserver.trouble import PATH as TROUBLE
+from porter.lab.apiserver.trouble import Muted, Troubles
 from porter.lab.apiserver.watch import Watch
 from porter.lab.apiserver.writes import Writes
 
@@ -63,6 +65,7 @@ class Parts:
     audit: Audit | None
     now: Clock
     bookmark_every: float
+    troubles: Troubles
 
 
 class Handler:
@@ -72,6 +75,7 @@ class Handler:
         self._parts = parts
         self.stopping = asyncio.Event()
         self._cache_ready: dict[tuple[Resource, str], float] = {}
+        self._troubles = parts.troubles
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; whatever is refused becomes a Status."""
@@ -91,6 +95,12 @@ class Handler:
 
     async def _routed(self, request: web.Request) -> web.StreamResponse:
         path = request.path.rstrip("/") or "/"
+        if path == TROUBLE and request.method == "PUT":
+            self._parts.access.require(
+                self._parts.identities.of(request.headers.get("Authorization", "")), Attributes(verb="put", path=path)
+            )
+            return json_answer(self._troubles.put(await request.read()))
+        await self._troubles.meet()
         if path in OPEN_PATHS or path.startswith(("/readyz/", "/livez/", "/healthz/")):
             return json_answer(discovery.VERSION) if path == "/version" else web.Response(text="ok")
         who = self._parts.identities.of(request.headers.get("Authorization", ""))
@@ -184,7 +194,11 @@ class Handler:
         watch = Watch(parts.store, asked.kind, namespace=asked.namespace, options=options, form=wanted, now=parts.now)
         stream = web.StreamResponse(headers={"Content-Type": watch_type(wanted), "Cache-Control": "no-cache, private"})
         await stream.prepare(request)
-        await watch.run(stream, bookmark_every=parts.bookmark_every, stopping=self.stopping)
+        run = watch.run(Muted(stream, self._troubles), bookmark_every=parts.bookmark_every, stopping=self.stopping)
+        if await self._troubles.until_cut(run, stream):
+            if request.transport is not None:
+                request.transport.close()
+            return stream
         if not self.stopping.is_set():
             await stream.write_eof()
         return stream

@@ -27,6 +27,7 @@ from porter.lab.apiserver.crd import DefinitionBehaviour
 from porter.lab.apiserver.furniture import furnish
 from porter.lab.apiserver.handling import Handler, Parts
 from porter.lab.apiserver.identities import Identities
+from porter.lab.apiserver.journal import Journal
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.kubeconfig import kubeconfig, write_private
 from porter.lab.apiserver.lifecycle import Lifecycle
@@ -46,6 +47,7 @@ from porter.lab.apiserver.simple import (
 from porter.lab.apiserver.store import WINDOW, Key, Store
 from porter.lab.apiserver.token_requests import SHORTEST, TokenRequests
 from porter.lab.apiserver.tokens import ACCOUNTS, Tokens
+from porter.lab.apiserver.trouble import Trouble, Troubles
 from porter.lab.apiserver.workloads import PodBehaviour, TemplateBehaviour
 from porter.lab.apiserver.writes import Writes
 
@@ -67,6 +69,8 @@ class ApiServer:
         name: str = "porter-lab",
         shortest_token: timedelta = SHORTEST,
         audit: Audit | None = None,
+        objects: Path | None = None,
+        advertise: Listen | None = None,
         now: Clock = utc_now,
         bookmark_every: float = 60.0,
         history: int = WINDOW,
@@ -74,12 +78,15 @@ class ApiServer:
         """`service_cidr` may be two ranges with a comma; without a directory the certificates live as long as this.
 
         `shortest_token` is the least lifetime that a TokenRequest may ask for; `audit` is told of every request.
+        `advertise` is where the Service `kubernetes` leads, by default the first listener.
+        `objects` is a file that they are kept in, and read from: OSError or JournalError when it cannot be.
         """
         self.token = token or secrets.token_urlsafe(24)
         self.name = name
         self._tls = tls
         self._directory = directory
         self._own_directory: tempfile.TemporaryDirectory[str] | None = None
+        self._advertise = advertise
         self._ranges = tuple(ipaddress.ip_network(one.strip()) for one in service_cidr.split(","))
         self._store = Store(window=history)
         services = ServiceBehaviour(self._ranges)
@@ -94,6 +101,10 @@ class ApiServer:
         self.access = Access(self._store)
         """What users may do, and by which rights they have done what they did."""
         self._store.listeners += [services.follow, lifecycle.follow, self.access.follow]
+        self._journal = Journal(objects, self._store) if objects is not None else None
+        if self._journal is not None:
+            self._store.listeners.append(self._journal.follow)
+        self._troubles = Troubles()
         self._parts = Parts(
             store=self._store,
             kinds=kinds,
@@ -105,6 +116,7 @@ class ApiServer:
             audit=audit,
             now=now,
             bookmark_every=bookmark_every,
+            troubles=self._troubles,
         )
         self._runner: web.AppRunner | None = None
         self._handler: Handler | None = None
@@ -158,6 +170,8 @@ class ApiServer:
             await asyncio.sleep(0)
         if runner is not None:
             await runner.cleanup()
+        if self._journal is not None:
+            self._journal.close()
         if self._own_directory is not None:
             self._own_directory.cleanup()
             self._own_directory = None
@@ -165,6 +179,11 @@ class ApiServer:
     def forget_history(self) -> None:
         """Lose the history of changes, not the objects: a watch that resumes gets 410 and must list again."""
         self._store.forget_history()
+
+    @property
+    def trouble(self) -> Trouble:
+        """What is wrong with the server on demand; see `porter.lab.apiserver.trouble`."""
+        return self._troubles.now
 
     def token_of(self, namespace: str, account: str, *, lifetime: timedelta = timedelta(hours=1)) -> str:
         """A token of a ServiceAccount, however short its life; LookupError when there is no such ServiceAccount."""
@@ -191,6 +210,8 @@ class ApiServer:
 
     async def _serve(self, sockets: list[socket.socket]) -> None:
         context = self._context() if self._tls else None
+        if self._journal is not None:
+            self._journal.open()
         self._handler = Handler(self._parts)
         application = web.Application(client_max_size=MOST_BODY)
         application.router.add_route("*", "/{path:.*}", self._handler.answer)
@@ -199,7 +220,8 @@ class ApiServer:
         )
         await runner.setup()
         self._runner = runner
-        furnish(self._parts, address=self._where[0].address, port=self._where[0].port, ranges=self._ranges)
+        place = self._advertise or self._where[0]
+        furnish(self._parts, address=place.address, port=place.port, ranges=self._ranges)
         for sock in sockets:
             await web.SockSite(runner, sock, ssl_context=context, backlog=512).start()
 

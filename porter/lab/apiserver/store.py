@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from porter.lab.apiserver.feed import Change, Feed
@@ -34,6 +34,7 @@ class Store:
         self.revision = FIRST_REVISION
         self.listeners: list[Callable[[Resource, Change], None]] = []
         self._window = window
+        self._floor = FIRST_REVISION
         self._objects: dict[Resource, dict[Key, Json]] = {}
         self._feeds: dict[Resource, Feed] = {}
 
@@ -88,8 +89,20 @@ class Store:
     def feed(self, resource: Resource) -> Feed:
         """The recent changes of a resource."""
         if resource not in self._feeds:
-            self._feeds[resource] = Feed(floor=FIRST_REVISION, window=self._window)
+            self._feeds[resource] = Feed(floor=self._floor, window=self._window)
         return self._feeds[resource]
+
+    def restore(self, revision: int, found: Mapping[Resource, Mapping[Key, Json]]) -> None:
+        """Fill an empty store with objects as they were stored at a revision, without their history."""
+        self.revision = self._floor = revision
+        for resource, objects in found.items():
+            self._objects[resource] = dict(objects)
+            for key, obj in objects.items():
+                change = Change(
+                    revision=revision, namespace=key.namespace, name=key.name, object=obj, previous=None, deleted=False
+                )
+                for listener in self.listeners:
+                    listener(resource, change)
 
     def forget_history(self) -> None:
         """Lose the history of every resource: watches from before must list again."""

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import signal
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -26,6 +27,9 @@ async def run(arguments: argparse.Namespace) -> None:
         kubelet = Kubelet(
             api, nodes, name=name, address=address, pods=arguments.pods, control_plane=arguments.control_plane
         )
+        loop = asyncio.get_running_loop()  # what faults of a kubelet ask for
+        loop.add_signal_handler(signal.SIGUSR1, kubelet.fall_silent)
+        loop.add_signal_handler(signal.SIGUSR2, kubelet.speak, for_kubelet.changed)
         containers = Pods(api, pods, node=name, address=address, pods_range=arguments.pods)
         proxy = Proxy(services, slices, node=name, address=address)
         for cache in (nodes, pods, services, slices):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import platform
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 
@@ -37,10 +38,20 @@ class Kubelet:
         self._pods = pods
         self._control_plane = control_plane
         self._version = ""
+        self._silent = False
+
+    def fall_silent(self) -> None:
+        """Say nothing of the node any more, as a kubelet that hangs. Its pods go on."""
+        self._silent = True
+
+    def speak(self, ask: Callable[[], None]) -> None:
+        """Say again how the node is, at the next `reconcile`, which `ask` asks for."""
+        self._silent = False
+        ask()
 
     async def reconcile(self) -> None:
         """Create the Node when there is none, and say that it is ready when somebody said otherwise."""
-        if not self._nodes.complete.is_set():
+        if not self._nodes.complete.is_set() or self._silent:
             return
         node = self._nodes.objects.get(("", self._name))
         if node is None:
@@ -60,7 +71,8 @@ class Kubelet:
         """Renew the node's Lease for ever. A failure is tried again at the next beat."""
         while True:
             with contextlib.suppress(RefusedError, aiohttp.ClientError, TimeoutError, OSError):
-                await self._renew()
+                if not self._silent:
+                    await self._renew()
             await asyncio.sleep(BEAT)
 
     async def _renew(self) -> None:

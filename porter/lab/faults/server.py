@@ -1,0 +1,68 @@
+"""Faults of the API server: stopped, or in trouble on demand (`porter.lab.apiserver.trouble`)."""
+
+import signal
+from typing import Any
+
+from porter.lab import processes
+from porter.lab.errors import LabError
+from porter.lab.faults.kinds import SERVER, How, Kind, until
+from porter.lab.kube import Kube, read_access
+from porter.lab.standing import Stage
+
+_PATH = "/lab/trouble"
+
+
+def _stop(stage: Stage, _target: str, _how: How) -> None:
+    process = stage.process(SERVER)
+    if process is None or not processes.end(process, how=signal.SIGKILL):
+        raise LabError("the API server does not run")
+    until("the end of the API server", lambda: not processes.alive(process))
+    processes.collect(process.pid)
+
+
+def _start(stage: Stage, _target: str) -> None:
+    stage.start_server()
+    until("an API server that answers", Kube(read_access(stage.kubeconfig())).ready)
+
+
+def _put(stage: Stage, **trouble: Any) -> None:
+    Kube(read_access(stage.kubeconfig())).request("PUT", _PATH, trouble)
+
+
+def _slow(stage: Stage, _target: str, how: How) -> None:
+    _put(stage, delay=how.delay)
+
+
+def _err(stage: Stage, _target: str, how: How) -> None:
+    _put(stage, code=how.code)
+
+
+def _cut_watches(stage: Stage, _target: str, how: How) -> None:
+    _put(stage, cut_every=how.every)
+
+
+def _silence(stage: Stage, _target: str, _how: How) -> None:
+    _put(stage, silent=True)
+
+
+def _calm(stage: Stage, _target: str) -> None:
+    _put(stage)
+
+
+KINDS = {
+    "stopped": Kind(_stop, _start, "SIGKILL; started again it has its objects, and no history", of_server=True),
+    "slow": Kind(
+        _slow, _calm, "it waits before each answer (--delay)", lambda how: f"{how.delay * 1000:g} ms", of_server=True
+    ),
+    "errors": Kind(
+        _err, _calm, "it answers everything with an error (--code)", lambda how: f"{how.code}", of_server=True
+    ),
+    "cuts": Kind(
+        _cut_watches,
+        _calm,
+        "it cuts every watch in mid-line, again and again (--every)",
+        lambda how: f"every {how.every:g} s",
+        of_server=True,
+    ),
+    "silent": Kind(_silence, _calm, "half-open: connections stand and nothing comes back", of_server=True),
+}

@@ -1,0 +1,300 @@
+"""Every kind of fault of nodes, cables and the API server: seen to take place, and gone after `recover`.
+
+Those of agents are in test_agents. One lab without agents for all.
+"""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from porter.lab import Lab, faults, furniture, namespaces
+from porter.lab.errors import LabError
+from porter.lab.faults import How
+from porter.lab.kube import Access, Kube, RefusedError, read_access
+
+pytestmark = pytest.mark.root
+
+OTHERHOST = 3  # packet(7): flooded by the switch to somebody else
+NODE1, NODE2, GATEWAY = "192.168.0.2", "192.168.0.3", "192.168.0.1"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
+        made = Lab.up(f"f{os.getpid()}", nodes=2, agents=False, grace=2.0)
+    with made:
+        yield made
+
+
+def until(what: str, look: Callable[[], bool], *, within: float = 10.0) -> None:
+    limit = time.monotonic() + within
+    while not look():
+        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
+        time.sleep(0.05)
+
+
+def reaches(lab: Lab, source: str, address: str, port: int = 22) -> bool:
+    """Whether a TCP packet comes back: a refusal is an answer."""
+    stream = namespaces.inside(lab.namespace(source), lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    with stream:
+        stream.settimeout(0.7)
+        try:
+            stream.connect((address, port))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
+def api(lab: Lab, source: str) -> bool:
+    """Whether the API server takes a connection from a host."""
+    return reaches(lab, source, GATEWAY, lab.topology.api_port)
+
+
+def lost(lab: Lab, address: str, count: int) -> int:
+    return sum(lab.ping(address, wait=0.05) is None for _ in range(count))
+
+
+def test_frames_get_lost_on_a_bad_cable_and_not_on_a_mended_one(lab: Lab) -> None:
+    assert lost(lab, NODE1, 10) == 0
+
+    lab.fail("node1", "loss", How(loss=0.5))
+    some = lost(lab, NODE1, 60)  # an echo and its reply: a quarter comes through
+    lab.recover("node1")
+
+    assert 30 <= some < 60
+    assert lost(lab, NODE1, 10) == 0
+
+
+def test_a_slow_cable_is_slow_both_ways_and_loses_nothing(lab: Lab) -> None:
+    lab.ping(NODE1)
+    assert (lab.ping(NODE1) or 9) < 0.1
+
+    lab.fail("node1", "delay", How(delay=0.1))
+    lab.ping(NODE1, wait=2.0)
+    took = lab.ping(NODE1, wait=2.0)
+    lab.recover("node1")
+
+    assert took is not None
+    assert 0.2 <= took < 0.4
+    assert (lab.ping(NODE1) or 9) < 0.1
+
+
+def test_what_passes_a_bad_cable_is_whole(lab: Lab) -> None:
+    """Checksums and long segments that the kernel leaves to the NIC: a body of many frames over TCP and TLS."""
+    lab.fail("node1", "delay", How(delay=0.01))
+    lines = [str(number) * 2000 for number in range(100)]
+    lab.api.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "long"}, "data": {"a": "\n".join(lines)}}
+    )
+    access = read_access(lab.stage.node_kubeconfig())
+    url = f"{access.server}/api/v1/namespaces/default/configmaps/long"
+    fetched = curl(url, access, inside=lab.command("node1", []))
+    lab.recover("node1")
+
+    assert lines[99] in fetched
+
+
+def test_a_node_may_lose_the_api_server_alone(lab: Lab) -> None:
+    lab.fail("node1", "no-api")
+    seen = (api(lab, "node1"), api(lab, "node2"), reaches(lab, "node1", NODE2), lab.ping(NODE1) is not None)
+    lab.recover("node1")
+
+    assert seen == (False, True, True, True)
+    assert api(lab, "node1")
+
+
+def test_a_node_may_lose_the_other_nodes_alone(lab: Lab) -> None:
+    lab.fail("node1", "no-peers")
+    seen = (reaches(lab, "node1", NODE2), reaches(lab, "node2", NODE1), api(lab, "node1"), lab.ping(NODE1) is not None)
+    heard = [answer.mac for answer in lab.arp(NODE1)]  # a broadcast of the client's still reaches it
+    lab.recover("node1")
+
+    assert seen == (False, False, True, True)
+    assert heard == [lab.mac("node1")]
+    assert reaches(lab, "node1", NODE2)
+
+
+def test_a_broadcast_of_a_node_without_peers_reaches_all_but_them(lab: Lab) -> None:
+    def hears(host: str) -> bool:
+        with lab.capture(host, protocol=0x0806) as capture:
+            lab.exec("node1", ["ip", "neigh", "flush", "all"])
+            lab.exec("node1", ["ip", "neigh", "del", "192.168.0.77", "dev", "eth0"])
+            reaches(lab, "node1", "192.168.0.77")
+            frames = [frame for frame in capture.frames(wait=0.2) if frame.kind != OTHERHOST]
+            return any(lab.mac("node1") == frame.source for frame in frames)
+
+    lab.fail("node1", "no-peers")
+    try:
+        heard = [hears("client"), hears("node2")]
+    finally:
+        lab.recover("node1")
+
+    assert heard == [True, False]
+    assert hears("node2")
+
+
+def test_a_silent_kubelet_makes_its_node_not_ready_and_nothing_else(lab: Lab) -> None:
+    lab.fail("node2", "kubelet")
+    assert furniture.ready_nodes(lab.api) == {"node1"}
+    assert lab.ping(NODE2) is not None
+
+    lab.recover("node2")
+
+    assert furniture.ready_nodes(lab.api) == {"node1", "node2"}
+
+
+def test_a_stopped_api_server_comes_back_with_its_objects_and_without_its_history(lab: Lab) -> None:
+    lab.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"a": "b"}})
+    old = lab.api.get("ConfigMap", "kept")["metadata"]["resourceVersion"]
+    token = lab.api.request(
+        "POST", "/api/v1/namespaces/kube-system/serviceaccounts", {"metadata": {"name": "somebody"}}
+    )["metadata"]["uid"]
+
+    lab.fail("apiserver", "stopped")
+    assert not lab.api.ready()
+    lab.recover("apiserver")
+
+    assert lab.api.get("ConfigMap", "kept")["data"] == {"a": "b"}
+    assert lab.api.request("GET", "/api/v1/namespaces/kube-system/serviceaccounts/somebody")["metadata"]["uid"] == token
+    slices = lab.api.get("EndpointSlice", "kubernetes")
+    assert (slices["endpoints"][0]["addresses"], slices["ports"][0]["port"]) == ([GATEWAY], lab.topology.api_port)
+    path = f"/api/v1/namespaces/default/configmaps?watch=1&resourceVersion={int(old) - 1}&timeoutSeconds=1"
+    assert lab.api.request("GET", path)["object"]["code"] == 410
+    until("ready nodes", lambda: furniture.ready_nodes(lab.api) == {"node1", "node2"})
+
+
+def test_a_slow_api_server_answers_late(lab: Lab) -> None:
+    def took() -> float:
+        began = time.monotonic()
+        lab.api.list("Node")
+        return time.monotonic() - began
+
+    lab.fail("apiserver", "slow", How(delay=0.5))
+    late = took()
+    lab.recover("apiserver")
+
+    assert 0.5 <= late < 3
+    assert took() < 0.5
+
+
+@pytest.mark.parametrize("code", [500, 429])
+def test_an_erring_api_server_errs(lab: Lab, code: int) -> None:
+    lab.fail("apiserver", "errors", How(code=code))
+    with pytest.raises(RefusedError) as refused:
+        lab.api.list("Node")
+    lab.recover("apiserver")
+
+    assert refused.value.code == code
+    assert lab.api.list("Node")
+
+
+def test_watches_are_cut_in_the_middle_of_a_line(lab: Lab) -> None:
+    lab.fail("apiserver", "cuts", How(every=0.3))
+    began = time.monotonic()
+    answer = watched(lab)
+    took = time.monotonic() - began
+    lab.recover("apiserver")
+
+    assert answer.endswith('{"type":"MODIFIED","object":{"kind"')
+    assert took < 3
+    assert watched(lab).endswith("}\n")
+
+
+def watched(lab: Lab) -> str:
+    """What a watch of the Nodes brings until it ends, in two seconds at the latest."""
+    access = read_access(lab.kubeconfig)
+    url = f"{access.server}/api/v1/nodes?watch=1&timeoutSeconds=2"
+    return curl(url, access)
+
+
+def curl(url: str, access: Access, *, inside: Sequence[str] = ()) -> str:
+    """What comes back, however the connection ends."""
+    command = [*inside, "curl", "-skN", "-H", f"Authorization: Bearer {access.token}", url]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
+
+
+def test_a_silent_api_server_takes_connections_and_says_nothing(lab: Lab) -> None:
+    quick = Kube(read_access(lab.kubeconfig), timeout=0.5)
+
+    lab.fail("apiserver", "silent")
+    assert api(lab, "node1")
+    with pytest.raises(LabError, match="timed out"):
+        quick.list("Node")
+    lab.recover("apiserver")
+
+    assert quick.list("Node")
+
+
+def test_a_full_disk_is_full_for_that_node_alone(lab: Lab) -> None:
+    here, there = (lab.directory / node / "file" for node in ("node1", "node2"))
+
+    lab.fail("node1", "disk")
+    with pytest.raises(OSError, match="No space left"):
+        here.write_bytes(bytes(4096))
+    there.write_bytes(bytes(4096))
+    lab.recover("node1")
+
+    here.write_bytes(bytes(4096))
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "said"),
+    [
+        ("node1", "errors", "'errors' is no fault of node1; of that there are: network, link,"),
+        ("apiserver", "link", "'link' is no fault of apiserver; of that there are: stopped, slow,"),
+        ("node9", "loss", "no node 'node9' in this lab"),
+        ("node1", "flood", "no fault is called 'flood'"),
+        ("node1", "hang", "no agent runs on node1"),
+        ("node1", "clock", "no agent runs on node1"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused_and_nothing_is_broken(lab: Lab, target: str, kind: str, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        lab.fail(target, kind)
+
+    assert lab.stage.known.faults == {}
+
+
+def test_one_fault_at_a_time_and_status_tells_it(lab: Lab) -> None:
+    lab.fail("node1", "delay", How(delay=0.05))
+    try:
+        with pytest.raises(LabError, match=r"node1 is broken already \(delay 50 ms\); porter lab recover node1"):
+            lab.fail("node1", "loss")
+    finally:
+        lab.recover("node1")
+    with pytest.raises(LabError, match="node1 is not broken; broken: none"):
+        lab.recover("node1")
+
+
+def test_a_broken_cable_leaves_nothing_when_it_is_mended(lab: Lab) -> None:
+    def links() -> list[str]:
+        words: Any = namespaces.ip("-o", "link", netns=lab.stage.network.namespace("switch"), env=os.environ)
+        return sorted(line.split(":")[1].strip().split("@")[0] for line in words.splitlines())
+
+    before = links()
+    for kind in ("loss", "no-peers", "no-api", "delay"):
+        lab.fail("node1", kind)
+        lab.recover("node1")
+
+    assert links() == before
+    wire = lab.stage.process("wire", "node1")
+    assert wire is not None
+    assert not Path(f"/proc/{wire.pid}").exists()
+
+
+def test_every_kind_has_a_test() -> None:
+    elsewhere = {"agent", "hang", "power", "link", "clock"}  # tests/lab/test_agents.py
+    text = Path(__file__).read_text(encoding="utf-8")
+    network = {"network"}  # tests/lab/test_lab.py
+
+    assert {kind for kind in faults.KINDS if f'"{kind}"' not in text} == set()
+    assert elsewhere | network <= set(faults.KINDS)
