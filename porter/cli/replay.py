@@ -11,6 +11,7 @@ from porter.cli.replaying.telling import print_json, print_story, print_verdict
 from porter.errors import PorterError
 from porter.events.sources import open_source
 from porter.reconciler.world import World
+from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import parse_moment
 from porter.replay.reading import installed_rules, records_until, shown_progress
 from porter.replay.refold import Refold
@@ -56,13 +57,14 @@ def replay(
         raise click.BadParameter(f"{service!r} is not NAMESPACE/NAME", param_hint="--service")
     moment = parse_moment(until, datetime.now(UTC)) if until is not None else None
     about = About(service=service, node=node, eip=eip)
-    refold = Refold(installed_rules())
-    teller = Teller(refold, about, is_cut=moment is not None)
-    check = partial(_check_known, refold.reconciler.world, about)
     with (
         open_source(log, stream=stream) as source,
-        shown_progress(records_until(source, moment), source.last_seq) as records,
+        shown_progress(records_until(source, moment), source.last_seq) as read,
     ):
+        records, rules = with_recorded_lots(read, installed_rules())
+        refold = Refold(rules)
+        teller = Teller(refold, about, is_cut=moment is not None)
+        check = partial(_check_known, refold.reconciler.world, about)
         if output_format == "json":
             differences = print_json(teller, refold, records, check=check)
         elif verify:

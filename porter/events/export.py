@@ -1,4 +1,4 @@
-"""A log as a file: one JSON object a line, compressed when its name ends in `.gz`. Written here.
+"""A log as a file: one JSON object a line, compressed when its name ends in `.gz` or `.xz`. Written here.
 
     with open_source(event_log, stream=stream) as source:
         write_file(source.rows(after, until), path, snapshots=source.snapshots(until))
@@ -7,17 +7,16 @@ A line is {"seq", "at", "kind", "version", "word", "checksum", "entry"}; `at` is
 format is a public contract (docs/event-log.md). Nothing here opens a database. `exported` reads what is written here.
 """
 
-import gzip
 import os
 from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 from porter.events.chain import Row, microseconds, moment
 from porter.events.codec import encode, word_of_kind
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
+from porter.events.packing import Packed, packing
 from porter.events.snapshots import StoredSnapshot
 
 
@@ -41,7 +40,7 @@ def to_line(item: Recorded | Row, *, end: bool = False) -> bytes:
 
 def write(
     items: Iterable[Recorded | Row],
-    to: BinaryIO | gzip.GzipFile,
+    to: Packed,
     snapshots: Iterable[StoredSnapshot] = (),
 ) -> int:
     """Write entries as lines and return how many; each snapshot after the entry that it follows, in any order given.
@@ -66,7 +65,7 @@ def write(
 
 
 def write_file(items: Iterable[Recorded | Row], path: Path, snapshots: Iterable[StoredSnapshot] = ()) -> int:
-    """Write a new file as `write` does, compressed when its name ends in `.gz`, and return how many entries.
+    """Write a new file as `write` does, compressed when its name ends in `.gz` or `.xz`, and return how many entries.
 
     The file appears whole or not at all. Raises LogError when it cannot be written or is there already.
     """
@@ -75,11 +74,8 @@ def write_file(items: Iterable[Recorded | Row], path: Path, snapshots: Iterable[
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as raw:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:
-                    count = write(items, packed, snapshots)
-            else:
-                count = write(items, raw, snapshots)
+            with packing(raw, path.suffix) as packed:
+                count = write(items, packed, snapshots)
             raw.flush()
             os.fsync(raw.fileno())
         part.rename(path)

@@ -1,12 +1,10 @@
 """An exported file, read back: as a source of entries, and with what is needed to verify it. It is never changed."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import msgspec
 
@@ -14,9 +12,9 @@ from porter.events.chain import Row, microseconds
 from porter.events.codec import decode
 from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError, LogError
+from porter.events.packing import DAMAGED, open_to_read
 from porter.events.snapshots import StoredSnapshot, is_sealed
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _SNAPSHOT = b'{"snapshot":'
 
 
@@ -201,21 +199,16 @@ class ExportedLog:
     def _all_lines(self) -> Iterator[tuple[int, bytes]]:
         number = 0
         try:
-            with self._open() as lines:
+            with open_to_read(self._path) as lines:
                 for number, line in enumerate(lines, start=1):
                     if line.strip():
                         yield number, line
         except EOFError:
             raise self._wrong(number + 1, "the compressed file ends too early; it was cut") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             raise self._wrong(number + 1, f"the compressed file is damaged: {error}") from None
         except OSError as error:
             raise LogError(f"{self._path} cannot be read: {error.strerror or error}") from None
-
-    def _open(self) -> BinaryIO | gzip.GzipFile:
-        with self._path.open("rb") as raw:
-            packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        return gzip.open(self._path) if packed else self._path.open("rb")
 
     def _wrong(self, number: int, what: str) -> LogError:
         return LogError(f"{self._path}, line {number}: {what}")

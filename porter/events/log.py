@@ -150,6 +150,18 @@ class EventLog(StoredEntries):
         return head.last_seq, head.checksum
 
 
+def streams_at(url: str) -> list[str]:
+    """Return whose logs the database at a URL or path holds, in order. Changes nothing. Raises LogError."""
+    where = parse_url(url)
+    engine = make_engine(where, read_only=True, create=False)
+    try:
+        _check_schema(engine, where)
+        with explained(where), engine.connect() as connection:
+            return stream_names(connection)
+    finally:
+        engine.dispose()
+
+
 def _gaps_between(rows: Sequence[Row], last: int, tip: bytes) -> Iterator[Gap]:
     """Yield the gaps that rows say are before them. Raises ValueError where a row does not follow and says nothing."""
     for row in rows:

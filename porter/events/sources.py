@@ -9,7 +9,8 @@ from porter.events.chain import Row
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.exported import ExportedLog
-from porter.events.log import EventLog
+from porter.events.log import EventLog, streams_at
+from porter.events.packing import is_packed
 from porter.events.snapshots import StoredSnapshot
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -64,23 +65,38 @@ class Source(Protocol):
         """Close it."""
 
 
+def streams_in(url_or_path: str) -> list[str]:
+    """Return whose logs a database holds, in order; one unnamed for a file. Raises LogError."""
+    if "://" not in url_or_path and Path(url_or_path).is_file() and not _is_sqlite(Path(url_or_path)):
+        return [""]
+    return streams_at(url_or_path)
+
+
 def open_source(url_or_path: str, *, stream: str = "") -> Source:
-    """Open a database URL, an SQLite file, or an exported file (plain or .gz) for reading.
+    """Open a database URL, an SQLite file, or an exported file (plain, .gz or .xz) for reading.
 
     Raises LogError in one sentence when it is none of them.
     """
     if "://" in url_or_path or not Path(url_or_path).is_file():
         return EventLog.open(url_or_path, stream=stream, read_only=True)
     path = Path(url_or_path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_SQLITE_MAGIC))
-    except OSError as error:
-        raise LogError(f"{path} cannot be read: {error.strerror or error}") from None
+    start = _start_of(path)
     if not start:
         raise LogError(f"{path} is empty: there is no log in it")
     if start == _SQLITE_MAGIC:
         return EventLog.open(url_or_path, stream=stream, read_only=True)
-    if start[:1] == b"{" or start[:2] == b"\x1f\x8b":
+    if start[:1] == b"{" or is_packed(start):
         return ExportedLog(path)
     raise LogError(f"{path} is neither an SQLite log nor a file from 'porter log export'")
+
+
+def _is_sqlite(path: Path) -> bool:
+    return _start_of(path) == _SQLITE_MAGIC
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE_MAGIC))
+    except OSError as error:
+        raise LogError(f"{path} cannot be read: {error.strerror or error}") from None

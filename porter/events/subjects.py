@@ -1,6 +1,8 @@
-"""Which Services and nodes an entry is about, so that a log can be searched for them."""
+"""Which Services, nodes, Eips and addresses an entry is about, so that a log can be searched for them."""
 
 from porter.events import entries as e
+from porter.model.addresses import Address, parse_address
+from porter.model.objects import Service
 
 
 def concerns_service(entry: e.Entry, key: str) -> bool:
@@ -53,3 +55,50 @@ def concerns_node(entry: e.Entry, node: str) -> bool:  # noqa: C901 - one flat c
             return entry.node == node
         case _:
             return False
+
+
+def concerns_eip(entry: e.Entry, eip: str) -> bool:
+    """Tell whether the entry says something of the Eip, or of an address that it gave."""
+    match entry:
+        case e.EipObserved():
+            return entry.eip.name == eip
+        case e.EipGone() | e.EipPublished() | e.Published():
+            return entry.eip == eip
+        case e.PoolDecided():
+            return entry.pool.eip == eip
+        case e.AssignmentDecided():
+            return entry.assignment.eip == eip
+        case e.ServiceObserved():
+            return eip in {entry.service.wanted_eip, entry.service.written_eip}
+        case e.Relisted():
+            gone = entry.gone if entry.resource == "eips" else ()
+            return any(item.name == eip for item in entry.eips) or eip in gone
+        case _:
+            return False
+
+
+def concerns_address(entry: e.Entry, address: Address) -> bool:
+    """Tell whether the entry says who has, asks for, announces or claims the address."""
+    match entry:
+        case e.ServiceObserved():
+            texts = _addresses_of(entry.service)
+        case e.Relisted():
+            texts = tuple(text for service in entry.services for text in _addresses_of(service))
+        case e.AssignmentDecided():
+            texts = (entry.assignment.address, entry.previous_address)
+        case e.AssignmentEnded():
+            texts = (entry.previous_address,)
+        case e.Published():
+            texts = entry.addresses
+        case e.AgentObserved():
+            texts = tuple(rival.address for rival in entry.agent.rivals)
+        case e.Announced() | e.Withdrawn() | e.AnnouncementFailed() | e.AddressClaimed():
+            texts = (entry.address,)
+        case _:
+            return False
+    return any(text is not None and parse_address(text) == address for text in texts)
+
+
+def _addresses_of(service: Service) -> tuple[str | None, ...]:
+    wanted = (service.wanted_address or "").split(",")
+    return (*service.addresses, *wanted, service.load_balancer_ip)

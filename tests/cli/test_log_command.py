@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from porter.events.log import EventLog
 from tests.events.examples import BEGIN, some
 from tests.events.golden import FULL
 
-ALL = [Recorded(seq, BEGIN, entry) for seq, entry in enumerate(FULL.values(), start=1)]
+ALL = [Recorded(seq, BEGIN + timedelta(seconds=seq), entry) for seq, entry in enumerate(FULL.values(), start=1)]
 
 
 @pytest.fixture
@@ -59,6 +60,16 @@ def test_text_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
         (["--service", "default/web", "--word", "applied"], [22, 26]),
         (["--node", "node2", "--word", "decided"], [19, 20]),
         (["--service", "default/other"], []),
+        (["--eip", "pool-a", "--word", "applied"], [26, 27]),
+        (["--address", "192.168.0.91", "--word", "applied"], [22, 23, 24, 26]),
+        (["--address", "192.168.0.92"], [2, 3]),
+        (["--from", "28"], [28, 29, 30]),
+        (["--from", "5", "--until", "6"], [5, 6]),
+        (["--from", "2026-11-21T10:00:27.5Z"], [28, 29, 30]),
+        (["--until", "2026-11-21T10:00:02.5Z"], [1, 2]),
+        (["--from", "2026-11-21T10:00:05Z", "--until", "2026-11-21T10:00:06.5Z"], [5, 6]),
+        (["--from", "2026-11-21T11:00Z"], []),
+        (["--until", "2026-11-20T11:00Z"], []),
     ],
     ids=str,
 )
@@ -81,6 +92,7 @@ def test_json_is_the_lines_of_an_export(capsys: pytest.CaptureFixture[str], tmp_
 def test_tail_shows_the_newest(capsys: pytest.CaptureFixture[str]) -> None:
     assert numbers(shown(capsys, "tail", "--format", "json", "-n", "2")) == [29, 30]
     assert numbers(shown(capsys, "tail", "--format", "json")) == list(range(21, 31))
+    assert numbers(shown(capsys, "tail", "--format", "json", "-n", "2", "--word", "decided")) == [20, 21]
     assert shown(capsys, "tail", "-n", "0") == []
 
 
@@ -100,22 +112,24 @@ def test_tail_follows_an_agent_that_writes(event_log: Path) -> None:
         tail.terminate()
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
 def test_export_and_import_make_the_same_log(
     capsys: pytest.CaptureFixture[str],
     event_log: Path,
     tmp_path: Path,
+    suffix: str,
 ) -> None:
     copy = tmp_path / "copy.db"
-    shown(capsys, "export", f"{tmp_path}/log.jsonl.gz")
+    shown(capsys, "export", f"{tmp_path}/log.jsonl{suffix}")
 
-    said = shown(capsys, "import", f"{tmp_path}/log.jsonl.gz", "--event-log", str(copy))
+    said = shown(capsys, "import", f"{tmp_path}/log.jsonl{suffix}", "--event-log", str(copy))
 
     assert said == [f"{len(ALL)} entries read into {copy}, stream node1"]
     with (
         EventLog.open(str(copy), read_only=True) as imported,
         EventLog.open(str(event_log), read_only=True) as original,
     ):
-        assert list(imported.read()) == list(original.read())
+        assert list(imported.rows()) == list(original.rows())
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -141,6 +155,19 @@ def test_import_leaves_nothing_of_a_file_with_a_fault(capsys: pytest.CaptureFixt
     said = refused(capsys, "import", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/copy.db")
 
     assert f"{tmp_path}/log.jsonl, line 31: " in said
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_import_refuses_a_file_that_was_altered(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with EventLog.open(f"{tmp_path}/a.db", stream="node1", migrate=True) as log:
+        log.append(some(1, 9))
+    shown(capsys, "export", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/a.db")
+    path = tmp_path / "log.jsonl"
+    path.write_text(path.read_text().replace("wéb-4-x", "wéb-4-y"))
+
+    said = refused(capsys, "import", str(path), "--stream", "node1", "--event-log", f"{tmp_path}/copy.db")
+
+    assert "is not as it was written: entry 4 " in said
     assert not (tmp_path / "copy.db").exists()
 
 
@@ -189,10 +216,54 @@ def test_stat_counts_the_kinds(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys, "stat")
 
     assert lines[1] == "30 entries, 1 to 30"
-    assert [line.split() for line in lines[3:]] == [["1", kind] for kind in sorted(kind for kind, _ in FULL)]
+    assert lines[2] == "from 2026-11-21 10:00:01.123 to 2026-11-21 10:00:30.123 (29 s)"
+    assert lines[4].startswith("3724 entries an hour, ")
+    assert [line.split() for line in lines[6:]] == [["1", "3%", kind] for kind in sorted(kind for kind, _ in FULL)]
+
+
+@pytest.mark.usefixtures("event_log")
+def test_stat_tells_the_same_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = json.loads("\n".join(shown(capsys, "stat", "--format", "json")))
+
+    assert found["kinds"] == dict.fromkeys(sorted(kind for kind, _ in FULL), 1)
+    assert (found["entries"], found["first"], found["last"], found["missing"]) == (30, 1, 30, 0)
+    assert found["bytes"] == pytest.approx(found["bytes_per_entry"] * 30, abs=2)
+    assert found["bytes_per_day"] == pytest.approx(found["bytes"] * 24 * 3600 / 29, rel=0.01)
+
+
+def test_stat_counts_each_log_of_a_shared_database(capsys: pytest.CaptureFixture[str], event_log: Path) -> None:
+    with EventLog.open(str(event_log), stream="node2", migrate=True) as log:
+        log.append(some(1, 7))
+
+    assert [line for line in shown(capsys, "stat") if " entries, " in line] == [
+        "30 entries, 1 to 30",
+        "7 entries, 1 to 7",
+    ]
+    assert [line for line in shown(capsys, "stat", "--stream", "node2") if " entries, " in line] == [
+        "7 entries, 1 to 7"
+    ]
 
 
 def test_stat_of_an_empty_log_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     EventLog.open(f"{tmp_path}/porter.db", stream="node1", migrate=True).close()
 
     assert shown(capsys, "stat", "--event-log", f"{tmp_path}/porter.db")[-1] == "no entries"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--kind", "eip.lost"], "'eip.lost' is not a kind of entry. Kinds: agent.started, "),
+        (["--service", "web"], "'web' is not NAMESPACE/NAME"),
+        (["--address", "192.168.0.300"], "'192.168.0.300' is not an IP address"),
+        (["--from", "noon"], "'noon' is no moment: write an entry's number, "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.usefixtures("event_log")
+def test_a_filter_that_means_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert main(["log", "show", *options]) in (1, 2)
+
+    assert said in capsys.readouterr().err

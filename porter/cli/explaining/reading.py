@@ -10,6 +10,7 @@ from porter.events.sources import open_source
 from porter.reconciler.explaining.case import Case
 from porter.reconciler.explaining.history import History, When
 from porter.reconciler.explaining.hypotheses import Hypothesis, suppose
+from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import parse_moment
 from porter.replay.reading import installed_rules, records_until, shown_progress
 from porter.replay.refold import Refold
@@ -27,11 +28,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def read_case(event_log: str, *, stream: str, at: str | None, supposing: Sequence[Hypothesis] = ()) -> Asked:
     """Fold a log up to a moment. Raises PorterError for one without any entry up to there."""
     moment = parse_moment(at, datetime.now(UTC)) if at is not None else None
-    refold, history = Refold(installed_rules()), History()
+    history = History()
     with (
         open_source(event_log, stream=stream) as source,
-        shown_progress(records_until(source, moment), source.last_seq) as records,
+        shown_progress(records_until(source, moment), source.last_seq) as found,
     ):
+        records, rules = with_recorded_lots(found, installed_rules())
+        refold = Refold(rules)
         for refolded in refold.run(history.follow(records)):
             history.decided(refolded.decision, When(seq=refolded.seq, at=refolded.at))
     if refold.at is None:
