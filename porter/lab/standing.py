@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from porter.lab import furniture, installing, namespaces, processes, state
+from porter.lab import furniture, installing, mounts, namespaces, processes, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.network import SWITCH, Network
@@ -222,10 +222,10 @@ def _mount(stage: Stage) -> None:
     for node in stage.topology.nodes:
         place = stage.directory / node.name
         place.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=700", "porter-lab", str(place)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(f"'{' '.join(command)}' failed: {' '.join(done.stderr.split())}")
+        try:
+            mounts.mount_memory(place, _DISK)
+        except OSError as error:
+            raise LabError(f"cannot mount a file system in memory at {place}: {error.strerror}") from None
 
 
 def _build(stage: Stage, say: Say) -> None:

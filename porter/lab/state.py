@@ -8,7 +8,6 @@ import fcntl
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
+from porter.lab.mounts import unmount
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 _FILE = "state.json"
@@ -128,7 +128,8 @@ def create(name: str) -> Path:
 def remove(path: Path) -> None:
     """Remove a lab's directory, and the one above it when that was the last lab. Safe to call twice."""
     for mounted in (place for place in path.glob("*") if place.is_mount()):
-        subprocess.run(["umount", "--lazy", str(mounted)], capture_output=True, check=False)
+        with contextlib.suppress(OSError):
+            unmount(mounted)
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
         raise LabError(f"cannot remove {path}; look who writes into it")
