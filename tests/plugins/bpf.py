@@ -4,13 +4,17 @@ import struct
 
 from porter.plugins.layer2.announcer.filter import Program
 
-_PACKET_TYPE = 0xFFFFF004
+_PACKET_TYPE, _VLAN_TAG, _VLAN_PRESENT = 0xFFFFF004, 0xFFFFF02C, 0xFFFFF030
 _LOADS = {0x20: ("!I", 4), 0x28: ("!H", 2), 0x30: ("!B", 1)}
 _JUMPS = {0x15: int.__eq__, 0x25: int.__gt__, 0x35: int.__ge__}
 
 
-def run(program: Program, frame: bytes, packet_type: int = 0) -> tuple[int, int]:
-    """Return what the program returns for the frame, and how many instructions it took."""
+def run(program: Program, frame: bytes, packet_type: int = 0, tag: int | None = None) -> tuple[int, int]:
+    """Return what the program returns for the frame, and how many instructions it took.
+
+    `tag`: that of a VLAN, where the kernel has it beside the frame.
+    """
+    beside = {_PACKET_TYPE: packet_type, _VLAN_TAG: tag or 0, _VLAN_PRESENT: int(tag is not None)}
     at = accumulator = steps = 0
     while True:
         code, yes, no, k = program[at]
@@ -18,8 +22,8 @@ def run(program: Program, frame: bytes, packet_type: int = 0) -> tuple[int, int]
         steps += 1
         if code in _LOADS:
             form, size = _LOADS[code]
-            if k == _PACKET_TYPE:
-                accumulator = packet_type
+            if k in beside:
+                accumulator = beside[k]
             elif k + size > len(frame):
                 return 0, steps  # the kernel ends a program that loads past the end
             else:
@@ -28,6 +32,8 @@ def run(program: Program, frame: bytes, packet_type: int = 0) -> tuple[int, int]
             at += yes if _JUMPS[code](accumulator, k) else no
         elif code == 0x05:
             at += k
+        elif code == 0x54:
+            accumulator &= k
         else:
             assert code == 0x06, f"an instruction that the filter should not use: {code:#x}"
             return k, steps

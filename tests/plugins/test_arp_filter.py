@@ -82,6 +82,12 @@ def test_only_frames_to_us_and_to_all_pass(packet_type: int, passing: bool) -> N
     assert passes(filter.program([packed(7)]), request(7), packet_type) is passing
 
 
+@pytest.mark.parametrize(("tag", "passing"), [(None, True), (0, True), (0xE000, True), (1, False), (0xE064, False)])
+def test_only_the_tag_of_a_vlan_keeps_a_frame_out_and_not_a_priority(tag: int | None, passing: bool) -> None:  # noqa: FBT001 - an example
+    # IEEE 802.1Q: three bits of priority, one more, and twelve of the VLAN's id; id 0 is no VLAN
+    assert (bpf.run(filter.program([packed(7)]), request(7), BROADCAST, tag)[0] > 0) is passing
+
+
 @pytest.mark.parametrize("at", range(12, 22))
 def test_a_frame_with_a_wrong_header_never_passes(at: int) -> None:
     frame = bytearray(request(7))
@@ -116,10 +122,21 @@ def test_beyond_that_no_owned_address_is_missed(count: int) -> None:
     assert not passes(program, request(0xC0A80001, sender=0xC0A80002))
 
 
+@pytest.mark.parametrize("limit", [128, 512, 1024, 4096])
+@pytest.mark.parametrize("count", [1, 40, 150, 700, 5000])
+def test_a_shorter_program_misses_no_owned_address_either(count: int, limit: int) -> None:
+    owned = scattered(count)
+    program = filter.program(map(packed, owned), limit=limit)
+    bpf.check(program)
+
+    assert len(program) <= limit
+    assert all(passes(program, request(each)) for each in owned)
+
+
 def test_ten_thousand_neighbours_are_one_range() -> None:
     program = filter.program(packed(number) for number in range(0x0A000000, 0x0A000000 + 10_000))
 
-    assert len(program) < 30
+    assert len(program) < 40
     assert not passes(program, request(0x0A000000 + 10_000))
 
 

@@ -67,8 +67,11 @@ class Family(Protocol):
     def text(self, address: bytes) -> str:
         """Return the address as people write it."""
 
-    def filter(self, addresses: Iterable[bytes]) -> Program:
-        """Return what the kernel lets through: all that concerns these addresses."""
+    def filter(self, addresses: Iterable[bytes], *, limit: int) -> Program:
+        """Return what the kernel lets through: all that concerns these addresses.
+
+        Of at most `limit` instructions, which is 128 or more; where they do not suffice, more is let through than must.
+        """
 
     def responder(self) -> Responder:
         """Return a responder that answers nothing yet."""

@@ -4,9 +4,9 @@ Frames that do not concern one of them never wake user space. A program may let 
 about 2,000 scattered addresses it watches ranges): whoever reads the frames checks them again. Makes programs; never
 opens a socket.
 
-The program, for a frame of packet type 0 (to us), 1 (broadcast) or 2 (multicast):
+The program, for a frame of packet type 0 (to us), 1 (broadcast) or 2 (multicast), and without the tag of a VLAN:
 
-    an untagged ARP request or reply for IPv4?            else drop
+    an ARP request or reply for IPv4?                     else drop
     the address asked for (request) or told of (reply):   a binary search over the watched ranges
     where there is room, also a request's sender:         the same search: somebody uses our address
 
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 LIMIT = 4096
-"""BPF_MAXINSNS: the kernel takes no longer program."""
+"""BPF_MAXINSNS: the kernel takes no longer program. It may have no room for one that long (net.core.optmem_max)."""
 ACCEPT_BYTES = 0x40000
 
 # Codes of linux/bpf_common.h; each names what it does to the accumulator A.
@@ -29,16 +29,21 @@ _JUMP = 0x05
 _JUMP_EQUAL = 0x15
 _JUMP_GREATER = 0x25
 _JUMP_AT_LEAST = 0x35
+_AND = 0x54
 _RETURN = 0x06
 
 _PACKET_TYPE = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
-_LAST_OWN_TYPE = 2  # PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST; a frame of a VLAN that is not ours is 3
+_LAST_OWN_TYPE = 2  # PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST
+# A frame of a VLAN that has no device here comes with packet type 3 and its tag gone, or, at an earlier stage of the
+# kernel or from a NIC that strips tags itself, with the tag beside the frame: what PACKET_AUXDATA would show.
+_VLAN_TAG, _VLAN_PRESENT = 0xFFFFF000 + 44, 0xFFFFF000 + 48  # SKF_AD_VLAN_TAG, SKF_AD_VLAN_TAG_PRESENT
+_VLAN_ID = 0x0FFF  # the rest is priority; a tag with id 0 is a priority alone (IEEE 802.1Q, 6.9)
 _ETHERTYPE_AT, _HARDWARE_AT, _LENGTHS_AT, _OPERATION_AT, _SENDER_AT, _TARGET_AT = 12, 14, 18, 20, 28, 38
 _ARP, _ETHERNET_IPV4, _LENGTHS = 0x0806, 0x00010800, 0x0604
 _REQUEST, _REPLY = 1, 2
 
 _BLOCK = 16  # ranges tested in a row before the search halves again: jumps reach only 255 instructions far
-_HEAD = 24  # more than the instructions around the searches
+_HEAD = 28  # more than the instructions around the searches
 _ADDRESS = struct.Struct("!I")
 _INSTRUCTION = struct.Struct("=HBBI")
 
@@ -56,18 +61,32 @@ Program = tuple[Instruction, ...]
 Range = tuple[int, int]
 
 
-def program(addresses: Iterable[bytes]) -> Program:
-    """Return the filter for a set of IPv4 addresses of 4 bytes each. The same set gives the same program."""
+def program(addresses: Iterable[bytes], *, limit: int = LIMIT) -> Program:
+    """Return the filter for a set of IPv4 addresses of 4 bytes each, of at most `limit` instructions (128 or more).
+
+    The same set gives the same program.
+    """
     watched = ranges(addresses)
     if not watched:
         return (_always(0),)
-    search = _search(watched)
-    if 2 * len(search) + _HEAD <= LIMIT:
-        return _assemble(search, senders=True)
-    while len(search) + _HEAD > LIMIT:
-        watched = coarser(watched, len(watched) * 7 // 8)
-        search = _search(watched)
-    return _assemble(search, senders=False)
+    room = limit - _HEAD
+    size = _size(watched)
+    if size > room:
+        watched = coarser(watched, _most_that_fit(room))
+        size = _size(watched)
+    return _assemble(_search(watched), senders=2 * size <= room)
+
+
+def _most_that_fit(room: int) -> int:
+    """Return how many ranges surely fit, whatever they are: at two instructions each, and those of the search."""
+    most = room // 2
+    while 2 * most + 4 * _leaves(most) > room:
+        most -= 1
+    return most
+
+
+def _leaves(count: int) -> int:
+    return 1 if count <= _BLOCK else _leaves(count // 2) + _leaves(count - count // 2)
 
 
 def pack(instructions: Program) -> bytes:
@@ -149,8 +168,15 @@ def _assemble(search: Sequence[Instruction], *, senders: bool) -> Program:
         (_LOAD_WORD, _HARDWARE_AT, lambda drop: Instruction(_JUMP_EQUAL, 0, drop, _ETHERNET_IPV4)),
         (_LOAD_HALF, _LENGTHS_AT, lambda drop: Instruction(_JUMP_EQUAL, 0, drop, _LENGTHS)),
     ]
-    head: list[Instruction] = []
-    last = 2 * len(checks) + 3  # the place of the instruction that drops
+    head = [
+        Instruction(_LOAD_WORD, 0, 0, _VLAN_PRESENT),
+        Instruction(_JUMP_EQUAL, 4, 0, 0),
+        Instruction(_LOAD_WORD, 0, 0, _VLAN_TAG),
+        Instruction(_AND, 0, 0, _VLAN_ID),
+        Instruction(_JUMP_EQUAL, 1, 0, 0),
+        _always(0),
+    ]
+    last = len(head) + 2 * len(checks) + 3  # the place of the instruction that drops
     for load, where, check in checks:
         head.append(Instruction(load, 0, 0, where))
         head.append(check(last - len(head) - 1))

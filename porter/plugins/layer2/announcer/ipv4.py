@@ -25,9 +25,9 @@ class Ipv4:
         """Return the dotted form."""
         return socket.inet_ntoa(address)
 
-    def filter(self, addresses: Iterable[bytes]) -> filter.Program:
+    def filter(self, addresses: Iterable[bytes], *, limit: int) -> filter.Program:
         """Return the filter of ARP frames."""
-        return filter.program(addresses)
+        return filter.program(addresses, limit=limit)
 
     def responder(self) -> ArpResponder:
         """Return a responder to ARP requests."""

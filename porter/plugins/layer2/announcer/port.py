@@ -1,8 +1,10 @@
 """One AF_PACKET socket on one NIC, with its filter: frames of one family, in and out. Knows not what they mean."""
 
 import array
+import errno
 import socket
 import struct
+from collections.abc import Callable
 
 from . import filter  # noqa: A004 - the module says what it is
 
@@ -12,22 +14,29 @@ LONGEST_WAIT = 60
 """Seconds after which `receive` raises BlockingIOError when nothing came."""
 _BUFFER_BYTES = 4 << 20  # the kernel gives at most net.core.rmem_max
 
+_SHORTEST = 128
+"""A filter of so many instructions has room everywhere."""
+Make = Callable[[int], filter.Program]
+"""A filter of at most so many instructions."""
+
 
 class Port:
     """An open socket. Frames are exact bytes, with their Ethernet header."""
 
-    def __init__(self, nic: str, program: filter.Program, *, ethertype: int, longest: int) -> None:
+    def __init__(self, nic: str, make: Make, *, ethertype: int, longest: int) -> None:
+        """`make`: see `let_through`. Raises OSError where there is no such NIC, or no right to hear it."""
         self.size = longest + 1
         """How many bytes of a frame are worth reading: one more than any good one has."""
         # Protocol 0 hears nothing: no frame can be queued before the filter is there and the NIC is chosen.
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._program: filter.Program = ()
+        self._limit = filter.LIMIT
         self._lost = 0
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             # The kernel's own time limit: Python's would cost a call of poll for every frame.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", LONGEST_WAIT, 0))
-            self.let_through(program)
+            self.let_through(make)
             self._socket.bind((nic, ethertype))
         except OSError:
             self._socket.close()
@@ -39,21 +48,33 @@ class Port:
         """Return the socket's descriptor."""
         return self._socket.fileno()
 
-    def let_through(self, program: filter.Program) -> None:
-        """Replace the filter; the kernel does so at once and whole."""
+    def let_through(self, make: Make) -> None:
+        """Replace the filter by what `make` makes of a number of instructions; the kernel does so at once and whole.
+
+        Raises OSError when the kernel takes none, not even a short one; the old filter is in place then.
+        """
+        while True:
+            try:
+                return self._attach(make(self._limit))
+            except OSError as error:
+                if error.errno != errno.ENOMEM or self._limit <= _SHORTEST:
+                    raise
+            self._limit //= 2  # net.core.optmem_max: both the old one and the new one must fit while they change places
+
+    def let_through_nothing(self) -> None:
+        """Hear nothing any more, whatever becomes of the NIC."""
+        try:
+            self._attach(filter.program(()))
+        except OSError:
+            return  # no memory for it: nobody answers what is heard
+
+    def _attach(self, program: filter.Program) -> None:
         if program == self._program:
             return
         packed = array.array("B", filter.pack(program))
         address, _ = packed.buffer_info()
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), address))
         self._program = program
-
-    def let_through_nothing(self) -> None:
-        """Hear nothing any more, whatever becomes of the NIC."""
-        try:
-            self.let_through(filter.program(()))
-        except OSError:
-            return  # no memory for it: nobody answers what is heard
 
     def lost(self) -> int:
         """Return how many frames the kernel had no room for since the socket was opened."""

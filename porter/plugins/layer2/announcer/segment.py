@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from socket import MSG_DONTWAIT
 
-from . import messages
+from . import filter, messages  # noqa: A004 - the module says what it is
 from .answering import Answering
 from .claims import Claim, Step
 from .family import Family
@@ -102,7 +102,7 @@ class Segment:
         if self._answering is None:
             return
         try:
-            self._answering.port.let_through(self.family.filter(self._claims))
+            self._answering.port.let_through(self._make_filter)
         except OSError as error:
             self._lose(messages.SOCKET, str(error))
 
@@ -230,7 +230,7 @@ class Segment:
         try:
             port = Port(
                 self.nic,
-                family.filter(self._claims),
+                self._make_filter,
                 ethertype=family.ethertype,
                 longest=family.longest,
             )
@@ -242,6 +242,9 @@ class Segment:
         self._answering = Answering(port, responder, news=self._news)
         self._answering.start()
         return True
+
+    def _make_filter(self, limit: int) -> filter.Program:
+        return self.family.filter(self._claims, limit=limit)
 
     def _lose(self, why: str, detail: str) -> None:
         self.close()
