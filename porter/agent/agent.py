@@ -133,6 +133,7 @@ class Agent:
             adapter=self._adapter,
         )
         self._complaints = Complaints(self._teller.troubles)
+        self._exposition = exposition(self._teller.readings)
         self._http = None if listener is None else HttpServer(listener, self._pages())
 
     async def run(self) -> None:
@@ -292,8 +293,12 @@ class Agent:
         return Pages(
             problems=self._teller.problems,
             status=self._teller.status,
-            metrics=exposition(self._teller.readings),
+            metrics=self._metrics,
         )
+
+    async def _metrics(self) -> bytes:
+        await self._loop.run_in_executor(None, self._runner.count)
+        return self._exposition()
 
     def _from_thread(self, call: Callable[..., None]) -> Callable[..., None]:
         """Wrap a call so that any thread may make it: it happens on the event loop."""

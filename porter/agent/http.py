@@ -1,7 +1,7 @@
 """What the agent tells over HTTP: health, readiness, status as JSON, and metrics. Read-only."""
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     problems: Callable[[], Sequence[object]]
     """What keeps the agent from being ready; each reads as a sentence."""
     status: Callable[[], Mapping[str, Any]]
-    metrics: Callable[[], bytes]
+    metrics: Callable[[], Awaitable[bytes]]
 
 
 class HttpServer:
@@ -67,7 +67,7 @@ class HttpServer:
         return web.Response(body=body, content_type="application/json")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._pages.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
+        return web.Response(body=await self._pages.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
 def listen(address: str) -> socket.socket:

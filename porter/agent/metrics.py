@@ -21,6 +21,8 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     announced: int
     leader: bool
     plugin_failures: Mapping[str, str]
+    plugin_counts: Mapping[str, Mapping[str, int]]
+    """What plugins count, by protocol and name."""
     watch_ages: Mapping[str, float]
 
 
@@ -45,6 +47,15 @@ class _Agent(Collector):
             ("porter_plugins_failing", "Protocol plugins that failed last.", len(now.plugin_failures)),
         ):
             yield GaugeMetricFamily(name, text, value=value)
+        counts = CounterMetricFamily(
+            "porter_frames",
+            "Frames that a protocol answered, sent unasked, or dropped for the reason that is named.",
+            labels=["protocol", "outcome"],
+        )
+        for protocol, outcomes in sorted(now.plugin_counts.items()):
+            for outcome, count in sorted(outcomes.items()):
+                counts.add_metric([protocol, outcome], count)
+        yield counts
         ages = GaugeMetricFamily(
             "porter_watch_age_seconds",
             "Seconds since the API server last sent anything on the watch.",

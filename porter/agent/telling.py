@@ -125,6 +125,7 @@ class Teller:
             announced=sum(len(group) for group in announcements.values()),
             leader=self._adapter.is_leader,
             plugin_failures=self._runner.failures,
+            plugin_counts=self._runner.counts,
             watch_ages={
                 watch.resource: now - watch.last_line
                 for watch in self._adapter.health.watches

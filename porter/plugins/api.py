@@ -12,7 +12,7 @@ The hook is called once when Porter starts and must be cheap: import what touche
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import pluggy
 
@@ -110,6 +110,17 @@ class ProtocolPlugin(Protocol):
 
     def stop(self) -> None:
         """Withdraw everything and end. Safe to call when `start` failed, and twice."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """What a plugin may have besides: counts that show in the agent's metrics."""
+
+    def counters(self) -> Mapping[str, int]:
+        """Return counts that only grow while the plugin runs, by short names such as `answered`.
+
+        Called in another thread than the rest, at any time, also before `start`; may block for a moment.
+        """
 
 
 class Hooks:

@@ -39,6 +39,7 @@ class Runner:
         self._lock = threading.Lock()
         self._silent = False
         self._failures: dict[str, str] = {}
+        self._counts: Mapping[str, Mapping[str, int]] = {}
         self._unknown: dict[tuple[str, str], str] = {}
         self._watchdog = Watchdog(time_limit)
         self._workers: dict[str, Worker] = {}
@@ -64,6 +65,15 @@ class Runner:
         """What is wrong now, by protocol: a failed plugin stands here until a call of it succeeds."""
         with self._lock:
             return dict(sorted(self._failures.items()))
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """What the plugins had counted when `count` was last called, by protocol and name."""
+        return self._counts
+
+    def count(self) -> None:
+        """Ask every plugin what it has counted. May block for a moment."""
+        self._counts = {name: worker.counters() for name, worker in sorted(self._workers.items())}
 
     def start(self) -> None:
         """Start every plugin, each in its thread. Returns at once."""

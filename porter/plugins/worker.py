@@ -4,11 +4,11 @@ Whatever the plugin does, raise, hang or call sys.exit, stays in here and become
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from porter.model.assignment import Announcement
-from porter.plugins.api import ProtocolPlugin
+from porter.plugins.api import Counting, ProtocolPlugin
 from porter.plugins.reports import PluginHost
 from porter.plugins.watchdog import Watchdog
 
@@ -65,6 +65,15 @@ class Worker:
         """Wait until the plugin has ended, and tell whether it has."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what the plugin counts, nothing where it counts nothing or fails to. May block for a moment."""
+        if not isinstance(self._plugin, Counting):
+            return {}
+        try:
+            return {str(name): int(count) for name, count in self._plugin.counters().items()}
+        except Exception:  # noqa: BLE001 - a stranger's code; what it counts is not worth a complaint
+            return {}
 
     @property
     def stopped(self) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from porter.agent.http import ListenError, listen, split_address
 from porter.agent.metrics import Readings, exposition
 from porter.events.entries import AssignmentDecided
+from porter.plugins.layer2.announcer import responder, tally
 from tests.agent.api import Api
 from tests.agent.command import Command
 from tests.plugins.netns import Wire
@@ -25,6 +26,7 @@ NOTHING = Readings(
     announced=0,
     leader=False,
     plugin_failures={},
+    plugin_counts={"layer2": {"answered": 0}},
     watch_ages={"nodes": 0.0},
 )
 MOVED = Readings(
@@ -37,6 +39,7 @@ MOVED = Readings(
     announced=7,
     leader=True,
     plugin_failures={"layer2": "it hangs"},
+    plugin_counts={"layer2": {"answered": 9}},
     watch_ages={"nodes": 8.0},
 )
 
@@ -47,12 +50,22 @@ def samples(readings: Readings) -> Mapping[str, float]:
 
 
 def test_the_docs_list_every_metric_with_its_labels_and_help() -> None:
-    rows = re.findall(r"^\| `(porter_\w+)` \|(?: `(\w+)`)? \| (.+) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| `(porter_\w+)` \|(.*)\| (.+) \|$", PAGE, re.MULTILINE)
     text = exposition(lambda: NOTHING)().decode()
-    labels = dict(re.findall(r"^(porter_\w+)\{(\w+)=", text, re.MULTILINE))
+    labelled = re.findall(r"^(porter_\w+)\{(.+)\}", text, re.MULTILINE)
+    labels = {name: re.findall(r"(\w+)=", found) for name, found in labelled}
 
     told = re.findall(r"^# HELP (porter_\w+) (.+)$", text, re.MULTILINE)
-    assert rows == [(name, labels.get(name, ""), words) for name, words in told]
+    assert [(name, re.findall(r"`(\w+)`", cell), words) for name, cell, words in rows] == [
+        (name, labels.get(name, []), words) for name, words in told
+    ]
+
+
+def test_the_docs_name_every_outcome_of_a_frame() -> None:
+    told = re.findall(r"^\| `([a-z-]+)` \| .+ \|$", PAGE, re.MULTILINE)
+
+    reasons = {value for name, value in vars(responder).items() if name.isupper() and isinstance(value, str)}
+    assert told == ["answered", "sent", *sorted(reasons | {tally.KERNEL, tally.UNSENT})]
 
 
 def test_every_metric_shows_its_own_reading() -> None:
@@ -60,7 +73,7 @@ def test_every_metric_shows_its_own_reading() -> None:
 
     assert before.keys() == after.keys()
     assert set(before.values()) == {0.0}
-    assert list(after.values()) == [1, 2, 3, 4, 5, 6, 7, 1, 1, 8]
+    assert list(after.values()) == [1, 2, 3, 4, 5, 6, 7, 1, 1, 9, 8]
 
 
 @pytest.mark.root
@@ -83,6 +96,10 @@ def test_the_metrics_of_a_running_agent_move_with_what_happens(api: Api, agent: 
     busy = agent.metrics()
     for word in ("observed", "decided", "applied"):
         assert busy[f'porter_entries_total{{word="{word}"}}'] > calm.get(f'porter_entries_total{{word="{word}"}}', 0)
+
+    sent, answered = (f'porter_frames_total{{outcome="{each}",protocol="layer2"}}' for each in ("sent", "answered"))
+    agent.wait("its frames", lambda: agent.metrics().get(sent, 0) >= 3)
+    assert agent.metrics()[answered] == 0
 
     net.on_node("link", "set", "eth0", "down")
     agent.wait("no node", lambda: agent.metrics()["porter_addresses_without_node"] == 1)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from porter.plugins.api import Hooks, Host, ProtocolPlugin
+from porter.plugins.api import Counting, Hooks, Host, ProtocolPlugin
 
 HEADINGS = re.findall(r"^### `(.+)`$", (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(), re.MULTILINE)
-MEMBERS = [(each, name) for each in (Hooks, ProtocolPlugin, Host) for name in vars(each) if not name.startswith("_")]
+MEMBERS = [
+    (each, name) for each in (Hooks, ProtocolPlugin, Counting, Host) for name in vars(each) if not name.startswith("_")
+]
 
 
 def as_written(member: object, name: str) -> str:

@@ -3,6 +3,7 @@ import pytest
 from porter.model.names import EipName, NodeName
 from porter.model.objects import Eip
 from porter.model.protocol import PlacementRequest
+from porter.plugins.api import Counting
 from porter.plugins.layer2.plugin import Layer2
 from porter.reconciler.decide import Rules
 from porter.reconciler.rendezvous import winner
@@ -87,6 +88,13 @@ def test_an_address_without_a_node_goes_to_the_winner(current: NodeName | None) 
 
 def test_without_an_eligible_node_there_is_none() -> None:
     assert Layer2().place(PlacementRequest(address="192.168.0.91", eligible=())) == ()
+
+
+def test_nothing_is_counted_before_start() -> None:
+    layer2 = Layer2()
+
+    assert isinstance(layer2, Counting)
+    assert layer2.counters() == {}
 
 
 def test_stop_is_safe_before_start_and_twice() -> None:

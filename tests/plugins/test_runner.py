@@ -1,7 +1,7 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -369,3 +369,19 @@ def test_another_host_that_claims_an_address_is_told_once_with_the_node_that_it_
     ]
     assert len(claims) == 3 + 15 + 1
     assert claims[-1] == ("02:00:00:00:00:03", None, True, False)
+
+
+class Counted(Recorder):
+    def counters(self) -> Mapping[str, int]:
+        return {"answered": 1 // (self.name != "broken")}
+
+
+def test_what_plugins_count_is_asked_for_and_one_that_fails_to_counts_nothing(run: Run) -> None:
+    runner, reports = run(Counted("broken"), Recorder("silent"), Counted("well"))
+    assert runner.counts == {}
+
+    runner.count()
+
+    assert runner.counts == {"broken": {}, "silent": {}, "well": {"answered": 1}}
+    assert runner.failures == {}
+    assert reports == []

@@ -3,7 +3,7 @@
 Holds no socket: what is announced is handed to the announcer, a process of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from porter.model.addresses import InvalidRangeError, parse_address, parse_range
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from porter.plugins.layer2.announcing import Announcing
 
 _LONGEST_NAME = 15  # IFNAMSIZ of linux/if.h, without the final zero
+_PATIENCE = 0.5  # seconds for the announcer to say what it has counted
 _CAN_REACH = "can_reach:"
 
 
@@ -62,6 +63,12 @@ class Layer2:
         """Announce exactly these. Returns at once; the announcer reports when an address was probed and is held."""
         assert self._announcing is not None, "apply before start"
         self._announcing.want(announcements)
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what became of the frames: answered, sent unasked, or dropped, by reason."""
+        announcing = self._announcing
+        counters = None if announcing is None else announcing.counters(_PATIENCE)
+        return {} if counters is None else {"answered": counters.answered, "sent": counters.sent, **counters.dropped}
 
     def stop(self) -> None:
         """End the announcer: silent when this returns."""
