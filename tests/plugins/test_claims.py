@@ -82,6 +82,18 @@ def test_an_address_is_probed_three_times_then_held_then_announced_three_times()
     assert [each.taken for each in steps] == [False, False, False, True, False, False]
 
 
+def test_a_probe_that_did_not_go_out_does_not_count() -> None:
+    side, claim = claimed()
+
+    step(claim, side)
+    turn = claim.turn
+    claim.unsaid()
+    steps = [step(claim, side) for _ in range(4)]
+
+    assert [each.taken for each in steps] == [False, False, False, True]
+    assert claim.turn == turn + 1  # what was planned is void
+
+
 def test_nothing_is_answered_before_the_probes_stayed_unanswered() -> None:
     side, claim = claimed()
 

@@ -76,6 +76,11 @@ class Claim:
         self.turn += 1
         self._said = 0
 
+    def unsaid(self) -> None:
+        """What was to be said did not go out: say it again in the next step, which is to be planned."""
+        self.turn += 1
+        self._said = max(0, self._said - 1)
+
     def dispute(self, claimant: bytes, holdings: Holdings, *, now: float) -> Dispute:
         """Defend the held address against a claim of another host, and go on (RFC 5227, 2.4 b).
 

@@ -11,7 +11,7 @@ from socket import MSG_DONTWAIT
 
 from . import filter, messages  # noqa: A004 - the module says what it is
 from .answering import Answering
-from .claims import Claim, Step
+from .claims import PROBE_GAP, Claim, Step
 from .family import Family
 from .holdings import Holdings
 from .links import Link
@@ -39,7 +39,7 @@ class Segment:
         self._later = later
         self._answering: Answering | None = None
         self._holdings = Holdings(family)
-        self._outbox: list[bytes] = []
+        self._outbox: list[tuple[Claim, bytes]] = []
         self._claims: dict[bytes, Claim] = {}
         self._link: Link | None = None
         self._trouble = (messages.NO_INTERFACE, "")
@@ -146,7 +146,7 @@ class Segment:
         """Do what is next for a claim. Returns how many frames that took; `flush` sends them."""
         jitter = random.random()  # noqa: S311 - not a secret
         step = claim.step(self._holdings, repeat=repeat, jitter=jitter, peers=self.peers)
-        self._outbox += step.frames
+        self._outbox += ((claim, frame) for frame in step.frames)
         if step.again is not None:
             due = time.monotonic() + step.again
             if claim.waiting:
@@ -162,16 +162,11 @@ class Segment:
     def flush(self) -> None:
         """Answer for what was taken, watch for what is asked for, and send what is to be said: in this order."""
         self.publish()
-        frames, self._outbox = self._outbox, []
-        if self._answering is None:
-            return
-        send = self._answering.port.send
-        self.tally.sent += len(frames)
-        for frame in frames:
-            try:
-                send(frame, MSG_DONTWAIT)
-            except OSError:
-                self.tally.dropped[UNSENT] += 1  # the link is down, or its queue is full
+        saying, self._outbox = self._outbox, []
+        unsaid = {claim: None for claim, frame in saying if not self._send(frame)}
+        for claim in unsaid:
+            claim.unsaid()
+            self._later(self, claim, time.monotonic() + PROBE_GAP)
 
     def publish(self) -> None:
         """Have the answering thread know what is held and probed now. When this returns, it does nothing else."""
@@ -193,6 +188,20 @@ class Segment:
             total.add(self._answering.count())
         return total
 
+    def _send(self, frame: bytes) -> bool:
+        """Send a frame, and tell whether that went well: not so when the link is down, or its queue is full."""
+        if self._answering is None:
+            return True  # and whatever was to be said is said anew when the NIC comes
+        for _ in range(2):  # the first may fail for an error of the past: the link was down for a moment
+            try:
+                self._answering.port.send(frame, MSG_DONTWAIT)
+            except OSError:
+                continue
+            self.tally.sent += 1
+            return True
+        self.tally.dropped[UNSENT] += 1
+        return False
+
     def _begin(self, claim: Claim) -> None:
         if self._trouble[0]:
             self._tell(messages.FAILED, claim.address, why=self._trouble[0], detail=self._trouble[1])
@@ -207,7 +216,7 @@ class Segment:
     def _dispute(self, address: bytes, claimant: bytes) -> None:
         """Defend what another host claims, and say who that is."""
         dispute = self._claims[address].dispute(claimant, self._holdings, now=time.monotonic())
-        self._outbox += dispute.frames
+        self._outbox += ((self._claims[address], frame) for frame in dispute.frames)
         if dispute.news:
             self._tell(messages.CLAIMED, address, mac=claimant, why=messages.DEFENDED if dispute.frames else "")
         self.flush()
