@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from porter.cli.lab_probe import probe
 from porter.lab import faults, furniture, namespaces, processes, standing, state, topology
 from porter.lab.errors import LabError
 from porter.lab.kube import Kube, read_access
@@ -263,6 +264,9 @@ def tutorial(name: str | None, *, keep: bool, case: str) -> None:
     _interruptible()
     if not run(name or f"demo-{os.getpid()}", case=case, keep=keep, echo=click.echo):
         raise SystemExit(1)
+
+
+lab.add_command(probe)
 
 
 def _clock() -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from porter.lab import faults, probe, standing, state, topology
+from porter.lab import faults, probe, probing, standing, state, topology
 from porter.lab.errors import LabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.standing import Stage
@@ -149,6 +149,32 @@ class Lab:
         client = self.topology.client
         where = (self.namespace(client.name), client.nic().name)
         return probe.arp(*where, client.address.ip, IPv4Address(address), wait=wait)
+
+    def traffic(
+        self,
+        address: str | IPv4Address,
+        protocol: str = "icmp",
+        *,
+        port: int = 80,
+        interval: float = 0.1,
+        patience: float = 1.0,
+        duration: float | None = None,
+        tell: Callable[[probing.Attempt], None] | None = None,
+    ) -> probing.Prober:
+        """Traffic from the client at a steady rate (seconds), for a `with` block or to start and stop by hand."""
+        client = self.topology.client
+        plan = probing.Plan(
+            netns=self.namespace(client.name),
+            nic=client.nic().name,
+            address=IPv4Address(address),
+            protocol=protocol,
+            port=port,
+            interval=interval,
+            patience=patience,
+            duration=duration,
+        )
+        hosts = {mac: host.name for host in self.topology.hosts for mac in self.stage.network.macs(host.name)}
+        return probing.Prober(plan, hosts | {self.stage.network.gateway_mac: "gateway"}, tell)
 
     def ping(self, address: str | IPv4Address, *, wait: float = 1.0) -> float | None:
         """One ICMP echo from the client. Seconds until the reply, None when there was none."""

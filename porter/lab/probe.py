@@ -77,7 +77,7 @@ def ping(netns: str, address: IPv4Address, *, wait: float = 1.0) -> float | None
             number, sequence = os.getpid() & 0xFFFF, time.monotonic_ns() & 0xFFFF
             body = struct.pack("!HH", number, sequence) + b"porter lab"
             head = struct.pack("!BB", _ECHO_REQUEST, 0)
-            echo.sendto(head + _checksum(head + b"\0\0" + body) + body, (str(address), 0))
+            echo.sendto(head + checksum(head + b"\0\0" + body) + body, (str(address), 0))
             while select.select([echo], [], [], max(0.0, begin + wait - time.monotonic()))[0]:
                 packet, sender = echo.recvfrom(2048)
                 reply = packet[(packet[0] & 15) * 4 :]
@@ -141,7 +141,7 @@ def _packets(netns: str, nic: str, protocol: int) -> Iterator[socket.socket]:
         packets.close()
 
 
-def _checksum(data: bytes) -> bytes:
+def checksum(data: bytes) -> bytes:
     """The Internet checksum (RFC 1071)."""
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
