@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,26 @@ def test_it_changes_nothing(lab: Lab) -> None:
     reviews = {"selfsubjectreviews", "selfsubjectaccessreviews", "subjectaccessreviews"}
     written = {one["objectRef"]["resource"] for one in ours if one["verb"] not in {"get", "list"}}
     assert written <= reviews
+
+
+def test_uninstalling_under_running_agents_leaves_nothing_stuck(lab: Lab) -> None:
+    """The last test of this lab."""
+    for file in ("porter-layer2.yaml", "porter-layer2-svc.yaml"):
+        lab.kube("apply", "-f", str(YAML / file))
+    until("an address", lambda: "192.168.0.9" in lab.kube("get", "service", "porter-layer2-svc"))
+
+    lab.kube("delete", "crd", "eips.network.kubesphere.io", "--timeout=20s")
+    lab.kube("delete", "service", "porter-layer2-svc", "--timeout=20s")
+    lab.kube("delete", "clusterrolebinding,clusterrole", "porter", "--timeout=20s")
+    lab.kube("delete", "namespace", "porter-system", "--timeout=20s")
+
+    told = lab.kube("get", "service,namespace,clusterrole,crd", "-A", "-o", "name")
+    assert "porter" not in told
+    assert "eips" not in told
+
+
+def until(what: str, look: Callable[[], bool], *, within: float = 20.0) -> None:
+    limit = time.monotonic() + within
+    while not look():
+        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
+        time.sleep(0.1)

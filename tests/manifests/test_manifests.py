@@ -93,16 +93,54 @@ def test_every_binding_names_a_role_and_the_account_that_are_there() -> None:
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "porter", "namespace": "porter-system"}]
 
 
-def test_the_agent_has_one_capability_and_the_nodes_network() -> None:
+def test_the_agent_is_an_ordinary_user_with_one_capability_on_the_nodes_network() -> None:
     pod = documents(parts=["daemonset"])[0]["spec"]["template"]["spec"]
     [container] = pod["containers"]
 
-    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_RAW"]}
-    assert container["securityContext"]["allowPrivilegeEscalation"] is False
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]},
+    }
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
     assert pod["hostNetwork"] is True
     assert pod["dnsPolicy"] == "ClusterFirstWithHostNet"
     assert pod["tolerations"] == [{"operator": "Exists"}]
+    assert "hostPID" not in pod
+    assert "hostIPC" not in pod
+
+
+def test_what_runs_as_root_may_only_give_the_logs_directory_away_and_ends() -> None:
+    pod = documents(parts=["daemonset"])[0]["spec"]["template"]["spec"]
+    [first] = pod["initContainers"]
+    user = pod["securityContext"]["runAsUser"]
+
+    assert first["command"] == ["chown", "-hR", f"{user}:{user}", "/var/lib/porter"]
+    assert first["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN"]}
+    assert first["securityContext"]["allowPrivilegeEscalation"] is False
+    assert first["volumeMounts"] == [{"name": "log", "mountPath": "/var/lib/porter"}]
+
+
+def test_the_probes_ask_what_the_agent_serves() -> None:
+    [container] = documents(parts=["daemonset"])[0]["spec"]["template"]["spec"]["containers"]
+    env = {one["name"]: one.get("value") for one in container["env"]}
+
+    asked = {
+        name: (f"{one['host']}:{one['port']}", one["path"])
+        for name in ("startupProbe", "livenessProbe", "readinessProbe")
+        for one in [container[name]["httpGet"]]
+    }
+
+    assert asked == {
+        "startupProbe": (env["PORTER_HTTP"], "/healthz"),
+        "livenessProbe": (env["PORTER_HTTP"], "/healthz"),
+        "readinessProbe": (env["PORTER_HTTP"], "/readyz"),
+    }
 
 
 def test_the_definition_has_no_webhook() -> None:

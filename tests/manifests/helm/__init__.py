@@ -1,0 +1,1 @@
+"""The chart as Helm itself renders it, kept so that no test needs Helm."""
