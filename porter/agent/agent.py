@@ -99,7 +99,13 @@ class Agent:
         self._targets = can_reach_targets(self._reconciler.world)
         self._surroundings = Surroundings()
         self._look_around()
-        upkeep = Upkeep(log, state=self._reconciler.snapshot, clock=_now, snapshot=snapshot)
+        upkeep = Upkeep(
+            log,
+            state=self._reconciler.snapshot,
+            clock=_now,
+            snapshot=snapshot,
+            retention=settings.retention,
+        )
         self._recorder = Recorder(log, _now, upkeep)
         self._pipeline = Pipeline(self._reconciler, self._recorder, self._act)
         self._runner = Runner(

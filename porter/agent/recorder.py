@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 
 from porter.agent.upkeep import Upkeep
@@ -17,6 +18,8 @@ from porter.events.errors import LogError
 from porter.events.log import EventLog
 
 _LOG = logging.getLogger(__name__)
+_PAUSE = 0.05  # seconds between two small jobs of upkeep, in which other threads get their turn
+_REST = 5.0  # seconds until upkeep is asked again where nothing comes
 _RETRY = 1.0  # seconds between attempts while the log refuses
 _PATIENCE = 2.0  # seconds that actions wait for a commit; a takeover that waits longer is worse than one not on disk
 
@@ -65,13 +68,15 @@ class Recorder:
 
     async def run(self) -> None:
         """Commit what is added, for as long as the agent runs. Cancel it after `close`."""
+        more = False
         while True:
-            await self._wake.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE if more else _REST):
+                    await self._wake.wait()
             self._wake.clear()
             while self._pending:
                 await self._commit()
-                if self._upkeep is not None and not self._pending:
-                    await self._upkeep.after_commit(self.last_seq, self._thread)
+            more = self._upkeep is not None and await self._upkeep.turn(self.last_seq, self._thread)
 
     async def close(self) -> None:
         """Commit what is left, once, store a snapshot, and end the thread. The log itself is closed by its owner."""

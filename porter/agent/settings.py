@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from porter.events.retention import Retention
 from porter.model.names import NodeName
 from porter.model.objects import Options
 
@@ -24,5 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     options: Options = Options()
     gratuitous_interval: float = 0.0
     """Seconds between repeated gratuitous announcements, for switches that forget; 0 for none."""
+    retention: Retention = Retention()
+    """How much of the event log is kept."""
     dry_run: bool = False
     """Observe, decide and log; announce and publish nothing, and write nothing to the API."""

@@ -11,7 +11,9 @@ from typing import Any, Final
 import click
 
 from porter.cli.options import event_log_option
+from porter.cli.retention import retention_options
 from porter.errors import PorterError
+from porter.events.retention import Retention
 from porter.model.names import NodeName
 from porter.model.objects import LOAD_BALANCER_CLASS, Options
 
@@ -55,6 +57,7 @@ class _Seconds(click.FloatRange):
     help="Where the agents keep their Leases.",
 )
 @event_log_option()
+@retention_options()
 @click.option(
     "--http",
     metavar="HOST:PORT",
@@ -113,6 +116,7 @@ def run(
     node_name: str,
     namespace: str,
     event_log: str,
+    retention: Retention,
     http: str,
     lease_duration: float,
     gratuitous_interval: float,
@@ -153,6 +157,7 @@ def run(
     settings = Settings(
         node=NodeName(node_name.strip()),
         event_log=event_log,
+        retention=retention,
         kubeconfig=kubeconfig,
         context=context,
         namespace=namespace,

@@ -36,10 +36,15 @@ class Row(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """About how many bytes it takes on disk."""
-        return len(self.body) + len(self.kind) + _OVERHEAD
+        return row_size(self.kind, len(self.body))
 
 
 _OVERHEAD = 48  # bytes a row: its numbers, the name of its stream, its checksum
+
+
+def row_size(kind: str, length: int) -> int:
+    """Return about how many bytes a row takes on disk whose body has `length` characters."""
+    return length + len(kind) + _OVERHEAD
 
 
 def checksum(previous: bytes, row: Row) -> bytes:

@@ -20,6 +20,8 @@ from porter.events.urls import LogUrl
 
 BUSY_SECONDS = 15.0
 """How long a writer waits for another's transaction on the same SQLite file."""
+_JOURNAL = 8 << 20  # bytes of the -wal file that stay when all of it is in the database
+_FREE_PAGES = 1024  # of an SQLite file: so few are not worth giving back
 _WRITES = "porter_writes"
 _MIGRATION_LOCK = 0x706F72746572  # any constant: "porter"
 
@@ -60,6 +62,32 @@ def lock_schema(connection: sqlalchemy.Connection) -> None:
         connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
 
 
+def give_back(connection: sqlalchemy.Connection, pages: int) -> bool:
+    """Give up to `pages` free pages of an SQLite file back to the disk, and tell whether there are more to give."""
+    if connection.dialect.name != "sqlite":
+        return False
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    (free,), (all_pages,) = (raw.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_count"))
+    if free < max(_FREE_PAGES, all_pages // 8) or raw.execute("PRAGMA auto_vacuum").fetchone() == (0,):
+        return False
+    raw.executescript(f"PRAGMA incremental_vacuum({pages})")  # execute() would end after the first page
+    return True
+
+
+def shrink(connection: sqlalchemy.Connection) -> None:
+    """Write an SQLite file anew, as small as can be, and so that pages can be given back from now on.
+
+    It takes as much free disk again as the file has, and keeps writers waiting. Other databases are left alone.
+    """
+    if connection.dialect.name == "sqlite":
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        raw.execute("VACUUM")
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def _check_file(path: Path, *, read_only: bool, create: bool) -> None:
     if path.is_dir():
         raise LogError(f"{path} is a directory; name a file in it")
@@ -90,9 +118,10 @@ def _writing_engine(path: Path, *, create: bool) -> sqlalchemy.Engine:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file; see give_back
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # a commit has reached the disk when it returns
-        connection.execute("PRAGMA journal_size_limit=67108864")
+        connection.execute(f"PRAGMA journal_size_limit={_JOURNAL}")
         return connection
 
     engine = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=pool.QueuePool)

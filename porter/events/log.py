@@ -4,18 +4,21 @@ It never changes an entry, never reorders, never reads a clock.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import sqlalchemy
 
 from porter.events.chain import Row, chained
-from porter.events.engines import make_engine, writing
+from porter.events.compaction import exceeds, step
+from porter.events.engines import give_back, make_engine, shrink, writing
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.migrate import found_version, refuse_foreign, upgrade_engine
 from porter.events.reading import StoredEntries
 from porter.events.refusals import another_writer, explained
+from porter.events.retention import Retention
 from porter.events.schema import ENTRY, SCHEMA_VERSION
 from porter.events.snapshots import StoredSnapshot
 from porter.events.streams import (
@@ -23,6 +26,7 @@ from porter.events.streams import (
     Gap,
     add_gaps,
     grow,
+    head_of,
     put_snapshot,
     stream_names,
 )
@@ -115,6 +119,38 @@ class EventLog(StoredEntries):
                 put_snapshot(connection, self.stream, snapshot, SNAPSHOTS)
         except AnotherWriterError:
             raise LogError(f"entry {snapshot.seq} of {self.describe()} is not there, so no state follows it") from None
+
+    def compact(self, retention: Retention, now: datetime) -> bool:
+        """Take one small step of compaction, and tell whether there may be more to do. Raises LogError.
+
+        Another process may append to the same log meanwhile.
+        """
+        self._refuse_reader()
+        try:
+            with self._exclusive(), explained(self._where), writing(self._engine) as connection:
+                return step(connection, self.stream, retention, now)
+        except AnotherWriterError:
+            raise LogError(f"another process compacts {self.describe()}; let it end, and try again") from None
+
+    def exceeds(self, retention: Retention) -> bool:
+        """Tell whether the log is larger than it is to be. Where no step helps, a newer snapshot does."""
+        with self._reading() as connection:
+            return exceeds(connection, head_of(connection, self.stream), retention)
+
+    def give_back(self, pages: int) -> bool:
+        """Give up to `pages` pages that an SQLite file no longer uses back to the disk; tell whether there are more.
+
+        Nothing is given back while so few are free that they will soon be used again. Other databases do it themselves.
+        """
+        self._refuse_reader()
+        with self._exclusive(), explained(self._where), self._engine.connect() as connection:
+            return give_back(connection, pages)
+
+    def shrink(self) -> None:
+        """Write an SQLite file anew, as small as it can be, which keeps writers waiting. Raises LogError."""
+        self._refuse_reader()
+        with self._exclusive(), explained(self._where), self._engine.connect() as connection:
+            shrink(connection)
 
     @property
     def last_seq(self) -> int:

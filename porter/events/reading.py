@@ -15,7 +15,7 @@ from porter.events.errors import CompactedLogError, DamagedLogError, LogError
 from porter.events.refusals import explained, refused
 from porter.events.schema import ENTRY
 from porter.events.snapshots import StoredSnapshot, is_sealed
-from porter.events.streams import Head, as_bytes, checksum_at, gap_over, head_of, last_gap, snapshot_at, snapshot_seqs
+from porter.events.streams import Head, as_bytes, checksum_at, head_of, last_gap, reason_for, snapshot_at, snapshot_seqs
 from porter.events.urls import LogUrl
 
 PAGE = 4096  # rows held in memory while reading; each page is a short transaction of its own
@@ -165,7 +165,7 @@ class StoredEntries:
     def _check_gap(self, first: int, last: int, *, whole: bool) -> None:
         """Raise LogError unless it is known why entries `first` to `last` are not there, and that does not matter."""
         with self._reading() as connection:
-            gap = gap_over(connection, self.stream, first, last)
+            gap = reason_for(connection, self.stream, first, last)
         if gap is None:
             raise DamagedLogError(f"{missing(first, last)} from {self.describe()}: the log was altered")
         if whole:
@@ -190,7 +190,7 @@ class StoredEntries:
                 found = checksum_at(connection, self.stream, last)
                 if found is not None:
                     return found
-            gap = gap_over(connection, self.stream, min(first, last), last)
+            gap = reason_for(connection, self.stream, min(first, last), last)
         if gap is None:
             return None
         return gap.checksum if gap.last_seq == last else b""

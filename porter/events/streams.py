@@ -124,6 +124,19 @@ def gap_over(connection: sqlalchemy.Connection, stream: str, first: int, last: i
     return None if row is None else Gap(**row._mapping)  # noqa: SLF001
 
 
+def reason_for(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Gap | None:
+    """Return the gap that says why entries `first` to `last` were not there, None where nothing does.
+
+    Where compaction has gone on since, the gap reaches beyond `last`; one that reaches over an entry that is there
+    says nothing.
+    """
+    gap = gap_over(connection, stream, first, last)
+    if gap is None or gap.last_seq == last:
+        return gap
+    beyond = connection.execute(_CHECKSUM, {"stream": stream, "seq": last + 1}).scalar()
+    return gap if beyond is None else None
+
+
 def gaps_in(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Sequence[Gap]:
     """Return the gaps that reach into entries `first` to `last`, in order."""
     wanted = {"stream": stream, "first_seq": first, "last_seq": last}

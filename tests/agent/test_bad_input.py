@@ -93,6 +93,13 @@ CASES: Mapping[str, Case] = {
     "a log that is no database": Case(given=not_a_database, says="is not an SQLite database"),
     "a log of a newer schema": Case(given=altered(NEWER), says="99"),
     "another program's database": Case(given=altered("CREATE TABLE recipes (name TEXT)"), says="other.db"),
+    "an age that is none": Case(
+        given=lambda _: ["--keep-age", "soon"], code=2, says="'soon' is no age: write a number"
+    ),
+    "a log too small to hold a state": Case(
+        given=lambda _: ["--keep-size", "1M"], code=2, says="'1M' is no size of at least 16M"
+    ),
+    "too few entries": Case(given=lambda _: ["--keep-entries", "10"], code=2, says="10 is not in the range"),
     "an address that is none": Case(given=lambda _: ["--http", "7472"], says="--http '7472' is not HOST:PORT"),
     "an IPv6 address without brackets": Case(given=lambda _: ["--http", "::1:7472"], says="is not HOST:PORT"),
     "an address of another machine": Case(

@@ -12,10 +12,13 @@ from porter.agent.recorder import Recorder
 from porter.agent.starting import state_of
 from porter.agent.upkeep import Upkeep
 from porter.events.codec import is_observed
+from porter.events.compaction import STEP
 from porter.events.entries import Observed, Recorded
 from porter.events.errors import DamagedLogError
 from porter.events.log import EventLog
+from porter.events.retention import FOR_EVER, Retention
 from porter.events.snapshots import StoredSnapshot
+from porter.events.verify import verify
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import FORMAT, packed
 from tests.events.conftest import Place
@@ -126,17 +129,20 @@ def test_entries_after_the_snapshot_that_were_altered_are_not_gone_on_from(tmp_p
         state_of(log, RULES)
 
 
-def run_agent(log: EventLog, entries: list[Observed], every: int) -> Reconciler:
+def run_agent(log: EventLog, entries: list[Observed], every: int, retention: Retention = FOR_EVER) -> Reconciler:
     """Observe, decide and record as an agent does, from the state that its log last knew."""
 
     async def main() -> Reconciler:
         reconciler, seq = state_of(log, RULES)
-        upkeep = Upkeep(log, state=reconciler.snapshot, clock=lambda: NOW, snapshot=seq, every=every)
+        upkeep = Upkeep(
+            log, state=reconciler.snapshot, clock=lambda: NOW, snapshot=seq, every=every, retention=retention
+        )
         recorder = Recorder(log, lambda: NOW, upkeep)
         pipeline = Pipeline(reconciler, recorder, lambda _batch: None)
         running = asyncio.create_task(recorder.run())
-        for entry in entries:
-            pipeline.observe(entry)
+        for batch in (entries[at : at + 5] for at in range(0, len(entries), 5)):
+            for entry in batch:
+                pipeline.observe(entry)
             await pipeline.step()
         running.cancel()
         await recorder.close()
@@ -157,5 +163,25 @@ def test_an_agent_stores_snapshots_while_it_runs_and_when_it_stops(tmp_path: Pat
     assert snapshots[0] == seq == last == len(RECORDS)
     assert len(snapshots) > 2
     assert all(before - after >= 8 for before, after in pairwise(snapshots[1:]))
+    assert again.world == live.world
+    assert lasting(again.decisions) == lasting(live.decisions)
+
+
+def test_an_agent_takes_out_what_is_not_to_be_kept_while_it_runs(tmp_path: Path) -> None:
+    place = Place(url=f"sqlite:///{tmp_path}/porter.db")
+    kept = 2_000
+    moves = [endpoints("default/web", *names) for names in (("node1",), ("node1", "node2")) * 5]
+    with place.writer() as log:
+        live = run_agent(log, [*life(), *map(observed, moves * 800)], every=100, retention=Retention(entries=kept))
+        head = log.head
+        again, _ = state_of(log, RULES)
+        assert verify(log).holds
+        story = [one for one in log.read(until=head.compacted_through) if not is_observed(one.entry)]
+
+    assert head.last_seq > 4 * kept
+    assert head.entries <= kept + 1_000 + 2 * STEP, "a look is taken every 1,000 entries"
+    assert head.compacted_through > kept
+    decided = [one for one in RECORDS if not is_observed(one.entry)]
+    assert [(one.seq, one.entry) for one in story] == [(one.seq, one.entry) for one in decided]
     assert again.world == live.world
     assert lasting(again.decisions) == lasting(live.decisions)
