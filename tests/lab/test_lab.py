@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,43 @@ def test_local_policy_reaches_the_nodes_own_pods_and_drops_where_there_are_none(
         change(lab)
 
 
+def test_datagrams_come_to_the_pods_and_back(lab: Lab) -> None:
+    container = {"name": "c", "image": "echo", "ports": [{"containerPort": 7, "protocol": "UDP"}]}
+    pod = {
+        "metadata": {"name": "echo", "labels": {"app": "echo"}},
+        "spec": {"nodeName": "node1", "containers": [container]},
+    }
+    ports = [{"name": "echo", "port": 7, "protocol": "UDP", "targetPort": 7}]
+    spec = {"type": "LoadBalancer", "selector": {"app": "echo"}, "ports": ports}
+    lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod})
+    lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "echo"}, "spec": spec})
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": "192.168.0.92"}]}}}
+    path = "/api/v1/namespaces/default/services/echo/status"
+    lab.api.request("PATCH", path, status, kind="application/merge-patch+json")
+    neighbour = [
+        "ip",
+        "neigh",
+        "replace",
+        "192.168.0.92",
+        "lladdr",
+        lab.mac("node3"),
+        "dev",
+        "eth0",
+        "nud",
+        "permanent",
+    ]
+    lab.exec("client", neighbour)
+
+    def echoed() -> bool:
+        report = lab.traffic("192.168.0.92", "udp", port=7, interval=0.05, patience=0.3, duration=0.2).start().wait()
+        return report.lost == 0
+
+    until("an echo", echoed)
+    lab.api.delete("Service", "echo")
+    lab.api.delete("Pod", "echo")
+    until("silence", lambda: not echoed())
+
+
 def test_a_target_port_on_which_nobody_listens_breaks_the_connection(lab: Lab) -> None:
     point(lab, "node1")
     change(lab, target=80)
@@ -189,6 +227,36 @@ def test_a_restarted_deployment_rolls_over_while_it_serves(lab: Lab) -> None:
     lab.kube("rollout", "status", "deployment", "porter-layer2", "--timeout=20s")
 
     until("only new pods", lambda: not set(before) & set(pods(lab)) and hits(lab) == set(pods(lab)))
+
+
+def test_in_iptables_mode_no_node_answers_icmp_and_every_node_serves(lab: Lab) -> None:
+    """kubernetes.io: in that mode a Service's address is no address of a node."""
+
+    def mode(name: str) -> None:
+        config = lab.api.get("ConfigMap", "kube-proxy", namespace="kube-system")["data"]["config.conf"]
+        edited = re.sub(r'mode: "\w*"', f'mode: "{name}"', config)
+        lab.api.patch("ConfigMap", "kube-proxy", {"data": {"config.conf": edited}}, namespace="kube-system")
+        lab.kube("rollout", "restart", "daemonset", "kube-proxy", "-n", "kube-system")
+        lab.kube("rollout", "status", "daemonset", "kube-proxy", "-n", "kube-system", "--timeout=30s")
+
+    change(lab)
+    mode("iptables")
+    try:
+        until("its own connections", lambda: lab.http_get(ADDRESS, host="node1").startswith("You've hit"))
+        for node in ("node1", "node3"):
+            point(lab, node)
+            until("both pods", lambda: hits(lab) == set(pods(lab)))
+            until("no address", lambda host=node: ADDRESS not in lab.exec(host, ["ip", "-brief", "address"]).stdout)  # type: ignore[misc]
+            assert lab.ping(ADDRESS, wait=0.3) is None
+        change(lab, policy="Local")
+        (empty,) = {"node1", "node2", "node3"} - set(pods(lab).values())
+        point(lab, empty)
+        until("dropped connections", lambda: hits(lab, 1) == "TimeoutError")
+    finally:
+        change(lab)
+        mode("ipvs")
+    until("the address again", lambda: ADDRESS in lab.exec("node3", ["ip", "-brief", "address"]).stdout)
+    assert "lookup 100" not in lab.exec("node3", ["ip", "rule"]).stdout
 
 
 def test_the_guides_restart_of_kube_proxy_comes_to_an_end(lab: Lab) -> None:

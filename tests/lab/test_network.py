@@ -9,7 +9,7 @@ import pytest
 from porter.lab import namespaces, probe, topology
 from porter.lab.errors import LabError
 from porter.lab.network import SERVICE_LINK, SWITCH, Network
-from porter.lab.node.strictarp import SETTINGS
+from porter.lab.node.proxy_config import SETTINGS
 from porter.lab.topology import Topology
 
 pytestmark = pytest.mark.root

@@ -2,7 +2,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from porter.lab.controllers.endpoints import slices_of
-from porter.lab.node.rules import Place, Rule, rules, service_addresses
+from porter.lab.node.rules import Place, Rule, rules
 from tests.lab import objects
 
 BALANCER = Place(IPv4Address("192.168.0.91"), 80)
@@ -50,7 +50,16 @@ def test_a_service_without_address_has_no_rule_for_one() -> None:
     assert set(table(objects.service(ingress=None), PODS)) == {CLUSTER, NODE_PORT}
 
 
-def test_every_service_address_is_local_but_the_nodes_own_is_not_added() -> None:
-    found = service_addresses(table(objects.service(), PODS), address=NODE_PORT.address)
+def test_a_port_of_udp_leads_to_ports_of_udp_alone() -> None:
+    service = objects.service()
+    service["spec"]["ports"].append(
+        {"name": "dns", "port": 80, "protocol": "UDP", "targetPort": 8080, "nodePort": 30081}
+    )
 
-    assert found == {BALANCER.address, CLUSTER.address}
+    found = table(service, PODS)
+
+    assert {target.protocol for target in found[BALANCER].targets} == {"TCP"}
+    assert found[BALANCER._replace(protocol="UDP")].targets == (
+        HERE._replace(protocol="UDP"),
+        THERE._replace(protocol="UDP"),
+    )

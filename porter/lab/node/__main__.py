@@ -30,8 +30,13 @@ async def run(arguments: argparse.Namespace) -> None:
         loop = asyncio.get_running_loop()  # what faults of a kubelet ask for
         loop.add_signal_handler(signal.SIGUSR1, kubelet.fall_silent)
         loop.add_signal_handler(signal.SIGUSR2, kubelet.speak, for_kubelet.changed)
-        containers = Pods(api, pods, node=name, address=address, pods_range=arguments.pods)
         proxy = Proxy(services, slices, node=name, address=address)
+
+        async def use(mode: str) -> None:
+            await proxy.use(mode)
+            for_proxy.changed()
+
+        containers = Pods(api, pods, node=name, address=address, pods_range=arguments.pods, use=use)
         for cache in (nodes, pods, services, slices):
             tasks.create_task(cache.follow())
         tasks.create_task(kubelet.beat())

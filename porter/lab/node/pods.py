@@ -1,23 +1,27 @@
 """The kubelet's part about pods: each gets an address and an HTTP server, and its status says that it runs.
 
 There are no containers: whatever the image, a pod answers HTTP on each TCP containerPort with its own name, as
-luksa/kubia does (on 8080, listed or not). Pods of the host's network are said to run, and nothing runs.
+luksa/kubia does (on 8080, listed or not), and sends back what comes to a UDP containerPort (RFC 862). Pods of the
+host's network are said to run, and nothing runs.
 """
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
+from typing import cast
 
 from porter.lab.following import Api, Cache, key_of
 from porter.lab.kube import Object
 from porter.lab.network import POD_LINK
 from porter.lab.node import addresses
-from porter.lab.node.strictarp import configure, is_kube_proxy
+from porter.lab.node.proxy_config import configure, is_kube_proxy
 
 KUBIA_PORT = 8080
+Server = asyncio.Server | asyncio.DatagramTransport
 _REQUEST_LIMIT = 5.0  # seconds that a client may take to say what it wants
 _log = logging.getLogger(__name__)
 
@@ -28,13 +32,24 @@ class Running:
 
     name: str
     address: IPv4Address
-    servers: tuple[asyncio.Server, ...]
+    servers: tuple[Server, ...]
 
 
 class Pods:
     """The pods of one node."""
 
-    def __init__(self, api: Api, pods: Cache, *, node: str, address: IPv4Address, pods_range: IPv4Network) -> None:
+    def __init__(
+        self,
+        api: Api,
+        pods: Cache,
+        *,
+        node: str,
+        address: IPv4Address,
+        pods_range: IPv4Network,
+        use: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`use` is told kube-proxy's mode when a pod of it starts here."""
+        self._use = use
         self._api = api
         self._pods = pods
         self._node = node
@@ -63,12 +78,13 @@ class Pods:
     async def _start(self, pod: Object) -> Running:
         name = pod["metadata"]["name"]
         if is_kube_proxy(pod):
-            await configure(self._api)
+            await configure(self._api, self._use)
         if pod["spec"].get("hostNetwork"):
             return Running(name=name, address=self._address, servers=())
         address = self._address_for(pod)
         await addresses.change(POD_LINK, add=[address])
-        servers = [await _serve(name, address, port) for port in ports_of(pod)]
+        servers: list[Server] = [await _serve(name, address, port) for port in ports_of(pod)]
+        servers += [await _echo(address, port) for port in ports_of(pod, "UDP")]
         _log.info("pod %s runs with %s", name, address)
         return Running(name=name, address=address, servers=tuple(servers))
 
@@ -128,15 +144,29 @@ def is_ready(pod: Object) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-def ports_of(pod: Object) -> list[int]:
-    """The TCP ports on which a pod answers."""
+def ports_of(pod: Object, protocol: str = "TCP") -> list[int]:
+    """The ports on which a pod answers."""
     ports = set()
     for container in pod["spec"]["containers"]:
         listed = container.get("ports") or []
-        ports |= {port["containerPort"] for port in listed if port.get("protocol", "TCP") == "TCP"}
-        if "kubia" in container.get("image", ""):
+        ports |= {port["containerPort"] for port in listed if port.get("protocol", "TCP") == protocol}
+        if protocol == "TCP" and "kubia" in container.get("image", ""):
             ports.add(KUBIA_PORT)
     return sorted(ports)
+
+
+class _Echo(asyncio.DatagramProtocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(data, addr)
+
+
+async def _echo(address: IPv4Address, port: int) -> asyncio.DatagramTransport:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(_Echo, local_addr=(str(address), port))
+    return transport
 
 
 async def _serve(name: str, address: IPv4Address, port: int) -> asyncio.Server:

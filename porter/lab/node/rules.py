@@ -14,10 +14,11 @@ SERVICE_NAME = "kubernetes.io/service-name"
 
 
 class Place(NamedTuple):
-    """An address and a TCP port."""
+    """An address, a port and the protocol that it is of."""
 
     address: IPv4Address
     port: int
+    protocol: str = "TCP"
 
 
 class Rule(NamedTuple):
@@ -50,11 +51,6 @@ def rules(
     return table
 
 
-def service_addresses(table: Iterable[Place], *, address: IPv4Address) -> frozenset[IPv4Address]:
-    """The addresses that must be local to every node for these rules: all but the node's own."""
-    return frozenset(place.address for place in table) - {address}
-
-
 def _of_service(
     service: Object, slices: list[Object], *, node: str, address: IPv4Address
 ) -> Iterator[tuple[Place, Rule]]:
@@ -62,38 +58,43 @@ def _of_service(
     local = spec.get("externalTrafficPolicy") == "Local"
     inside = spec.get("internalTrafficPolicy") == "Local"
     for port in spec.get("ports") or []:
-        if port.get("protocol", "TCP") != "TCP":
-            continue  # user space relays connections only
-        ready = _endpoints(slices, port.get("name", ""))
+        protocol = port.get("protocol", "TCP")
+        if protocol not in {"TCP", "UDP"}:
+            continue  # SCTP: the relays in user space speak none
+        ready = _endpoints(slices, port.get("name", ""), protocol)
         here = [endpoint for endpoint in ready if endpoint.node == node]
         within = _rule(here if inside else ready, drops=inside)
         without = _rule(here if local else ready, drops=local)
         for text in spec.get("clusterIPs") or []:
             if own := _ipv4(text):
-                yield Place(own, port["port"]), within
+                yield Place(own, port["port"], protocol), within
         if port.get("nodePort"):
-            yield Place(address, port["nodePort"]), without
+            yield Place(address, port["nodePort"], protocol), without
         for ingress in service.get("status", {}).get("loadBalancer", {}).get("ingress") or []:
             own = _ipv4(ingress.get("ip"))
             if own and ingress.get("ipMode", "VIP") == "VIP":
-                yield Place(own, port["port"]), without
+                yield Place(own, port["port"], protocol), without
 
 
 def _rule(endpoints: list[Endpoint], *, drops: bool) -> Rule:
     return Rule(targets=tuple(sorted({endpoint.place for endpoint in endpoints})), drops=drops)
 
 
-def _endpoints(slices: list[Object], port_name: str) -> list[Endpoint]:
+def _endpoints(slices: list[Object], port_name: str, protocol: str) -> list[Endpoint]:
     """The ready endpoints of a Service port; a missing `ready` means yes (EndpointConditions of the API)."""
     found = []
     for piece in slices:
-        ports = [port["port"] for port in piece.get("ports") or [] if port.get("name", "") == port_name]
+        ports = [
+            port["port"]
+            for port in piece.get("ports") or []
+            if (port.get("name", ""), port.get("protocol", "TCP")) == (port_name, protocol)
+        ]
         for endpoint in piece.get("endpoints") or []:
             if endpoint.get("conditions", {}).get("ready") is False:
                 continue
             for text in endpoint["addresses"][:1]:  # the API: consumers use the first
                 if own := _ipv4(text):
-                    found += [Endpoint(Place(own, port), endpoint.get("nodeName")) for port in ports]
+                    found += [Endpoint(Place(own, port, protocol), endpoint.get("nodeName")) for port in ports]
     return found
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from porter.lab.kube import Object
 from porter.lab.lab import Lab
 from porter.lab.node.pods import is_ready
-from porter.lab.node.strictarp import SETTINGS
+from porter.lab.node.proxy_config import SETTINGS
 from porter.lab.tutorial import story
 from porter.lab.tutorial.client import Client
 from porter.lab.tutorial.hands import Hands
