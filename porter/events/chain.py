@@ -70,7 +70,7 @@ def microseconds(at: datetime) -> int:
 
 def moment(at: int) -> datetime:
     """Return a stored moment, in UTC."""
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + timedelta(0, 0, at)  # days, seconds, microseconds
 
 
 def missing(first: int, last: int) -> str:

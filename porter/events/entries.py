@@ -3,7 +3,7 @@
 Entries are values. Nothing here reads a clock or a disk: `at` is given to an entry when it is recorded.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -16,6 +16,7 @@ from porter.model.reasons import Verdict
 Resource = Literal["services", "eips", "nodes", "endpointslices", "namespaces", "leases"]
 RESOURCES: tuple[Resource, ...] = ("eips", "namespaces", "nodes", "leases", "endpointslices", "services")
 """Everything that must have been listed once before anything new is decided."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # ---------------------------------------------------------------------------------------------- observed
@@ -299,9 +300,24 @@ Applied: TypeAlias = (
 Entry: TypeAlias = Observed | Decided | Applied
 
 
-class Recorded(msgspec.Struct, frozen=True):
-    """An entry with its place in one agent's log. `seq` counts from 1 without a gap; `at` is UTC, for people only."""
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """An entry with its place in one agent's log. `seq` counts from 1 without a gap."""
 
     seq: int
-    at: datetime
+    when: datetime | int
+    """The moment, or microseconds since 1970 as a database has them: read `at`, which is the same for both."""
     entry: Entry
+
+    @property
+    def at(self) -> datetime:
+        """When it was recorded, in UTC; for people only. Made when asked for: nearly all entries are never asked."""
+        when = self.when
+        return when if isinstance(when, datetime) else _EPOCH + timedelta(0, 0, when)  # days, seconds, microseconds
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recorded):
+            return NotImplemented
+        return (self.seq, self.at, self.entry) == (other.seq, other.at, other.entry)
+
+    def __hash__(self) -> int:
+        return hash((self.seq, self.at))

@@ -11,7 +11,7 @@ import msgspec
 from porter.model.addresses import Address, family_of
 from porter.model.assignment import Assignment, PoolState
 from porter.model.names import EipName, NodeName, ServiceKey
-from porter.model.objects import Nic, Service, Way
+from porter.model.objects import Endpoints, Nic, Service, Way
 from porter.reconciler.decide import Decisions, Rules, assignment_of
 from porter.reconciler.ledger import Ledger
 from porter.reconciler.owners import Owners
@@ -96,9 +96,28 @@ class Book:
         slots = {slot for key in self._world.services for slot in self._ledger.slots_of(key)}
         return Turn(pools=self._turn_pools(), assignments=self._turn(slots | self._assignments.keys()))
 
-    def concerns_owners(self, service: ServiceKey) -> bool:
-        """Tell whether the endpoints of a Service, as the world now has them, can mean other owners."""
-        return self._owners.touch_serving((service,))
+    def stays_settled(self, service: ServiceKey, endpoints: Endpoints) -> bool:
+        """Tell at once that the owner of a Service's address stays, whose only EndpointSlice is now this."""
+        return self._owners.stays_settled(service, endpoints)
+
+    def confirm(self, before: Service, service: Service) -> bool:
+        """Take in a Service on which the API now shows the node that was decided, if nothing else is new of it.
+
+        Of most changes of a Service that is all: nothing is elected. False: nothing was taken in.
+        """
+        key, node = service.key, service.written_node
+        if node is None or before != msgspec.structs.replace(service, written_node=before.written_node):
+            return False
+        claim = self._ledger.sole_claim(key)
+        if claim is None or claim.address is None:
+            return False
+        verdict = self._owners.confirm(key, claim, node)
+        if verdict is None:
+            return False
+        self._ledger.confirm(key, service)
+        slot = (key, family_of(claim.address))
+        self._assignments[slot] = msgspec.structs.replace(self._assignments[slot], placement=verdict)
+        return True
 
     def update(self, touched: Touched) -> Turn:
         """Decide what an entry touches, after the world has taken it in."""

@@ -41,6 +41,8 @@ class _Roll:
         self.address = address
         self.verdicts: dict[NodeName, Verdict] = {}
         self._poll: Poll | None = None
+        self._elsewhere: dict[NodeName, Candidate] = {}
+        """Of each node that may, what is said of it where it has no endpoint that counts."""
 
     def set(self, node: NodeName, verdict: Verdict | None) -> Verdict | None:
         """Keep a verdict; None: the node is gone. Return the one before."""
@@ -59,11 +61,25 @@ class _Roll:
         if self._poll is None:
             verdicts = dict(self.verdicts)
             eligible = tuple(sorted(name for name, verdict in verdicts.items() if verdict == _WELL))
+            self._elsewhere = {name: _without_endpoint(name) for name in eligible}
             self._poll = Poll(
                 eligible,
                 lambda: (Candidate(node=n, verdict=verdict) for n, verdict in verdicts.items() if verdict != _WELL),
             )
         return self._poll
+
+    def poll_where(self, nodes: frozenset[NodeName]) -> Poll:
+        """Who may and who may not, where only these nodes have endpoints that count."""
+        whole, elsewhere = self.poll, self._elsewhere
+        here = tuple(sorted(nodes & elsewhere.keys()))
+
+        def refused() -> Iterator[Candidate]:
+            yield from whole.refused
+            for name, candidate in elsewhere.items():
+                if name not in nodes:
+                    yield candidate
+
+        return Poll(here, refused)
 
 
 @lru_cache(maxsize=10_000)
@@ -106,17 +122,8 @@ class Electorate:
         local = local_nodes(self._world, services)
         if not local:
             return roll.poll
-        whole = roll.poll
         common = frozenset.intersection(*local)
-        here = tuple(name for name in whole.eligible if name in common)
-
-        def refused() -> Iterator[Candidate]:
-            yield from whole.refused
-            for name in whole.eligible:
-                if name not in common:
-                    yield _without_endpoint(name)
-
-        return Poll(here, refused)
+        return roll.poll_where(common)
 
     def judge_again(self, name: NodeName) -> list[Shift]:
         """Judge a node anew after news of it; return for which needs that makes a difference."""

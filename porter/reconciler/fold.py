@@ -20,11 +20,12 @@ from porter.events.entries import (
     Observed,
     PoolDecided,
     Recorded,
+    ServiceObserved,
 )
 from porter.model.addresses import Family
 from porter.model.assignment import Announcement, Assignment
-from porter.model.names import NodeName, ServiceKey, service_key
-from porter.model.objects import Endpoints
+from porter.model.names import NodeName, ServiceKey
+from porter.model.objects import Endpoints, Service
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.announcing import announcements_for
 from porter.reconciler.book import Book, Turn
@@ -77,7 +78,7 @@ class Reconciler:
 
         Until every kind was listed once since the agent started, nothing is decided: what was decided before stands.
         """
-        if self._is_current and type(entry) is EndpointsObserved and self._take_endpoints(entry.endpoints):
+        if self._is_current and self._take_quietly(entry):
             return []
         touched = touched_by(entry, self.world) if self._is_current else None
         changed = self.world.apply(entry)
@@ -109,23 +110,39 @@ class Reconciler:
         found = (self._book.get((ServiceKey(service), family)) for family in families)
         return [assignment for assignment in found if assignment is not None]
 
+    def _take_quietly(self, entry: Observed) -> bool:
+        """Take in an entry if nothing is to be decided because of it, and that is soon seen: so it is with most."""
+        kind = type(entry)
+        if kind is EndpointsObserved:
+            return self._take_endpoints(entry.endpoints)  # type: ignore[union-attr, arg-type]  # its type was compared
+        if kind is ServiceObserved:
+            return self._take_written_node(entry.service)  # type: ignore[union-attr, arg-type]
+        return False
+
     def _take_endpoints(self, endpoints: Endpoints) -> bool:
-        """Take in news of an EndpointSlice if nothing is to be decided because of it: so it is with most entries."""
-        key = endpoints.key
-        slices = self.world.slices
-        before = slices.get(key)
-        if is_quiet(endpoints, before, self.world):
-            slices[key] = endpoints
-            return True
-        if before == endpoints:
-            return True
+        """Take in endpoints that move and concern nobody's eligibility."""
+        namespace = endpoints.namespace
+        key = f"{namespace}/{endpoints.name}"
+        world = self.world
+        before = world.slices.get(key)
         if before is None or before.service != endpoints.service:
             return False
-        slices[key] = endpoints
-        if not self._book.concerns_owners(service_key(endpoints.namespace, endpoints.service)):
+        service_key = ServiceKey(f"{namespace}/{endpoints.service}")
+        if is_quiet(endpoints, before, world.services.get(service_key)) or before == endpoints:
+            world.slices[key] = endpoints
             return True
-        slices[key] = before
+        if world.has_one_slice(service_key) and self._book.stays_settled(service_key, endpoints):
+            world.slices[key] = endpoints
+            return True
         return False
+
+    def _take_written_node(self, service: Service) -> bool:
+        """Take in that the API shows the node that was decided, and nothing else is new of the Service."""
+        before = self.world.services.get(service.key)
+        if before is None or not self._book.confirm(before, service):
+            return False
+        self.world.services[service.key] = service
+        return True
 
     def _decided(self, turn: Turn, cause: int) -> Iterator[Decided]:
         for _, (_, pool) in sorted(turn.pools.items()):

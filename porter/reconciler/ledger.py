@@ -93,7 +93,20 @@ class Ledger:
         """Return every address that somebody has."""
         return iter(self._holders)
 
+    def sole_claim(self, service: ServiceKey) -> Claim | None:
+        """Return what a Service keeps that has one slot and shares its address with nobody; None for any other."""
+        slots = self._slots_of.get(service, ())
+        seat = self._seats[slots[0]] if len(slots) == 1 else None
+        if seat is None or not seat.kept or seat.held is None or len(self._holders[seat.held]) > 1:
+            return None
+        return seat.claim
+
     # ------------------------------------------------------------------------------------------ telling
+
+    def confirm(self, key: ServiceKey, service: Service) -> None:
+        """Take in a Service that is new only in that its owner is written on it: nothing is to be done."""
+        for slot in self._slots_of[key]:
+            self._seats[slot].service = service
 
     def put(self, key: ServiceKey, service: Service | None) -> None:
         """Take in a Service as it is now; None when it is gone or not Porter's."""

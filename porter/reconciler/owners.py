@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from porter.model.addresses import Address, family_of, in_order
 from porter.model.names import NodeName, ServiceKey
-from porter.model.objects import Eip, Service
-from porter.model.protocol import ProtocolRules
-from porter.model.reasons import Reason
-from porter.reconciler.election import Ownership, own
+from porter.model.objects import Eip, Endpoints, Service
+from porter.model.protocol import PlacementRequest, ProtocolRules
+from porter.model.reasons import Reason, Verdict
+from porter.reconciler.election import Ownership, own, place
 from porter.reconciler.electorate import Electorate, Need, Shift
 from porter.reconciler.eligibility import Serving, serving_of
 from porter.reconciler.ledger import Ledger
@@ -52,6 +52,8 @@ class Owners:
         """Addresses that any node's news can move: nobody has them, or their node is not written anywhere yet."""
         self._serving: dict[ServiceKey, Serving] = {}
         """Where the endpoints of a Service are."""
+        self._settled: dict[ServiceKey, tuple[NodeName, ...]] = {}
+        """The owners of addresses that one Service has, as its only one, whose owner is written on it."""
         self._due: set[Address] = set()
 
     def get(self, address: Address) -> Ownership | None:
@@ -99,6 +101,40 @@ class Owners:
     def forget(self, service: ServiceKey) -> None:
         """A Service has changed or is gone: where its endpoints are was not followed for every policy."""
         self._serving.pop(service, None)
+        self._settled.pop(service, None)
+
+    def stays_settled(self, service: ServiceKey, endpoints: Endpoints) -> bool:
+        """Tell whether the owner of a Service's address is settled, and serves in this, its only EndpointSlice."""
+        nodes = self._settled.get(service)
+        if nodes is None:
+            return False
+        ready = endpoints.ready
+        for node in nodes:
+            if node not in ready:
+                return False
+        self._serving.pop(service, None)  # no longer followed: to be looked up when it matters
+        return True
+
+    def confirm(self, service: ServiceKey, claim: Claim, node: NodeName) -> Verdict | None:
+        """Take in that the owner of an address is now written on the Service that alone has it. Return why it stays.
+
+        None where the outcome might be another one: then nothing was taken in.
+        """
+        address = claim.address
+        protocol = self._protocols.get(claim.protocol or self._fallback)
+        owner = self._owners.get(address) if address is not None else None
+        if address is None or protocol is None or not protocol.stable or owner is None or owner.poll is None:
+            return None
+        if owner.nodes != (node,) or address in self._due:
+            return None
+        request = PlacementRequest(address=str(address), eligible=owner.poll.eligible, current=node)
+        if place(protocol, request) != owner.nodes:
+            return None
+        verdict = Verdict(reason=Reason.STICKY)
+        self._owners[address] = Ownership(nodes=owner.nodes, verdict=verdict, poll=owner.poll)
+        _take_out(self._unsettled, self._needs[address], address)
+        self._settled[service] = owner.nodes
+        return verdict
 
     def touch_node(self, node: NodeName) -> None:
         """Something about a node, its agent or its NICs has changed."""
@@ -144,7 +180,9 @@ class Owners:
         if not holders:
             return before is not None
         for holder in holders:
-            self._serving.setdefault(holder.key, serving_of(self._world, holder.key))
+            self._settled.pop(holder.key, None)
+            if holder.key not in self._serving:
+                self._serving[holder.key] = serving_of(self._world, holder.key)
         claim = self._ledger.claim((holders[0].key, family_of(address)))
         assert claim is not None
         eip = self._eip_of(claim)
@@ -160,6 +198,9 @@ class Owners:
             beside=beside,
         )
         self._enter(address, found, need, stable=protocol is not None and protocol.stable)
+        alone = len(holders) == 1 and len(self._ledger.slots_of(holders[0].key)) == 1
+        if alone and found.verdict.reason is Reason.STICKY and address not in self._unsettled.get(need, ()):
+            self._settled[holders[0].key] = found.nodes
         return before is None or (before.nodes, before.verdict) != (found.nodes, found.verdict)
 
     def _enter(self, address: Address, found: Ownership, need: Need, *, stable: bool) -> None:

@@ -28,7 +28,7 @@ from porter.events.entries import (
     ServiceObserved,
 )
 from porter.model.names import NodeName, ServiceKey, service_key
-from porter.model.objects import Endpoints
+from porter.model.objects import Endpoints, Service
 from porter.reconciler.world import World
 
 
@@ -47,15 +47,12 @@ class Touched(msgspec.Struct, kw_only=True):
     cluster: bool = False
 
 
-def is_quiet(endpoints: Endpoints, before: Endpoints | None, world: World) -> bool:
+def is_quiet(endpoints: Endpoints, before: Endpoints, service: Service | None) -> bool:
     """Tell at once that no decision can rest on this news of an EndpointSlice: of most entries, that is all to know.
 
-    `before` is what was known of the slice. True where the endpoints of a Service that any node may serve have merely
-    moved. False says nothing.
+    `before` is what was known of the same slice of the same Service. True where the endpoints of a Service that any
+    node may serve have merely moved. False says nothing.
     """
-    if before is None or before.service != endpoints.service:
-        return False
-    service = world.services.get(service_key(endpoints.namespace, endpoints.service))
     return service is None or (
         service.policy == "Cluster"
         and bool(before.ready or before.serving or before.unplaced)

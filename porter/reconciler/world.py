@@ -69,6 +69,10 @@ class World(msgspec.Struct, kw_only=True):
         """Return the EndpointSlices of a Service, sorted by name."""
         return [self.slices[key] for key in sorted(self._slices_of.get(service, ()))]
 
+    def has_one_slice(self, service: ServiceKey) -> bool:
+        """Tell whether a Service has exactly one EndpointSlice, as nearly all have."""
+        return len(self._slices_of.get(service, ())) == 1
+
     def apply(self, entry: Observed) -> bool:  # noqa: C901, PLR0912 - one branch for each kind of entry
         """Take in one entry. Return whether anything that decisions rest on has changed."""
         match entry:

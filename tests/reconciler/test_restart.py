@@ -157,7 +157,7 @@ def test_a_list_may_bring_every_kind_of_object() -> None:
 def test_a_log_is_folded_from_its_observed_entries_alone() -> None:
     entries: list[Entry] = [STARTED, *map(observed, THINGS), *relisted()]
     entries.insert(3, Published(service=WEB.key, addresses=("203.0.113.1",)))
-    recorded = [Recorded(seq=seq, at=EPOCH, entry=entry) for seq, entry in enumerate(entries, 1)]
+    recorded = [Recorded(seq, EPOCH, entry) for seq, entry in enumerate(entries, 1)]
 
     replayed = Reconciler(RULES)
     replayed.fold_all(recorded)

@@ -4,10 +4,13 @@ import shutil
 import sys
 from collections.abc import Iterable
 from tempfile import SpooledTemporaryFile
+from textwrap import wrap
 from types import TracebackType
 from typing import Final, Self
 
 import msgspec
+
+from porter.replay.text import WIDTH
 
 _IN_MEMORY: Final = 4 << 20  # bytes that a list may have before it goes to a temporary file
 
@@ -56,6 +59,12 @@ class Spool:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def wrapped(text: str, *, indent: int) -> list[str]:
+    """Break a text into lines of at most 80 columns."""
+    first, rest = " " * indent, " " * (indent + 2)
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def print_object(fields: Iterable[tuple[str, object]]) -> None:
