@@ -1,41 +1,47 @@
 """`porter replay`: fold a recorded log again and tell who had which address when, and why."""
 
+import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 
 import click
 
 from porter.cli.options import DEFAULT_EVENT_LOG, format_option, stream_option
-from porter.cli.replaying.telling import print_json, print_story, print_verdict
+from porter.cli.replaying import modes
+from porter.cli.replaying.modes import Asked
 from porter.errors import PorterError
-from porter.events.sources import open_source
 from porter.reconciler.world import World
-from porter.replay.lots import with_recorded_lots
-from porter.replay.moments import parse_moment
-from porter.replay.reading import installed_rules, records_until, shown_progress
-from porter.replay.refold import Refold
 from porter.replay.story import About
-from porter.replay.telling import Teller
 
 
 @click.command()
-@click.argument("log", envvar="PORTER_EVENT_LOG", default=DEFAULT_EVENT_LOG, metavar="[LOG]")
+@click.argument("logs", nargs=-1, metavar="[LOG]...")
 @click.option("--until", "--at", "until", metavar="MOMENT", help="Stop at an entry's number, a time, or -15m ago.")
 @click.option("--service", metavar="NS/NAME", help="Only this Service.")
 @click.option("--node", metavar="NODE", help="Only what this node has or had.")
 @click.option("--eip", metavar="NAME", help="Only addresses of this Eip.")
+@click.option("--follow", is_flag=True, help="Go on with what an agent adds, until Ctrl-C.")
 @click.option("--verify", is_flag=True, help="Compare with the decisions recorded; exit 1 where this version differs.")
+@click.option("--what-if", "what_if", metavar="FILE", help="Suppose the edits in FILE, and tell what would differ.")
+@click.option("--diff", metavar="A..B", help="Tell what changed from one moment to another.")
+@click.option("--merge", is_flag=True, help="Put the logs of several nodes on one timeline.")
 @stream_option()
 @format_option()
 def replay(
     *,
-    log: str,
+    logs: Sequence[str],
     until: str | None,
     service: str | None,
     node: str | None,
     eip: str | None,
+    follow: bool,
     verify: bool,
+    what_if: str | None,
+    diff: str | None,
+    merge: bool,
     stream: str,
     output_format: str,
 ) -> int:
@@ -49,33 +55,50 @@ def replay(
       porter replay --service default/web            its story
       porter replay --at 2026-11-21T10:00            who had what at that time
       porter replay --verify node1.jsonl.gz          would this version decide the same?
+      porter replay --diff -15m.. node1.jsonl        what changed in the last 15 minutes
+      porter replay --what-if edits.jsonl            what would differ, had something else been observed
+      porter replay --merge node1.jsonl node2.jsonl  who announced what, and when two did, or none
 
-    With --format json it prints one object: seq, at, assignments (service, address, eip, protocol, node, reason, …),
-    timeline (seq, at, service, from, to, cause, reason, …) and differences.
+    What a FILE of edits may say, and what --format json prints, is in docs/replay.md.
     """  # noqa: D301 - the backslash is click's mark for text to leave as it is
-    if service is not None and service.count("/") != 1:
+    if service is not None and (service.count("/") != 1 or not all(service.split("/"))):
         raise click.BadParameter(f"{service!r} is not NAMESPACE/NAME", param_hint="--service")
-    moment = parse_moment(until, datetime.now(UTC)) if until is not None else None
-    about = About(service=service, node=node, eip=eip)
-    with (
-        open_source(log, stream=stream) as source,
-        shown_progress(records_until(source, moment), source.last_seq) as read,
-    ):
-        records, rules = with_recorded_lots(read, installed_rules())
-        refold = Refold(rules)
-        teller = Teller(refold, about, is_cut=moment is not None)
-        check = partial(_check_known, refold.reconciler.world, about)
-        if output_format == "json":
-            differences = print_json(teller, refold, records, check=check)
-        elif verify:
-            differences = print_verdict(teller, refold, records)
-        else:
-            differences = 0
-            print_story(teller, refold, records, check=check)
-    return 1 if verify and differences else 0
+    mode = _only_one({"--verify": verify, "--what-if": what_if, "--diff": diff, "--merge": merge, "--follow": follow})
+    if mode in {"--diff", "--merge", "--follow"} and until is not None:
+        raise click.UsageError(f"--until does not go with {mode}")
+    paths = list(logs) or [os.environ.get("PORTER_EVENT_LOG") or DEFAULT_EVENT_LOG]
+    if len(paths) > 1 and not merge:
+        raise click.UsageError("several logs at once are replayed with --merge only")
+    asked = Asked(
+        log=paths[0],
+        stream=stream,
+        until=until,
+        about=About(service=service, node=node, eip=eip),
+        as_json=output_format == "json",
+        now=datetime.now(UTC),
+    )
+    check = partial(_check_known, about=asked.about)
+    if merge:
+        return modes.merge(asked, paths)
+    if diff is not None:
+        return modes.diff(asked, diff)
+    if what_if is not None:
+        return modes.what_if(asked, Path(what_if))
+    if verify:
+        return modes.verify(asked, check)
+    if follow:
+        return modes.follow(asked)
+    return modes.story(asked, check)
 
 
-def _check_known(world: World, about: About) -> None:
+def _only_one(modes_given: dict[str, object]) -> str | None:
+    given = [name for name, value in modes_given.items() if value]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} do not go together")
+    return given[0] if given else None
+
+
+def _check_known(world: World, *, about: About) -> None:
     """Refuse a filter that fits nothing because of a slip of the pen, rather than tell an empty story."""
     for kind, name, known in (
         ("Service", about.service, map(str, world.services)),

@@ -1,20 +1,23 @@
-"""What a replay reads from: the entries up to a moment, the rules of this installation, and progress for people."""
+"""What a replay reads from: the entries up to a moment, the state to begin with, and progress for people."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from porter.errors import PorterError
 from porter.events.entries import Recorded
 from porter.events.sources import Source
 from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
-from porter.replay.moments import Moment
+from porter.reconciler.fold import Reconciler
+from porter.reconciler.resuming import resume
+from porter.replay.moments import Moment, MomentError
+from porter.replay.text import clock
 
 _LONG = 50_000  # entries from which on a replay shows its progress
 _STEP = 4096
+_PAUSE = 0.5  # seconds between looks at a log that is followed
 
 
 def installed_rules() -> Rules:
@@ -22,12 +25,56 @@ def installed_rules() -> Rules:
     return Rules(protocols=Registry.discover().rules)
 
 
-def records_until(source: Source, moment: Moment | None) -> Iterator[Recorded]:
-    """Yield the source's entries up to a moment, all of them without one."""
-    for record in source.read(until=moment.seq if moment is not None else None):
+def beginning(source: Source, rules: Rules) -> tuple[Reconciler, int]:
+    """Return a reconciler to fold with, and the entry after which it goes on: 0, unless the log was compacted.
+
+    Then it is the oldest snapshot behind which all entries are there. Raises PorterError where there is none.
+    """
+    gap = source.whole_after
+    if not gap:
+        return Reconciler(rules), 0
+    usable = [stored for stored in source.snapshots() if stored.seq >= gap]
+    reconciler, seq = resume(rules, reversed(usable))
+    if not seq:
+        raise PorterError(
+            f"entries up to {gap} were taken out of {source.describe()} by compaction, and it has no snapshot after "
+            "them that this Porter can read: replay it with the Porter that compacted it",
+        )
+    return reconciler, seq
+
+
+def records_until(source: Source, moment: Moment | None, *, after: int = 0) -> Iterator[Recorded]:
+    """Yield the source's entries up to a moment, all of them without one. Raises MomentError for one before them."""
+    is_first = True
+    for record in source.read(after, moment.seq if moment is not None else None):
         if moment is not None and not moment.covers(record.seq, record.at):
+            if is_first:
+                raise _before(record)
             return
+        is_first = False
         yield record
+    if is_first and moment is not None:
+        for record in source.read(after):
+            raise _before(record)
+
+
+def _before(record: Recorded) -> MomentError:
+    return MomentError(
+        f"nothing was recorded up to that moment: the log begins with entry {record.seq}, {clock(record.at)}",
+    )
+
+
+def records_following(source: Source, idle: Callable[[], None]) -> Iterator[Recorded]:
+    """Yield the source's entries, and those that are added to it, until interrupted. Calls `idle` while none come."""
+    last = 0
+    while True:
+        before = last
+        for record in source.read(last):
+            last = record.seq
+            yield record
+        if last == before:
+            idle()
+            time.sleep(_PAUSE)
 
 
 @contextmanager
@@ -36,6 +83,9 @@ def shown_progress(records: Iterator[Recorded], total: int) -> Iterator[Iterator
     if total < _LONG or not sys.stderr.isatty():
         yield records
         return
+    from rich.console import Console  # noqa: PLC0415 - 0.1 s that only a long replay shall cost
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("replay", total=total)

@@ -30,7 +30,8 @@ class Refolded(msgspec.Struct, frozen=True, kw_only=True):
 
     seq: int
     at: datetime
-    cause: Recorded
+    cause: Recorded | None
+    """The observation; None where that was taken out of the log. Its number is in the decision."""
     decision: Decided
 
 
@@ -50,8 +51,11 @@ class Refold:
     Memory is bounded by the state, not by the log.
     """
 
-    def __init__(self, rules: Rules) -> None:
-        self.reconciler = Reconciler(rules)
+    def __init__(self, rules: Rules, *, reconciler: Reconciler | None = None, after: int = 0) -> None:
+        """`reconciler` is one that stands at entry `after`, where what led there was taken out of the log."""
+        self.reconciler = reconciler or Reconciler(rules)
+        self.after = after
+        """Up to this entry nothing is folded: what was decided is told as it was recorded."""
         self.last: Recorded | None = None
         """The entry that was read last."""
         self.started: AgentStarted | None = None
@@ -85,7 +89,9 @@ class Refold:
             self.last = record
             entry = record.entry
             kind = type(entry)
-            if kind in _OBSERVED:
+            if record.seq <= self.after:
+                yield from self._recorded_only(record)
+            elif kind in _OBSERVED:
                 if self._pending:
                     yield from self._unrecorded()
                 if kind is AgentStarted:
@@ -99,6 +105,16 @@ class Refold:
         for step in self._unrecorded() if self._pending else ():
             if not is_cut or isinstance(step, Refolded):
                 yield step
+
+    def _recorded_only(self, record: Recorded) -> Iterator[Refolded]:
+        entry = record.entry
+        if isinstance(entry, AgentStarted):
+            self.started = entry
+        if type(entry) in _OBSERVED:
+            self._cause = record
+        elif isinstance(entry, AssignmentDecided | AssignmentEnded | PoolDecided):
+            known = self._cause is not None and self._cause.seq == entry.cause
+            yield Refolded(seq=record.seq, at=record.at, cause=self._cause if known else None, decision=entry)
 
     def _compare(self, record: Recorded, recorded: Decided) -> Iterator[Refolded | Difference]:
         decided = self._pending.pop(subject_of(recorded), None)

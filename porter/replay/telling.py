@@ -25,6 +25,8 @@ class Teller:
         self._standing: dict[tuple[ServiceKey, str], Standing] = {}
         self._deeds = Deeds()
         self._cause: Cause | None = None
+        self._begins = refold.after > 0
+        """Whether the state that the log begins with was not taken in yet."""
 
     def tell(self, records: Iterable[Recorded]) -> Iterator[Change | Disagreement]:
         """Replay the records; yield what was asked for, changes in the order of their decisions.
@@ -37,6 +39,8 @@ class Teller:
             else:
                 self._take(step)
             yield from self._deeds.given()
+        if self._begins and not self._is_cut and self._refold.last is not None:
+            self._begin_at_snapshot(self._refold.last)
         yield from self._deeds.given()
 
     def flush(self) -> Iterator[Change]:
@@ -66,18 +70,32 @@ class Teller:
         self._deeds.superseded(key)
         if self._about.fits(service=key[0], nodes=nodes, eips=(eip, old_eip)):
             shown = self._refold.reconciler.world.services.get(key[0])
-            self._deeds.add(_change(step, self._cause_of(step.cause), old_eip), shown)
+            self._deeds.add(_change(step, self._cause_of(step), old_eip), shown)
 
-    def _cause_of(self, record: Recorded) -> Cause:
+    def _cause_of(self, step: Refolded) -> Cause:
         """Describe a cause once: a list of all Services leads to as many decisions."""
-        if self._cause is None or self._cause.seq != record.seq:
-            self._cause = cause_of(record)
+        if step.cause is None:
+            taken_out = "an entry that compaction has taken out"
+            return Cause(seq=step.decision.cause, at=step.at, kind="", text=taken_out)
+        if self._cause is None or self._cause.seq != step.cause.seq:
+            self._cause = cause_of(step.cause)
         return self._cause
+
+    def _begin_at_snapshot(self, record: Recorded) -> None:
+        """Let stand what was decided before the log begins, and that no decision in it tells of."""
+        self._begins = False
+        for slot, one in sorted(self._refold.reconciler.decisions.assignments.items()):
+            if slot not in self._standing:
+                decided = AssignmentDecided(cause=record.seq, assignment=one)
+                step = Refolded(seq=record.seq, at=record.at, cause=None, decision=decided)
+                self._standing[slot] = _standing(step, decided)
 
     def _followed(self, records: Iterable[Recorded]) -> Iterator[Recorded]:
         """Pass the records on, and see whether one of them is the deed that a change waits for."""
         see = self._deeds.see
         for record in records:
+            if self._begins and record.seq >= self._refold.after:
+                self._begin_at_snapshot(record)
             if type(record.entry) in TELLING:
                 see(record)
             yield record

@@ -12,7 +12,7 @@ from porter.reconciler.explaining.history import History, When
 from porter.reconciler.explaining.hypotheses import Hypothesis, suppose
 from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import parse_moment
-from porter.replay.reading import installed_rules, records_until, shown_progress
+from porter.replay.reading import beginning, installed_rules, records_until, shown_progress
 from porter.replay.refold import Refold
 
 
@@ -34,11 +34,14 @@ def read_case(event_log: str, *, stream: str, at: str | None, supposing: Sequenc
         shown_progress(records_until(source, moment), source.last_seq) as found,
     ):
         records, rules = with_recorded_lots(found, installed_rules())
-        refold = Refold(rules)
+        reconciler, after = beginning(source, rules)
+        refold = Refold(rules, reconciler=reconciler, after=after)
         for refolded in refold.run(history.follow(records)):
             history.decided(refolded.decision, When(seq=refolded.seq, at=refolded.at))
     if refold.at is None:
         raise PorterError("there is no entry in the log up to that moment: nothing can be explained")
+    if refold.seq < after:
+        raise PorterError(f"what led there was taken out of the log by compaction: ask from entry {after} on")
     case = Case.of(refold.reconciler, history)
     return Asked(
         case=suppose(case, supposing) if supposing else case,

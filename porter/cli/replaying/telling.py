@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import click
+import msgspec
 
 from porter.cli.replaying.output import Spool, print_object
 from porter.events.entries import Recorded
@@ -67,6 +68,34 @@ def print_verdict(teller: Teller, refold: Refold, records: Iterable[Recorded]) -
                 click.echo(line)
     click.echo(verdict_line(refold.seq, differences))
     return differences
+
+
+class Follower:
+    """Prints changes as they come, in text or as a JSON object a line; what waits for deeds when nothing else comes."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._teller: Teller | None = None
+
+    def follow(self, teller: Teller, records: Iterable[Recorded]) -> None:
+        """Print what is told of the records, as long as they come."""
+        self._teller = teller
+        for told in teller.tell(records):
+            if isinstance(told, Change):
+                self._show(told)
+
+    def idle(self) -> None:
+        """Print what waits: nothing more is recorded at the moment."""
+        if self._teller is not None:
+            for change in self._teller.flush():
+                self._show(change)
+
+    def _show(self, change: Change) -> None:
+        if self._as_json:
+            click.echo(msgspec.json.encode(change))
+        else:
+            for line in change_lines(change):
+                click.echo(line)
 
 
 def _all(teller: Teller, records: Iterable[Recorded]) -> Iterable[Change | Disagreement]:
