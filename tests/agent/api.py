@@ -34,11 +34,11 @@ Rule = Callable[[str, str], bool]
 class Api:
     """The server, and what a test does to it and asks of it. Safe to close twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, service_cidr: str = "10.233.0.0/18") -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="api server")
         self._thread.start()
-        self._server = ApiServer(tls=False)
+        self._server = ApiServer(tls=False, service_cidr=service_cidr)
         self._run(self._server.start())
         self._gates: list[_Gate] = []
         self.requests: list[tuple[str, str]] = []

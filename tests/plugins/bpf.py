@@ -2,7 +2,7 @@
 
 import struct
 
-from porter.plugins.layer2.announcer.filter import Program
+from porter.plugins.layer2.announcer.bpf import Program
 
 _PACKET_TYPE, _VLAN_TAG, _VLAN_PRESENT = 0xFFFFF004, 0xFFFFF02C, 0xFFFFF030
 _LOADS = {0x20: ("!I", 4), 0x28: ("!H", 2), 0x30: ("!B", 1)}

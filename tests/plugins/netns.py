@@ -72,8 +72,8 @@ class Wire:
     def on_node(self, *arguments: str) -> None:
         ip("-n", self.node, *arguments)
 
-    def capture(self, nic: str = "eth0") -> "Capture":
-        capture = Capture(inside(self.client, lambda: _listen(nic)))
+    def capture(self, nic: str = "eth0", ethertype: int = 0x0806) -> "Capture":
+        capture = Capture(inside(self.client, lambda: _listen(nic, ethertype)))
         self._captures.append(capture)
         return capture
 
@@ -100,7 +100,7 @@ def wire(*nics: str) -> Iterator[Wire]:
 
 
 class Capture:
-    """A socket of the client that sees every ARP frame on its NIC, and can send any bytes."""
+    """A socket of the client that sees every frame of one kind on its NIC, ARP if nothing is said; it sends any bytes."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -109,7 +109,7 @@ class Capture:
         self._socket.send(frame)
 
     def heard(self, seconds: float) -> list[bytes]:
-        """Every ARP frame that comes in within the time."""
+        """Every frame that comes in within the time."""
         frames: list[bytes] = []
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -142,10 +142,10 @@ def settle(condition: Callable[[], bool], seconds: float = 5.0) -> None:
         time.sleep(0.01)
 
 
-def _listen(nic: str) -> socket.socket:
+def _listen(nic: str, ethertype: int) -> socket.socket:
     connection = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    connection.bind((nic, 0x0806))
+    connection.bind((nic, ethertype))
     return connection
 
 

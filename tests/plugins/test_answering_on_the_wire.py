@@ -92,11 +92,11 @@ def test_an_address_is_answered_only_on_its_own_nic() -> None:
 def test_what_must_never_be_announced_is_refused_whatever_is_asked_for() -> None:
     with wire() as made:
         made.on_node("addr", "add", "192.168.0.2/24", "dev", "eth0")
-        nic = Nic(name="eth0", mac="", networks=("192.168.0.3/24",), gateways=("192.168.0.1",))
+        nic = Nic(name="eth0", mac="", networks=("192.168.0.3/24",), gateways=("192.168.0.1", "fd00::1"))
         bench = Bench(made, nic)
         try:
-            bench.announcing.want(on("eth0", "192.168.0.1", "192.168.0.2", "192.168.0.3", "fd00::1"))
-            settle(lambda: bench.host.count("failed") == 4)
+            bench.announcing.want(on("eth0", "192.168.0.1", "192.168.0.2", "192.168.0.3", "fd00::1", "fd00::1%eth0"))
+            settle(lambda: bench.host.count("failed") == 5)
 
             assert sorted(bench.host.reports) == [
                 (
@@ -110,11 +110,8 @@ def test_what_must_never_be_announced_is_refused_whatever_is_asked_for() -> None
                     "192.168.0.3",
                     "192.168.0.3 is never announced: an address of this node or its gateway",
                 ),
-                (
-                    "failed",
-                    "fd00::1",
-                    "fd00::1 is IPv6, and layer 2 cannot announce IPv6 yet: it speaks ARP and not NDP",
-                ),
+                ("failed", "fd00::1", "fd00::1 is never announced: an address of this node or its gateway"),
+                ("failed", "fd00::1%eth0", "fd00::1%eth0 is no IP address"),
             ]
             assert bench.client.heard(0.5) == []
             assert bench.ask(inet_aton("192.168.0.1")) is None

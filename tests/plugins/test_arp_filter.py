@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from porter.plugins.layer2.announcer import arp, filter  # noqa: A004 - the module says what it is
 from porter.plugins.layer2.announcer.arp import Frame
+from porter.plugins.layer2.announcer.bpf import Instruction, Program, coarser, ranges
 from tests.plugins import bpf
 
 MAC = bytes.fromhex("020000000202")
@@ -27,7 +28,7 @@ def reply(sender: int, target: int = 1) -> bytes:
     return Frame(MAC, MAC, arp.REPLY, MAC, packed(sender), MAC, packed(target)).pack()
 
 
-def passes(program: filter.Program, frame: bytes, packet_type: int = BROADCAST) -> bool:
+def passes(program: Program, frame: bytes, packet_type: int = BROADCAST) -> bool:
     return bpf.run(program, frame, packet_type)[0] > 0
 
 
@@ -97,7 +98,7 @@ def test_a_frame_with_a_wrong_header_never_passes(at: int) -> None:
 
 
 def test_nothing_passes_where_nothing_is_owned() -> None:
-    assert filter.program([]) == (filter.Instruction(6, 0, 0, 0),)
+    assert filter.program([]) == (Instruction(6, 0, 0, 0),)
 
 
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 100, 500, 1000, 2000])
@@ -152,9 +153,9 @@ def test_a_program_is_made_in_milliseconds() -> None:
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 3)), max_size=40), st.integers(1, 20))
 def test_coarser_ranges_cover_what_the_finer_did(spans: list[tuple[int, int]], most: int) -> None:
     owned = {first + more for first, length in spans for more in range(length + 1)}
-    fine = filter.ranges(map(packed, owned))
+    fine = ranges(map(packed, owned))
 
-    coarse = filter.coarser(fine, most)
+    coarse = coarser(fine, most)
 
     assert len(coarse) <= most
     assert all(any(first <= each <= last for first, last in coarse) for each in owned)

@@ -14,8 +14,9 @@ from socket import inet_aton, inet_ntoa
 
 import pytest
 
-from porter.plugins.layer2.announcer import arp, filter  # noqa: A004 - the module says what it is
+from porter.plugins.layer2.announcer import arp, bpf, filter  # noqa: A004 - the module says what it is
 from porter.plugins.layer2.announcer.arp import Frame
+from porter.plugins.layer2.announcer.bpf import Program
 from porter.plugins.layer2.announcer.messages import Counters
 from tests.plugins.bench import ADDRESS, ASKER, CLIENT, NODE, STRANGER, Bench, on
 from tests.plugins.netns import inside, ip, settle, wire
@@ -185,9 +186,9 @@ def test_a_tag_beside_the_frame_keeps_it_out_as_well() -> None:
             assert heard(hearing) == 2  # without a tag, and with a priority
 
 
-def everything(program: filter.Program) -> socket.socket:
+def everything(program: Program) -> socket.socket:
     connection = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    packed = array.array("B", filter.pack(program))
+    packed = array.array("B", bpf.pack(program))
     connection.setsockopt(socket.SOL_SOCKET, 26, struct.pack("@HP", len(program), packed.buffer_info()[0]))
     connection.bind(("eth0", 0x0003))
     return connection

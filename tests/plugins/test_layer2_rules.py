@@ -7,7 +7,7 @@ from porter.plugins.api import Counting
 from porter.plugins.layer2.plugin import Layer2
 from porter.reconciler.decide import Rules
 from porter.reconciler.rendezvous import winner
-from tests.worlds import decided, nodes
+from tests.worlds import decided, nodes, served, service
 
 NODES = (NodeName("node1"), NodeName("node2"), NodeName("node3"))
 
@@ -53,24 +53,23 @@ def test_an_interface_that_can_be_none_is_refused_in_one_sentence(interface: str
 
 
 @pytest.mark.parametrize(
-    "address", ["fd00::91", "fd00::/120", "fd00::91-fd00::99", " FD00::91 ", "::ffff:192.168.0.91"]
+    "address", ["192.168.0.91", "192.168.0.0/24", "fd00::91", "fd00::/120", " FD00::91 ", "nonsense"]
 )
-def test_a_pool_of_ipv6_is_refused_however_it_is_written(address: str) -> None:
-    (fault,) = Layer2().validate(eip(address=address))
-
-    assert fault.startswith("layer 2 cannot announce IPv6 yet")
-
-
-@pytest.mark.parametrize("address", ["192.168.0.91", "192.168.0.0/24", "192.168.0.91-192.168.0.99", "nonsense"])
-def test_a_pool_of_ipv4_is_taken_and_one_of_nothing_is_not_its_to_judge(address: str) -> None:
+def test_a_pool_of_either_family_is_taken_and_one_of_nothing_is_not_its_to_judge(address: str) -> None:
     assert Layer2().validate(eip(address=address)) == ()
 
 
-def test_a_pool_of_ipv6_is_not_ready_and_says_so() -> None:
-    (state,) = decided(*nodes(), eip(address="fd00::/120"), rules=Rules(protocols={"layer2": Layer2()})).pools.values()
+def test_a_pool_of_ipv6_is_ready_and_its_address_has_one_owner() -> None:
+    things = [
+        *nodes(),
+        eip(address="fd00::/120", interface="eth0"),
+        *served(service("default/web", ip_families=("IPv6",))),
+    ]
+    found = decided(*things, rules=Rules(protocols={"layer2": Layer2()}))
 
-    assert not state.ready
-    assert "layer 2 cannot announce IPv6 yet" in state.reason.sentence
+    (state,), (assignment,) = found.pools.values(), found.assignments.values()
+    assert state.ready
+    assert (assignment.address, len(assignment.nodes)) == ("fd00::1", 1)
 
 
 def test_an_address_stays_on_its_node_while_that_is_eligible() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porter.plugins.layer2.announcer import ndp
+from porter.plugins.layer2.announcer import ndp, ndp_plain
 from porter.plugins.layer2.announcer.ndp import Advertisement, MalformedPacketError, Option, Packet, Solicitation
 
 
@@ -70,7 +70,7 @@ SOLICITATIONS = st.builds(
     target=UNICAST,
     options=OPTIONS,
 )
-PROBES = st.builds(ndp.probe, UNICAST, mac=MACS, nonce=st.one_of(st.just(b""), MACS))
+PROBES = st.builds(ndp.probe, UNICAST, mac=MACS)
 ADVERTISEMENTS = st.builds(
     Advertisement,
     destination=MACS,
@@ -117,13 +117,13 @@ def test_every_frame_that_we_make_is_the_kernels_own_byte_by_byte() -> None:
     asked, probed = ndp.parse(CAPTURED_QUESTION), ndp.parse(CAPTURED_PROBE_OF_ANOTHER)
     assert isinstance(asked, Solicitation)
     assert isinstance(probed, Solicitation)
-    nonce = bytes.fromhex("441fb6da5ce3")
+    nonce = Option(14, bytes.fromhex("441fb6da5ce3"))  # RFC 7527, 4.1: random, and none of ours
 
     assert ndp.answer(asked, NODE).pack() == CAPTURED_ANSWER
     assert ndp.answer(probed, NODE).pack() == CAPTURED_ANNOUNCEMENT  # RFC 4861, 7.2.4: to all nodes, not solicited
     assert ndp.unsolicited(ADDRESS, mac=NODE).pack() == CAPTURED_ANNOUNCEMENT
     assert ndp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack() == CAPTURED_QUESTION
-    assert ndp.probe(ADDRESS, mac=NODE, nonce=nonce).pack() == CAPTURED_PROBE
+    assert ndp.probe(ADDRESS, mac=NODE)._replace(options=(nonce,)).pack() == CAPTURED_PROBE
 
 
 def test_a_frame_made_by_hand_as_rfc_4861_says() -> None:
@@ -280,3 +280,60 @@ def test_any_changed_bytes_with_the_right_checksum_parse_or_are_refused(
 
     assert read_or_refused(data, ndp.parse) or changes
     read_or_refused(data[: len(data) - cut], ndp.parse)
+
+
+PLAIN = st.builds(ndp.question, UNICAST, mac=MACS, sender=UNICAST)
+
+
+@given(PLAIN, MACS)
+def test_the_fast_answer_is_the_plain_one(question: Solicitation, mac: bytes) -> None:
+    frame = question.pack()
+
+    assert ndp_plain.is_plain(frame)
+    assert ndp_plain.Answers(mac).to(frame) == ndp.answer(question, mac).pack()
+
+
+@given(PLAIN, st.lists(st.tuples(st.integers(0, 85), st.integers(0, 255)), max_size=3), st.booleans())
+def test_what_is_plain_is_a_valid_question(
+    question: Solicitation,
+    changes: list[tuple[int, int]],
+    repaired: bool,  # noqa: FBT001
+) -> None:
+    data = bytearray(question.pack())
+    for at, value in changes:
+        data[at] = value
+    frame = changed(bytes(data), 0, data[0]) if repaired else bytes(data)
+
+    if ndp_plain.is_plain(frame):
+        heard = ndp.parse(frame)
+        assert isinstance(heard, Solicitation)
+        assert not heard.is_probe
+        assert heard.mac == frame[ndp_plain.MAC]
+        assert (heard.source, heard.sender, heard.target) == (
+            frame[ndp_plain.SOURCE],
+            frame[ndp_plain.SENDER],
+            frame[ndp_plain.TARGET],
+        )
+
+
+@pytest.mark.parametrize(("at", "value"), [(13, 0x06), (14, 0x40), (19, 24), (20, 59), (21, 64), (54, 136), (55, 1)])
+def test_a_frame_with_another_header_is_not_plain(at: int, value: int) -> None:
+    assert ndp_plain.is_plain(CAPTURED_QUESTION)
+    assert not ndp_plain.is_plain(changed(CAPTURED_QUESTION, at, value))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        changed(CAPTURED_QUESTION, 62, 0xFF),
+        changed(CAPTURED_QUESTION, 22, 0xFF),
+        changed(CAPTURED_QUESTION, 22, *bytes(16)),
+        changed(CAPTURED_QUESTION, 78, 14),
+        changed(CAPTURED_QUESTION, 79, 2),
+        CAPTURED_QUESTION[:-1] + b"\x03",
+        CAPTURED_QUESTION + b"\x00",
+    ],
+    ids=["about a group", "from a group", "from nobody", "a nonce", "a long option", "damaged", "padded"],
+)
+def test_what_is_no_plain_question_is_read_slowly(frame: bytes) -> None:
+    assert not ndp_plain.is_plain(frame)

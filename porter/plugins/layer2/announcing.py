@@ -6,7 +6,7 @@ Follows one announcer after another: what one held is withdrawn when it dies, an
 import threading
 from collections.abc import Sequence
 
-from porter.model.addresses import Family, parse_network
+from porter.model.addresses import parse_address, parse_network
 from porter.model.assignment import Announcement
 from porter.plugins.api import Host
 from porter.plugins.layer2 import failures
@@ -15,11 +15,10 @@ from porter.plugins.layer2.announcer.messages import Counters, Event, Wanted
 from porter.plugins.layer2.process import AnnouncerProcess
 
 _Place = tuple[str, str]
-_IPV4: Family = "IPv4"
 
 
 class Announcing:
-    """What this node announces by ARP."""
+    """What this node announces."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -32,7 +31,7 @@ class Announcing:
 
     def want(self, announcements: Sequence[Announcement]) -> None:
         """Announce exactly these from now on."""
-        wanted = {(each.address, each.nic): each for each in announcements if each.family == _IPV4}
+        wanted = {(each.address, each.nic): each for each in announcements}
         with self._lock:
             changed = [place for place in wanted if wanted[place] != self._wanted.get(place)]
             self._wanted = wanted
@@ -47,9 +46,6 @@ class Announcing:
             for place in changed:  # held already, and now for another Service too
                 if place in self._held:
                     self._host.announced(wanted[place], mac=self._held[place])
-        for each in announcements:
-            if each.family != _IPV4:
-                self._host.failed(each.address, failures.ipv6(each))
 
     def counters(self, timeout: float) -> Counters | None:
         """Return what became of the frames, or None when the announcer does not answer in time."""
@@ -77,7 +73,8 @@ class Announcing:
         return tuple(sorted(addresses))
 
     def _hear(self, event: Event) -> None:
-        place = (event.address, event.nic)
+        address = parse_address(event.address)  # the announcer may spell it otherwise: ::ffff:1.2.3.4
+        place = (str(address or event.address), event.nic)
         with self._lock:
             announcement = self._wanted.get(place)
             match event.kind:

@@ -6,11 +6,6 @@ from porter.plugins.layer2.announcer import messages
 from porter.plugins.layer2.announcer.messages import Event
 
 
-def ipv6(announcement: Announcement) -> str:
-    """Return why an IPv6 address is not announced."""
-    return f"{announcement.address} is IPv6, and layer 2 cannot announce IPv6 yet: it speaks ARP and not NDP"
-
-
 def sentence(event: Event, announcement: Announcement, host: Host) -> str:
     """Return why the announcer could not, or does not, announce the address."""
     match event.why:
@@ -33,7 +28,7 @@ def sentence(event: Event, announcement: Announcement, host: Host) -> str:
             return f"{event.address} is the address of NIC {event.nic} itself, and is never announced"
         case messages.SOCKET:
             return f"no raw socket on {event.nic}: {event.detail}. The agent needs CAP_NET_RAW"
-        case messages.NOT_IPV4:
-            return f"{event.address} is not an IPv4 address"
+        case messages.NO_ADDRESS:
+            return f"{event.address} is no IP address"
         case _:
             return f"the announcer failed: {event.why} {event.detail}".rstrip()

@@ -6,7 +6,7 @@ Holds no socket: what is announced is handed to the announcer, a process of its 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from porter.model.addresses import InvalidRangeError, parse_address, parse_range
+from porter.model.addresses import parse_address
 from porter.model.assignment import Announcement
 from porter.model.names import NodeName
 from porter.model.objects import Eip
@@ -39,12 +39,12 @@ class Layer2:
         return shipped_version()
 
     def validate(self, eip: Eip) -> Sequence[str]:
-        """Return what is wrong with `spec.address` and `spec.interface`.
+        """Return what is wrong with `spec.interface`.
 
         Without an interface, the NIC whose subnet holds the address is used.
         """
-        faults = (_family_fault(eip.address), None if eip.interface is None else _fault(eip.interface))
-        return tuple(fault for fault in faults if fault is not None)
+        fault = None if eip.interface is None else _fault(eip.interface)
+        return () if fault is None else (fault,)
 
     def place(self, request: PlacementRequest) -> Sequence[NodeName]:
         """Return the one node that announces the address."""
@@ -75,14 +75,6 @@ class Layer2:
         announcing, self._announcing = self._announcing, None
         if announcing is not None:
             announcing.stop()
-
-
-def _family_fault(addresses: str) -> str | None:
-    try:
-        family = parse_range(addresses).family
-    except InvalidRangeError:
-        return None  # the fold says so itself, whatever the protocol
-    return None if family == "IPv4" else f"layer 2 cannot announce {family} yet: it speaks ARP and not NDP"
 
 
 def _fault(interface: str) -> str | None:

@@ -2,8 +2,9 @@
 
 from .family import Family
 from .ipv4 import Ipv4
+from .ipv6 import Ipv6
 
-FAMILIES: tuple[Family, ...] = (Ipv4(),)
+FAMILIES: tuple[Family, ...] = (Ipv4(), Ipv6())
 
 
 def read(text: str) -> tuple[Family, bytes] | None:

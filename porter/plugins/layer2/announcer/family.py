@@ -1,15 +1,15 @@
 """What the announcer needs of a family of addresses, and the words that its threads share. No sockets here.
 
-One family is in place: `ipv4`, which speaks ARP. NDP goes in beside it: a module `ipv6` with an object that keeps the
-promises of `Family`, added to `families.FAMILIES`, and a responder that keeps those of `Responder`. A `Segment` is one
-NIC and one family, so each family has a socket, a filter and a table of answers of its own on every NIC.
+Two families are in place: `ipv4`, which speaks ARP, and `ipv6`, which speaks NDP. Each is an object that keeps the
+promises of `Family`, and a responder that keeps those of `Responder`. A `Segment` is one NIC and one family, so each
+family has a socket, a filter and a table of answers of its own on every NIC.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from .filter import Program
+from .bpf import Program
 
 
 class Table(NamedTuple):
@@ -72,6 +72,9 @@ class Family(Protocol):
 
         Of at most `limit` instructions, which is 128 or more; where they do not suffice, more is let through than must.
         """
+
+    def groups(self, addresses: Iterable[bytes]) -> frozenset[bytes]:
+        """Return the multicast groups, packed, to which questions about these addresses are sent; none for all."""
 
     def responder(self) -> Responder:
         """Return a responder that answers nothing yet."""

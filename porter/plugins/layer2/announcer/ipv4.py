@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterable
 
 from . import arp, filter  # noqa: A004 - the module says what it is
+from .bpf import Program
 from .responder import ArpResponder
 
 
@@ -25,9 +26,14 @@ class Ipv4:
         """Return the dotted form."""
         return socket.inet_ntoa(address)
 
-    def filter(self, addresses: Iterable[bytes], *, limit: int) -> filter.Program:
+    def filter(self, addresses: Iterable[bytes], *, limit: int) -> Program:
         """Return the filter of ARP frames."""
         return filter.program(addresses, limit=limit)
+
+    def groups(self, addresses: Iterable[bytes]) -> frozenset[bytes]:
+        """Return none: ARP asks everybody."""
+        del addresses
+        return frozenset()
 
     def responder(self) -> ArpResponder:
         """Return a responder to ARP requests."""

@@ -18,6 +18,8 @@ _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
 _CHUNK = 65536
 _NAME_BYTES = 15  # IFNAMSIZ without its final zero
 _HOST_MASK = b"\xff" * 4
+_HOST_LENGTH = 128
+_IPV6_ADDRESSES = "/proc/net/if_inet6"
 
 
 class Link(NamedTuple):
@@ -27,8 +29,8 @@ class Link(NamedTuple):
     up: bool
     carrier: bool
     mac: bytes
-    own: bytes
-    """The NIC's own first IPv4 address, or nothing. A /32 is an address lent to it, not its own."""
+    own: frozenset[bytes]
+    """The NIC's own first IPv4 address and all its IPv6 addresses, packed. A /32 or /128 is lent to it, not its own."""
 
 
 class Links:
@@ -68,17 +70,35 @@ class Links:
             mac = self._ioctl(_SIOCGIFHWADDR, request)[18:24]
         except OSError:
             return None
-        return Link(index, bool(flags & _IFF_UP), bool(flags & _IFF_RUNNING), mac, self._own(request))
+        return Link(
+            index,
+            bool(flags & _IFF_UP),
+            bool(flags & _IFF_RUNNING),
+            mac,
+            frozenset((*self._own_ipv4(request), *_own_ipv6(index))),
+        )
 
-    def _own(self, request: bytes) -> bytes:
+    def _own_ipv4(self, request: bytes) -> tuple[bytes, ...]:
         try:
             mask = self._ioctl(_SIOCGIFNETMASK, request)[20:24]
-            return b"" if mask == _HOST_MASK else self._ioctl(_SIOCGIFADDR, request)[20:24]
+            return () if mask == _HOST_MASK else (self._ioctl(_SIOCGIFADDR, request)[20:24],)
         except OSError:
-            return b""  # EADDRNOTAVAIL: it has no address
+            return ()  # EADDRNOTAVAIL: it has no address
 
     def _ioctl(self, number: int, request: bytes) -> bytes:
         return fcntl.ioctl(self._ask, number, request)
+
+
+def _own_ipv6(index: int) -> Iterator[bytes]:
+    """Yield what /proc/net/if_inet6 tells: address, index, prefix length, scope and flags in hexadecimal, and name."""
+    try:
+        with open(_IPV6_ADDRESSES) as table:  # noqa: PTH123 - pathlib is more than this process needs
+            rows = [line.split() for line in table]
+    except OSError:
+        return  # a kernel without IPv6
+    for address, number, length, *_ in rows:
+        if int(number, 16) == index and int(length, 16) != _HOST_LENGTH:
+            yield bytes.fromhex(address)
 
 
 def _down(chunk: bytes) -> Iterator[int]:

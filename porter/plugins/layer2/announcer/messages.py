@@ -23,7 +23,7 @@ NO_CARRIER: Final = "no-carrier"
 TAKEN: Final = "taken"
 FORBIDDEN: Final = "forbidden"
 OWN: Final = "own"
-NOT_IPV4: Final = "not-ipv4"
+NO_ADDRESS: Final = "no-address"
 SOCKET: Final = "socket"
 
 

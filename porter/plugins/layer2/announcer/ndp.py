@@ -20,14 +20,12 @@ HOP_LIMIT = 255
 """Nobody beyond a router can have sent a packet that still has it (RFC 4861, 7.1.1)."""
 SOURCE_MAC = 1  # RFC 4861, 4.6.1: source link-layer address
 TARGET_MAC = 2  # the same: target link-layer address
-NONCE = 14  # RFC 3971, 5.3.2; RFC 7527, 4: a probe that comes back to its sender is told by it
 UNSPECIFIED = bytes(16)
 ALL_NODES = bytes.fromhex("ff02000000000000 0000000000000001")  # RFC 4291, 2.7.1
 SHORTEST = 78
 """Bytes of a frame without options: 14 of Ethernet, 40 of IPv6, 24 of ICMPv6."""
-
-TYPE, TARGET = slice(54, 55), slice(62, 78)
-"""Where a frame has the type of its message and the address that it is about."""
+LONGEST = 1514
+"""Bytes of the longest frame that is read: what an Ethernet of ordinary size carries."""
 
 _HEADERS = struct.Struct("!6s6sHIHBB16s16s")
 _MESSAGE = struct.Struct("!BBHI16s")
@@ -194,14 +192,13 @@ def question(address: bytes, *, mac: bytes, sender: bytes) -> Solicitation:
     return Solicitation(multicast_mac(group), mac, sender, group, address, (Option(SOURCE_MAC, mac),))
 
 
-def probe(address: bytes, *, mac: bytes, nonce: bytes = b"") -> Solicitation:
+def probe(address: bytes, *, mac: bytes) -> Solicitation:
     """Return the question whether the address is taken, which changes no cache (RFC 4862, 5.4.2).
 
-    `nonce`: 6 random bytes, so that a copy of it that comes back is not taken for a rival (RFC 7527, 4.1).
+    Without a nonce (RFC 7527): a copy that a loop brings back is told by the MAC that it comes from.
     """
     group = solicited_node(address)
-    options = (Option(NONCE, nonce),) if nonce else ()
-    return Solicitation(multicast_mac(group), mac, UNSPECIFIED, group, address, options)
+    return Solicitation(multicast_mac(group), mac, UNSPECIFIED, group, address)
 
 
 def _checked(read: Solicitation) -> Solicitation:

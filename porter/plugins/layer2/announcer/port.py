@@ -6,7 +6,8 @@ import socket
 import struct
 from collections.abc import Callable
 
-from . import filter  # noqa: A004 - the module says what it is
+from . import bpf
+from .membership import Membership
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
@@ -16,21 +17,24 @@ _BUFFER_BYTES = 4 << 20  # the kernel gives at most net.core.rmem_max
 
 _SHORTEST = 128
 """A filter of so many instructions has room everywhere."""
-Make = Callable[[int], filter.Program]
+Make = Callable[[int], bpf.Program]
 """A filter of at most so many instructions."""
 
 
 class Port:
     """An open socket. Frames are exact bytes, with their Ethernet header."""
 
-    def __init__(self, nic: str, make: Make, *, ethertype: int, longest: int) -> None:
-        """`make`: see `let_through`. Raises OSError where there is no such NIC, or no right to hear it."""
+    def __init__(self, nic: str, make: Make, *, ethertype: int, longest: int, groups: frozenset[bytes]) -> None:
+        """`make`: see `let_through`; `groups`: see `listen_to`.
+
+        Raises OSError where there is no such NIC, or no right to hear it.
+        """
         self.size = longest + 1
         """How many bytes of a frame are worth reading: one more than any good one has."""
         # Protocol 0 hears nothing: no frame can be queued before the filter is there and the NIC is chosen.
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        self._program: filter.Program = ()
-        self._limit = filter.LIMIT
+        self._program: bpf.Program = ()
+        self._limit = bpf.LIMIT
         self._lost = 0
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
@@ -38,6 +42,8 @@ class Port:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", LONGEST_WAIT, 0))
             self.let_through(make)
             self._socket.bind((nic, ethertype))
+            self._membership = Membership(self._socket, nic)
+            self.listen_to(groups)
         except OSError:
             self._socket.close()
             raise
@@ -61,17 +67,25 @@ class Port:
                     raise
             self._limit //= 2  # net.core.optmem_max: both the old one and the new one must fit while they change places
 
+    def listen_to(self, groups: frozenset[bytes]) -> None:
+        """Have the NIC, and switches before it, pass on what is sent to exactly these groups of IPv6.
+
+        Raises OSError when the NIC is gone.
+        """
+        self._membership.set(groups)
+
     def let_through_nothing(self) -> None:
-        """Hear nothing any more, whatever becomes of the NIC."""
+        """Hear nothing any more, whatever becomes of the NIC, and be in no group."""
+        self._membership.close()
         try:
-            self._attach(filter.program(()))
+            self._attach(bpf.NOTHING)
         except OSError:
             return  # no memory for it: nobody answers what is heard
 
-    def _attach(self, program: filter.Program) -> None:
+    def _attach(self, program: bpf.Program) -> None:
         if program == self._program:
             return
-        packed = array.array("B", filter.pack(program))
+        packed = array.array("B", bpf.pack(program))
         address, _ = packed.buffer_info()
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), address))
         self._program = program
@@ -84,4 +98,5 @@ class Port:
 
     def close(self) -> None:
         """Hear and say nothing more. Safe to call twice."""
+        self._membership.close()
         self._socket.close()

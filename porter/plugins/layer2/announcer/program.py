@@ -116,14 +116,14 @@ class Announcer:
         for address, nic in self._wanted.announce:
             known = families.read(address)
             if known is None:
-                refused[address, nic] = messages.NOT_IPV4
+                refused[address, nic] = messages.NO_ADDRESS
                 continue
             family, packed = known
             segment = self._segment(nic, family)
             allowed = table.setdefault((nic, family.name), set())
             if known in forbidden:
                 refused[address, nic] = messages.FORBIDDEN
-            elif packed == segment.own:
+            elif packed in segment.own:
                 refused[address, nic] = messages.OWN
             else:
                 allowed.add(packed)

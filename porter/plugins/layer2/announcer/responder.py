@@ -9,6 +9,7 @@ from collections import Counter
 from . import arp
 from .arp import MalformedFrameError
 from .family import News, Table
+from .hearsay import Hearsay
 
 MALFORMED = "malformed"
 OVERSIZED = "oversized"
@@ -18,7 +19,6 @@ CLAIMED = "claimed"
 NOT_OURS = "not-ours"
 NOT_FOR_US = "reply"
 """Every reason for which a frame is dropped, beside `unsent` and `kernel` of the sockets."""
-_MOST_CLAIMANTS = 16  # MACs kept for an address until the main thread takes them: whoever makes up MACs fills nothing
 
 
 class ArpResponder:
@@ -27,16 +27,14 @@ class ArpResponder:
     def __init__(self) -> None:
         self.answered = 0
         self.dropped: Counter[str] = Counter()
-        self._rivals: dict[bytes, bytes] = {}
-        self._disputed: dict[bytes, list[bytes]] = {}
+        self._hearsay = Hearsay()
         self.replace(Table())
 
     def replace(self, table: Table) -> None:
         """Answer from this table from now on."""
         self._mac, self._held, self._probed = table
         self._answers = arp.Answers(table.mac)
-        self._rivals = {address: mac for address, mac in self._rivals.items() if address in table.probed}
-        self._disputed = {address: macs for address, macs in self._disputed.items() if address in table.held}
+        self._hearsay.keep_to(table)
 
     def hear(self, frame: bytes) -> bytes | None:
         """Return the answer to a frame, or None and count why there is none."""
@@ -61,13 +59,11 @@ class ArpResponder:
     @property
     def has_news(self) -> bool:
         """Somebody claims what is held or probed here."""
-        return bool(self._rivals or self._disputed)
+        return bool(self._hearsay)
 
     def take(self) -> News:
         """Return who claims what, and have no news any more."""
-        news = News(self._rivals, self._disputed)
-        self._rivals, self._disputed = {}, {}
-        return news
+        return self._hearsay.take()
 
     def _notice(self, frame: bytes) -> str:
         """Return why a frame is not answered, and remember a rival that it tells of."""
@@ -82,14 +78,12 @@ class ArpResponder:
         if not arp.is_station(heard.sender_mac):
             return NO_STATION
         if heard.sender in self._probed:  # RFC 5227, 2.1.1: any ARP packet from the address that is probed
-            self._rivals[heard.sender] = heard.sender_mac
+            self._hearsay.rival(heard.sender, heard.sender_mac)
             return CLAIMED
         if heard.is_probe and heard.target in self._probed:  # the same section: another host probes for it
-            self._rivals[heard.target] = heard.sender_mac
+            self._hearsay.rival(heard.target, heard.sender_mac)
             return CLAIMED
         if heard.sender in self._held:  # RFC 5227, 2.4: any ARP packet from an address that is ours
-            claimants = self._disputed.setdefault(heard.sender, [])
-            if heard.sender_mac not in claimants and len(claimants) < _MOST_CLAIMANTS:
-                claimants.append(heard.sender_mac)
+            self._hearsay.claim(heard.sender, heard.sender_mac)
             return CLAIMED
         return NOT_FOR_US if heard.operation == arp.REPLY else NOT_OURS

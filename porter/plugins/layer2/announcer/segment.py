@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable
 from socket import MSG_DONTWAIT
 
-from . import filter, messages  # noqa: A004 - the module says what it is
+from . import messages
 from .answering import Answering
+from .bpf import Program
 from .claims import PROBE_GAP, Claim, Step
 from .family import Family
 from .holdings import Holdings
@@ -60,9 +61,9 @@ class Segment:
         return not self._claims and self._answering is None
 
     @property
-    def own(self) -> bytes:
-        """The NIC's own address, which is never announced."""
-        return self._link.own if self._link is not None else b""
+    def own(self) -> frozenset[bytes]:
+        """The NIC's own addresses, packed, which are never announced."""
+        return self._link.own if self._link is not None else frozenset()
 
     def drop(self, addresses: Iterable[bytes]) -> None:
         """Be silent about these from now on, then say so."""
@@ -98,11 +99,12 @@ class Segment:
         self._once_more |= self._holdings.probed
 
     def set_filter(self) -> None:
-        """Have the kernel pass exactly what concerns the wanted addresses."""
+        """Have the NIC and the kernel pass exactly what concerns the wanted addresses."""
         if self._answering is None:
             return
         try:
             self._answering.port.let_through(self._make_filter)
+            self._answering.port.listen_to(self.family.groups(self._claims))
         except OSError as error:
             self._lose(messages.SOCKET, str(error))
 
@@ -242,6 +244,7 @@ class Segment:
                 self._make_filter,
                 ethertype=family.ethertype,
                 longest=family.longest,
+                groups=family.groups(self._claims),
             )
         except OSError as error:
             self._lose(messages.SOCKET, error.strerror or str(error))
@@ -252,7 +255,7 @@ class Segment:
         self._answering.start()
         return True
 
-    def _make_filter(self, limit: int) -> filter.Program:
+    def _make_filter(self, limit: int) -> Program:
         return self.family.filter(self._claims, limit=limit)
 
     def _lose(self, why: str, detail: str) -> None:
