@@ -66,6 +66,8 @@ def replay(
     mode = _only_one({"--verify": verify, "--what-if": what_if, "--diff": diff, "--merge": merge, "--follow": follow})
     if mode in {"--diff", "--merge", "--follow"} and until is not None:
         raise click.UsageError(f"--until does not go with {mode}")
+    if merge and (service is not None or eip is not None):
+        raise click.UsageError("--merge tells of addresses: it goes with --node, not with --service or --eip")
     paths = list(logs) or [os.environ.get("PORTER_EVENT_LOG") or DEFAULT_EVENT_LOG]
     if len(paths) > 1 and not merge:
         raise click.UsageError("several logs at once are replayed with --merge only")

@@ -1,7 +1,7 @@
 """The ways to ask a log: each opens it, reads it once, prints, and returns the command's exit code."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,15 +10,16 @@ import click
 import msgspec
 
 from porter.cli.replaying.between import between_lines, print_between
+from porter.cli.replaying.merging import print_merged
 from porter.cli.replaying.telling import Follower, print_json, print_story, print_verdict
 from porter.cli.replaying.what_if import print_what_if, read_edits
-from porter.errors import PorterError
 from porter.events.entries import Recorded
 from porter.events.sources import Source, open_source
 from porter.reconciler.decide import Rules
 from porter.reconciler.world import World
 from porter.replay.between import between
 from porter.replay.lots import with_recorded_lots
+from porter.replay.merging import Merged
 from porter.replay.moments import Moment, MomentError, parse_moment
 from porter.replay.reading import beginning, installed_rules, records_following, records_until, shown_progress
 from porter.replay.refold import Refold
@@ -114,7 +115,11 @@ def what_if(asked: Asked, path: Path) -> int:
 
 def merge(asked: Asked, logs: Sequence[str]) -> int:
     """Put several logs on one timeline."""
-    raise PorterError(f"{len(logs)} logs of {asked.stream}: not yet")
+    with ExitStack() as stack:
+        sources = [stack.enter_context(open_source(log, stream=asked.stream)) for log in logs]
+        merged = Merged([(log, source.read) for log, source in zip(logs, sources, strict=True)])
+        print_merged(merged, asked.about, as_json=asked.as_json)
+    return 0
 
 
 @contextmanager

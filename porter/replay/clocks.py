@@ -1,0 +1,121 @@
+"""How far the clocks of several logs of one cluster are apart, by the observations that their agents share.
+
+Every agent sees the same change of the same object at about the same moment. An observation that two logs each have
+exactly once is one change, so the difference of its two times is that of the clocks, give or take what the API server
+and the network needed. The median of many is a good estimate; its spread says how good.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final
+
+import msgspec
+
+from porter.events.codec import encode
+from porter.events.entries import (
+    AgentObserved,
+    AgentStarted,
+    AgentStopped,
+    EipGone,
+    EipObserved,
+    EndpointsGone,
+    EndpointsObserved,
+    LeaderObserved,
+    NamespaceGone,
+    NamespaceObserved,
+    NodeGone,
+    NodeObserved,
+    Recorded,
+    ServiceGone,
+    ServiceObserved,
+)
+
+_SHARED: Final = frozenset(
+    {
+        ServiceObserved,
+        ServiceGone,
+        EipObserved,
+        EipGone,
+        NodeObserved,
+        NodeGone,
+        EndpointsObserved,
+        EndpointsGone,
+        NamespaceObserved,
+        NamespaceGone,
+        AgentObserved,
+        LeaderObserved,
+    },
+)
+"""What all agents see in the same way. What an agent judges by its own clock is not among it, nor a list."""
+_MOST: Final = 50_000  # observations of a log that are compared: memory is bounded, and no more are needed
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a log's clock is ahead of the first log's, in seconds; below zero it is behind."""
+
+    ahead: float
+    samples: int
+    """Shared observations that it rests on. None: nothing is known, and the clocks are taken to agree."""
+    spread: float
+    """Half of the samples lie within this many seconds of the estimate."""
+
+    def corrected(self, at: datetime) -> datetime:
+        """Return a time of this log by the first log's clock."""
+        return at - timedelta(seconds=self.ahead)
+
+
+class Survey(msgspec.Struct, kw_only=True):
+    """What one pass over a log finds: whose it is, how far it goes, what it shares, and where its agent died."""
+
+    node: str | None = None
+    first: Recorded | None = None
+    last: Recorded | None = None
+    seen: dict[int, datetime | None] = {}
+    """By an observation's hash, when it was made; None where more than once."""
+    deaths: set[int] = set()
+    """The last entries before a start of the agent that no orderly stop precedes."""
+
+
+def survey(records: Iterable[Recorded]) -> Survey:
+    """Read a log through. Memory is bounded."""
+    found = Survey(seen={}, deaths=set())
+    before: Recorded | None = None
+    for record in records:
+        entry = record.entry
+        if isinstance(entry, AgentStarted):
+            found.node = found.node or entry.node
+            if before is not None and not isinstance(before.entry, AgentStopped):
+                found.deaths.add(before.seq)
+        elif type(entry) in _SHARED and len(found.seen) < _MOST:
+            kind, _, body = encode(entry)
+            key = hash((kind, body))
+            found.seen[key] = None if key in found.seen else record.at
+        before = record
+        if found.first is None:
+            found.first = record
+    found.last = before
+    return found
+
+
+def clocks(logs: Sequence[Mapping[int, datetime | None]]) -> list[Clock]:
+    """Return each log's clock against the first one's, by their shared observations."""
+    return [_clock(logs[0], other) for other in logs]
+
+
+def _clock(first: Mapping[int, datetime | None], other: Mapping[int, datetime | None]) -> Clock:
+    found = list(_differences(first, other))
+    if not found:
+        return Clock(ahead=0.0, samples=0, spread=0.0)
+    ahead = median(found)
+    return Clock(ahead=ahead, samples=len(found), spread=median(abs(one - ahead) for one in found))
+
+
+def _differences(
+    first: Mapping[int, datetime | None],
+    other: Mapping[int, datetime | None],
+) -> Iterator[float]:
+    for key, at in other.items():
+        reference = first.get(key)
+        if at is not None and reference is not None:
+            yield (at - reference).total_seconds()

@@ -1,0 +1,105 @@
+"""Several logs of one cluster on one timeline."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+
+from porter.errors import PorterError
+from porter.events.entries import (
+    AddressClaimed,
+    AgentStarted,
+    AgentStopped,
+    Announced,
+    AnnouncementFailed,
+    Recorded,
+    Withdrawn,
+)
+from porter.events.sentences import sentence
+from porter.replay.clocks import Clock, Survey, clocks, survey
+from porter.replay.lanes import Sighting
+
+_TOLD = Announced | Withdrawn | AnnouncementFailed | AddressClaimed | AgentStarted | AgentStopped
+
+
+class NodeLog(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the logs: whose it is, how far it goes, and its clock. Times are by its own clock."""
+
+    log: str
+    node: str
+    first_seq: int
+    first_at: datetime
+    last_seq: int
+    last_at: datetime
+    clock: Clock
+
+
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node did about an address, or what became of its agent; `at` is by the first log's clock."""
+
+    at: datetime
+    node: str
+    seq: int
+    address: str | None
+    text: str
+
+
+class Merged:
+    """Several logs together. Each is read twice: for its clock, and in the order of time."""
+
+    def __init__(self, logs: Sequence[tuple[str, Callable[[], Iterable[Recorded]]]]) -> None:
+        """`logs` are names and what reads them. Raises PorterError for one without an agent, or two of one node."""
+        surveys = [survey(read()) for _, read in logs]
+        found = clocks([one.seen for one in surveys])
+        self._reads = [read for _, read in logs]
+        self._deaths = [one.deaths for one in surveys]
+        self.logs = [_node_log(name, one, clock) for (name, _), one, clock in zip(logs, surveys, found, strict=True)]
+        by_node: dict[str, str] = {}
+        for log in self.logs:
+            other = by_node.setdefault(log.node, log.log)
+            if other != log.log or [one.log for one in self.logs].count(log.log) > 1:
+                raise PorterError(f"{other} and {log.log} are both logs of {log.node}: give one log a node")
+
+    def sightings(self) -> Iterator[Sighting]:
+        """Yield all entries of all logs in the order of time, by the first log's clock."""
+        streams = [self._stream(place) for place in range(len(self.logs))]
+        return heapq.merge(*streams, key=lambda sighting: sighting.at)
+
+    def _stream(self, place: int) -> Iterator[Sighting]:
+        log, deaths = self.logs[place], self._deaths[place]
+        for record in self._reads[place]():
+            yield Sighting(
+                at=log.clock.corrected(record.at),
+                node=log.node,
+                record=record,
+                is_death=record.seq in deaths,
+                is_last=record.seq == log.last_seq,
+            )
+            if record.seq == log.last_seq:
+                return
+
+
+def deed_of(sighting: Sighting) -> Deed | None:
+    """Return what an entry of a node's own doings says; None for any other entry."""
+    entry = sighting.record.entry
+    if not isinstance(entry, _TOLD):
+        return None
+    address = None if isinstance(entry, AgentStarted | AgentStopped) else entry.address
+    return Deed(at=sighting.at, node=sighting.node, seq=sighting.record.seq, address=address, text=sentence(entry))
+
+
+def _node_log(name: str, found: Survey, clock: Clock) -> NodeLog:
+    if found.first is None or found.last is None:
+        raise PorterError(f"{name} is empty: there is nothing to merge in it")
+    if found.node is None:
+        raise PorterError(f"{name} does not say whose log it is: it has no start of an agent")
+    return NodeLog(
+        log=name,
+        node=found.node,
+        first_seq=found.first.seq,
+        first_at=found.first.at,
+        last_seq=found.last.seq,
+        last_at=found.last.at,
+        clock=clock,
+    )
