@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable
@@ -200,7 +201,8 @@ class Handler:
                 request.transport.close()
             return stream
         if not self.stopping.is_set():
-            await stream.write_eof()
+            with contextlib.suppress(ConnectionError):  # a client that was told 410 may be gone
+                await stream.write_eof()
         return stream
 
     async def _token(self, request: web.Request, asked: Target) -> web.StreamResponse:
