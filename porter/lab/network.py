@@ -69,12 +69,15 @@ class Network:
         lines = ["link set lo up"]
         for segment in self.topology.segments:
             # A MAC of its own: a bridge else takes a port's, and would answer to it.
-            own = _switch_mac(self.topology.segments.index(segment))
+            own, age = _switch_mac(self.topology.segments.index(segment)), self.topology.mac_age * 100
             lines += [
-                f"link add {segment} address {own} type bridge forward_delay 0 mcast_snooping 0",
+                f"link add {segment} address {own} type bridge forward_delay 0 mcast_snooping 0 ageing_time {age}",
                 f"link set {segment} up",
             ]
         lines.append(f"addr add {self.topology.gateway} brd + dev {FIRST_SEGMENT}")
+        lines += [
+            f"addr add {address} brd + dev {segment}" for segment, address in sorted(self.topology.routes.items())
+        ]
         namespaces.ip(netns=switch, batch=lines, env=self._env)
         for host in self.topology.hosts:
             self._build_host(host)
@@ -162,7 +165,7 @@ class Network:
 
     def _build_host(self, host: Host) -> None:
         netns = self.namespace(host.name)
-        node = host is not self.topology.client
+        node = host in self.topology.nodes
         self._sysctl(netns, _NODE if node else _ALL)
         lines = ["link set lo up"]
         for nic, port in zip(host.nics, self.ports(host.name), strict=True):
@@ -172,7 +175,8 @@ class Network:
                 lines.append(f"addr add {nic.address} brd + dev {nic.name}")
             if nic.up:
                 lines.append(f"link set {nic.name} up")
-        lines.append(f"route add default via {self.topology.gateway.ip}")
+        gateway = self.topology.gateway_of(host.nics[0].segment)
+        lines += [f"route add default via {gateway.ip}"] if gateway is not None else []
         if node:
             pods = self.topology.pods_of(host.name)
             lines += [

@@ -4,6 +4,7 @@ Nothing here touches the machine; `network` builds what is described here.
 """
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from importlib import resources
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -53,25 +54,37 @@ class Host(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """The whole network. `gateway` is the default route, and where the API server listens for the nodes."""
+    """The whole network. `gateway` is the default route, and where the API server listens for the nodes.
+
+    `routes` are the router's addresses on the other segments, which it then forwards between; a host whose first NIC is
+    on such a segment has its default route there. `others` are hosts that are no nodes: a printer, a stranger.
+    """
 
     gateway: IPv4Interface
     nodes: tuple[Host, ...]
     client: Host
+    others: tuple[Host, ...] = ()
+    routes: dict[str, IPv4Interface] = {}
+    mac_age: int = 300
+    """Seconds after which a switch forgets on which port a silent MAC was."""
     api_port: int = 6443
     pods: IPv4Network = IPv4Network("10.244.0.0/16")
     services: IPv4Network = IPv4Network("10.233.0.0/18")
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """The nodes and the client."""
-        return (*self.nodes, self.client)
+        """The nodes, the client and the others."""
+        return (*self.nodes, self.client, *self.others)
+
+    def gateway_of(self, segment: str) -> IPv4Interface | None:
+        """The router's address on a segment, None where it has none."""
+        return self.gateway if segment == FIRST_SEGMENT else self.routes.get(segment)
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
         """Every bridge, the first one (with the gateway) first."""
         named = {nic.segment for host in self.hosts for nic in host.nics}
-        return (FIRST_SEGMENT, *sorted(named - {FIRST_SEGMENT}))
+        return (FIRST_SEGMENT, *sorted((named | set(self.routes)) - {FIRST_SEGMENT}))
 
     def host(self, name: str) -> Host:
         """The node or client of that name; a LabError names those that exist."""
@@ -81,10 +94,11 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         raise LabError(f"no node '{name}' in this lab. It has: {', '.join(host.name for host in self.hosts)}")
 
     def node(self, name: str) -> Host:
-        """The node of that name; the client is none."""
+        """The node of that name; the client and the others are none."""
         host = self.host(name)
-        if host is self.client:
-            raise LabError(f"'{name}' is the client, not a node. Nodes: {', '.join(node.name for node in self.nodes)}")
+        if host not in self.nodes:
+            what = "the client, not a node" if host is self.client else "no node"
+            raise LabError(f"'{name}' is {what}. Nodes: {', '.join(node.name for node in self.nodes)}")
         return host
 
     def pods_of(self, name: str) -> IPv4Network:
@@ -154,29 +168,51 @@ def _decode(kind: type, value: Any) -> Any:
     raise NotImplementedError(kind)
 
 
-def _problems(topology: Topology) -> list[str]:
-    problems = []
+def _problems(topology: Topology) -> Iterator[str]:
+    if topology.mac_age < 1:
+        yield f"mac_age is {topology.mac_age}; it must be at least 1 second"
     if not topology.nodes:
-        problems.append("it has no nodes")
+        yield "it has no nodes"
     names = [host.name for host in topology.hosts]
-    problems += [f"two hosts are called '{name}'" for name in sorted({n for n in names if names.count(n) > 1})]
-    taken: dict[IPv4Address, str] = {topology.gateway.ip: "the gateway"}
+    yield from (f"two hosts are called '{name}'" for name in sorted({n for n in names if names.count(n) > 1}))
+    if FIRST_SEGMENT in topology.routes:
+        yield f"the router's address on {FIRST_SEGMENT} is the gateway; 'routes' is for the other segments"
+    for segment in topology.routes:
+        if not _NIC.fullmatch(segment):
+            yield f"'{segment}' of routes cannot be a segment"
     for host in topology.hosts:
-        if not _NAME.fullmatch(host.name) or host.name == "switch":
-            problems.append(f"'{host.name}' cannot be a host's name; use small letters, digits and '-', not 'switch'")
-        if host.nics and host.nics[0].address is None:
-            problems.append(f"the first NIC of {host.name} needs an address")
-        if not host.nics:
-            problems.append(f"{host.name} has no NICs")
-        elif host.nics[0].address is not None and host.nics[0].address.ip not in topology.gateway.network:
-            problems.append(f"{host.name} has {host.nics[0].address}, outside the gateway's {topology.gateway.network}")
-        for nic in host.nics:
-            problems += _nic_problems(host, nic)
-            if nic.address is not None:
-                if nic.address.ip in taken:
-                    problems.append(f"{host.name} and {taken[nic.address.ip]} have the same address {nic.address.ip}")
-                taken[nic.address.ip] = host.name
-    return problems
+        yield from _host_problems(topology, host)
+    yield from _shared_addresses(topology)
+
+
+def _host_problems(topology: Topology, host: Host) -> Iterator[str]:
+    if not _NAME.fullmatch(host.name) or host.name == "switch":
+        yield f"'{host.name}' cannot be a host's name; use small letters, digits and '-', not 'switch'"
+    if not host.nics:
+        yield f"{host.name} has no NICs"
+        return
+    first = host.nics[0]
+    gateway = topology.gateway_of(first.segment)
+    if first.address is None:
+        yield f"the first NIC of {host.name} needs an address"
+    elif host in topology.nodes and first.segment != FIRST_SEGMENT:
+        yield f"the first NIC of node {host.name} must be on {FIRST_SEGMENT}, where the gateway is"
+    elif gateway is None:
+        yield f"{host.name} is on {first.segment}, where the router has no address; add it to 'routes'"
+    elif first.address.ip not in gateway.network:
+        yield f"{host.name} has {first.address}, outside the gateway's {gateway.network}"
+    for nic in host.nics:
+        yield from _nic_problems(host, nic)
+
+
+def _shared_addresses(topology: Topology) -> Iterator[str]:
+    taken = {address.ip: f"the router on {segment}" for segment, address in topology.routes.items()}
+    taken[topology.gateway.ip] = "the gateway"
+    for host in topology.hosts:
+        for address in [nic.address.ip for nic in host.nics if nic.address is not None]:
+            if address in taken:
+                yield f"{host.name} and {taken[address]} have the same address {address}"
+            taken[address] = host.name
 
 
 def _nic_problems(host: Host, nic: Nic) -> list[str]:

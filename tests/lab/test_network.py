@@ -1,4 +1,5 @@
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -128,3 +129,49 @@ def test_the_hosts_own_namespace_sees_nothing_of_a_lab(guide: Network) -> None:
 def test_a_namespace_that_exists_is_never_taken_over(guide: Network) -> None:
     with pytest.raises(LabError, match="File exists"):
         guide.add(guide.namespace("node1"))
+
+
+@pytest.fixture
+def routed() -> Iterator[Network]:
+    """Two nodes and a printer on one segment, a client behind a router."""
+    nic = {"name": "eth0", "segment": "br0"}
+    hosts = {name: {"name": name, "nics": [{**nic, "address": f"10.0.0.{n}/24"}]} for n, name in enumerate("ab", 2)}
+    plan = {
+        "gateway": "10.0.0.1/24",
+        "nodes": list(hosts.values()),
+        "client": {"name": "client", "nics": [{"name": "eth0", "address": "10.8.0.9/24", "segment": "br2"}]},
+        "others": [{"name": "printer", "nics": [{**nic, "address": "10.0.0.77/24"}]}],
+        "routes": {"br2": "10.8.0.1/24"},
+        "mac_age": 2,
+    }
+    yield from build(topology.parse(plan))
+
+
+def test_a_client_behind_a_router_reaches_every_host_and_hears_none_of_their_broadcasts(routed: Network) -> None:
+    assert all(ping(routed, name) is not None for name in ("a", "b", "printer"))
+    assert ask(routed, IPv4Address("10.0.0.2")) == []
+
+
+def test_a_host_that_is_no_node_owns_its_address(routed: Network) -> None:
+    asker = routed.topology.host("a").address.ip
+    answers = probe.arp(routed.namespace("a"), "eth0", asker, IPv4Address("10.0.0.77"), wait=0.2)
+
+    assert [answer.mac for answer in answers] == [routed.mac("printer")]
+    with pytest.raises(LabError, match=r"'printer' is no node\. Nodes: a, b"):
+        routed.topology.node("printer")
+
+
+def test_a_switch_forgets_where_a_silent_host_was(routed: Network) -> None:
+    """Until then it sends frames to the old port only; afterwards to all."""
+
+    def learned() -> bool:
+        table = ["ip", "netns", "exec", routed.namespace(SWITCH), "bridge", "fdb", "show", "br", "br0"]
+        lines = subprocess.run(table, capture_output=True, text=True, check=True).stdout.splitlines()
+        return any(line.startswith(routed.mac("printer")) for line in lines)
+
+    ping(routed, "printer")
+    assert learned()
+    limit = time.monotonic() + 10
+    while learned():
+        assert time.monotonic() < limit
+        time.sleep(0.1)

@@ -43,6 +43,10 @@ def test_orion_has_one_nic_with_carrier() -> None:
     }
 
 
+def host(name: str, address: str, segment: str) -> dict[str, Any]:
+    return {"name": name, "nics": [{"name": "eth0", "address": address, "segment": segment}]}
+
+
 @pytest.mark.parametrize("one", [topology.guide(4), topology.load("orion")], ids=["guide", "orion"])
 def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
     assert topology.parse(topology.plain(one)) == one
@@ -65,6 +69,21 @@ def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
             id="long NIC name",
         ),
         pytest.param(plan(nodes=[{"name": "a", "nics": []}]), "a has no NICs", id="no NICs"),
+        pytest.param(plan(mac_age=0), "mac_age is 0; it must be at least 1 second", id="no memory"),
+        pytest.param(plan(routes={"br0": "10.0.1.1/24"}), "'routes' is for the other segments", id="two gateways"),
+        pytest.param(
+            plan(client=host("c", "10.8.0.9/24", "br2")), "c is on br2, where the router has no address", id="no route"
+        ),
+        pytest.param(
+            plan(client=host("c", "10.8.0.9/24", "br2"), routes={"br2": "10.9.0.1/24"}),
+            "c has 10.8.0.9/24, outside the gateway's 10.9.0.0/24",
+            id="another subnet",
+        ),
+        pytest.param(
+            plan(nodes=[host("a", "10.8.0.9/24", "br2")], routes={"br2": "10.8.0.1/24"}),
+            "the first NIC of node a must be on br0",
+            id="a node behind the router",
+        ),
     ],
 )
 def test_a_faulty_topology_is_refused_in_one_sentence(data: Any, complaint: str) -> None:

@@ -42,7 +42,8 @@ def _cut_from_server(stage: Stage, node: str, _how: How) -> None:
 def _cut_from_peers(stage: Stage, node: str, _how: How) -> None:
     topology, network = stage.topology, stage.network
     peers = [mac for other in topology.nodes if other.name != node for mac in network.macs(other.name)]
-    others = [*network.macs(topology.client.name), network.gateway_mac]
+    hosts = (topology.client, *topology.others)
+    others = [*(mac for host in hosts for mac in network.macs(host.name)), network.gateway_mac]
     words = [word for mac in peers for word in ("--peer", mac)]
     _lay(stage, node, words + [word for mac in others for word in ("--other", mac)])
 
