@@ -115,6 +115,7 @@ class Agent:
             surroundings=lambda: self._surroundings,
             report=self._from_thread(self._reported),
             gratuitous_interval=settings.gratuitous_interval,
+            yields_to_strangers=settings.yields_to_strangers,
         )
         self._watcher = NicWatcher(lambda: self._from_thread(self._nics_read)(*self._read_nics()))
         self._adapter = ClusterAdapter(

@@ -27,5 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between repeated gratuitous announcements, for switches that forget; 0 for none."""
     retention: Retention = Retention()
     """How much of the event log is kept."""
+    yields_to_strangers: bool = False
+    """Whether an address that a host outside the cluster insists on is left to it, and asked for again later."""
     dry_run: bool = False
     """Observe, decide and log; announce and publish nothing, and write nothing to the API."""

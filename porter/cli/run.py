@@ -88,6 +88,15 @@ class _Seconds(click.FloatRange):
     help="Announce every address again this often, for switches that forget; 0 for never.",
 )
 @click.option(
+    "--on-conflict",
+    type=click.Choice(["go-on", "yield"]),
+    envvar="PORTER_ON_CONFLICT",
+    show_envvar=True,
+    default="go-on",
+    show_default=True,
+    help="When a host outside the cluster insists on an announced address: go on answering, or yield it for now.",
+)
+@click.option(
     "--load-balancer-class",
     metavar="NAME",
     envvar="PORTER_LOAD_BALANCER_CLASS",
@@ -120,6 +129,7 @@ def run(
     http: str,
     lease_duration: float,
     gratuitous_interval: float,
+    on_conflict: str,
     load_balancer_class: str,
     ignore_exclude_label: bool,
     dry_run: bool,
@@ -164,6 +174,7 @@ def run(
         http=None if http == "none" else http,
         lease_duration=lease_duration,
         gratuitous_interval=gratuitous_interval,
+        yields_to_strangers=on_conflict == "yield",
         options=Options(load_balancer_class=load_balancer_class, honour_exclude_label=not ignore_exclude_label),
         dry_run=dry_run,
     )

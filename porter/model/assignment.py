@@ -71,6 +71,8 @@ class Announcement(Value, frozen=True, kw_only=True):
     nic: str
     services: tuple[ServiceKey, ...]
     eip: EipName | None = None
+    comes_from: NodeName | None = None
+    """Another node that the API still names for it: it is about to let go of the address, or is gone."""
 
     @property
     def family(self) -> Family:

@@ -44,6 +44,10 @@ class Host(Protocol):
         """Seconds between repeated gratuitous announcements for switches that forget; 0 for none."""
 
     @property
+    def yields_to_strangers(self) -> bool:
+        """Whether an address that a host outside the cluster insists on is left to it; else it is defended for ever."""
+
+    @property
     def peers(self) -> Mapping[str, NodeName]:
         """The MACs of the other nodes' NICs, in lower case, each with its node."""
 

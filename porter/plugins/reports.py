@@ -29,10 +29,12 @@ class PluginHost:
         nics: Callable[[], Sequence[Nic]],
         surroundings: Callable[[], Surroundings],
         gratuitous_interval: float,
+        yields_to_strangers: bool = False,
         report: Report,
     ) -> None:
         self.node = node
         self.gratuitous_interval = gratuitous_interval
+        self.yields_to_strangers = yields_to_strangers
         self._protocol = protocol
         self._nics = nics
         self._surroundings = surroundings
@@ -40,8 +42,9 @@ class PluginHost:
         self._lock = threading.Lock()
         self._announced: dict[tuple[str, str], Announced] = {}
         self._failed: dict[str, str] = {}
-        self._claimed: dict[tuple[str, str], set[str]] = {}
-        """The MACs of other hosts that were told of, since the address was last announced or given up."""
+        self._claimed: dict[tuple[str, str], set[tuple[str, bool]]] = {}
+        """The MACs of other hosts that were told of, since the address was last announced or given up, and whether
+        it was held then."""
 
     @property
     def nics(self) -> Sequence[Nic]:
@@ -83,12 +86,13 @@ class PluginHost:
                 self._report(Withdrawn(address=address, protocol=self._protocol, nic=nic))
 
     def claimed(self, address: str, *, nic: str, mac: str, defended: bool) -> None:
-        """Report that another host claims the address; the same host twice is one report."""
+        """Report that another host claims the address; the same host twice is one report, unless it was held since."""
         with self._lock:
             known = self._claimed.setdefault((address, nic), set())
-            if mac in known or len(known) >= _MOST_CLAIMANTS:
+            held = (address, nic) in self._announced
+            if (mac, held) in known or sum(before == held for _, before in known) >= _MOST_CLAIMANTS:
                 return
-            known.add(mac)
+            known.add((mac, held))
             self._report(
                 AddressClaimed(
                     address=address,
@@ -96,7 +100,7 @@ class PluginHost:
                     mac=mac,
                     node=self.node,
                     peer=self.peers.get(mac),
-                    held=(address, nic) in self._announced,
+                    held=held,
                     defended=defended,
                 ),
             )

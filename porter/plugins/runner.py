@@ -33,6 +33,7 @@ class Runner:
         surroundings: Callable[[], Surroundings] = Surroundings,
         time_limit: float = 10.0,
         gratuitous_interval: float = 0.0,
+        yields_to_strangers: bool = False,
     ) -> None:
         """`nics`, `surroundings` and `report` are called from the plugins' threads and must return at once."""
         self._report = report
@@ -51,6 +52,7 @@ class Runner:
                     nics=nics,
                     surroundings=surroundings,
                     gratuitous_interval=gratuitous_interval,
+                    yields_to_strangers=yields_to_strangers,
                     report=self._tell,
                 )
                 self._workers[name] = Worker(

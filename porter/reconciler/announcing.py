@@ -48,7 +48,14 @@ def announcements_for(
         if choice.nic is None:
             continue
         services = tuple(assignment.service for assignment in assignments)
+        written = world.services[first.service].written_node
         found.setdefault(protocol, []).append(
-            Announcement(address=text, nic=choice.nic.name, services=services, eip=first.eip),
+            Announcement(
+                address=text,
+                nic=choice.nic.name,
+                services=services,
+                eip=first.eip,
+                comes_from=written if written != node else None,
+            ),
         )
     return {protocol: tuple(announcements) for protocol, announcements in found.items()}

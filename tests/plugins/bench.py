@@ -25,6 +25,7 @@ def on(nic: str, *addresses: str) -> list[Announcement]:
 class Host:
     node = NodeName("node1")
     gratuitous_interval = 0.0
+    yields_to_strangers = False
 
     def __init__(self, *nics: Nic) -> None:
         self.nics: Sequence[Nic] = nics
@@ -52,10 +53,10 @@ class Host:
 class Bench:
     """A node with an announcer, and a client that listens."""
 
-    def __init__(self, made: Wire, *nics: Nic) -> None:
+    def __init__(self, made: Wire, *nics: Nic, client: Capture | None = None) -> None:
         self.wire = made
         self.host = Host(*nics)
-        self.client = made.capture()
+        self.client = client or made.capture()
         self.announcing = inside(made.node, lambda: Announcing(self.host))
 
     def hold(self, *addresses: str, nic: str = "eth0") -> None:

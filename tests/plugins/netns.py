@@ -105,6 +105,11 @@ class Capture:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
 
+    @property
+    def mac(self) -> bytes:
+        mac: bytes = self._socket.getsockname()[4]
+        return mac
+
     def send(self, frame: bytes) -> None:
         self._socket.send(frame)
 

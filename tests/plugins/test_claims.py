@@ -2,6 +2,7 @@ from collections import Counter
 from collections.abc import Collection
 from socket import inet_aton
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,7 +123,8 @@ def test_an_address_that_a_peer_has_is_asked_for_again_within_a_second_however_l
 
     steps = [refused(claim, side, STRANGER, peers=[STRANGER]) for _ in range(9)]
 
-    assert [each.again for each in steps] == [0.375, *[0.75] * 8]
+    assert [each.again for each in steps] == pytest.approx([0.15, 0.3, 0.6, *[0.75] * 6])
+    assert [each.rival for each in steps] == [None] * 3 + [STRANGER] * 6  # one that is just letting go is no news
     assert claims.LONGEST_WAIT_FOR_A_PEER * 2 <= 1.0  # with the longest jitter
 
 
@@ -132,6 +134,35 @@ def test_a_stranger_that_turns_out_to_be_a_peer_is_waited_for_as_a_peer() -> Non
         refused(claim, side, STRANGER)
 
     assert refused(claim, side, STRANGER, peers=[STRANGER]).again == 0.75
+
+
+@pytest.mark.parametrize(("peers", "probes"), [([STRANGER], 1), ([], 3)])
+def test_after_a_peer_one_question_is_enough_and_after_a_stranger_it_is_not(peers: list[bytes], probes: int) -> None:
+    side, claim = claimed()
+    refused(claim, side, STRANGER, peers=peers)
+
+    steps = [step(claim, side, peers=peers) for _ in range(probes + 1)]
+
+    assert [each.taken for each in steps] == [False] * probes + [True]
+
+
+def test_what_was_handed_over_is_asked_for_in_full_when_the_nic_was_away() -> None:
+    side = Side()
+    claim = Claim(ADDRESS)
+    claim.begin(side.holdings, handed_over=True)
+    assert [step(claim, side).taken for _ in range(2)] == [False, True]
+
+    claim.begin(side.holdings)
+
+    assert [step(claim, side).taken for _ in range(4)] == [False, False, False, True]
+
+
+def test_who_gives_way_to_a_stranger_is_silent_and_asks_again_later() -> None:
+    side, claim = held()
+
+    assert claim.give_way(side.holdings, STRANGER, jitter=0.5) == Step(again=0.75, rival=STRANGER)
+    assert side.hear(question()) is None
+    assert [step(claim, side).taken for _ in range(4)] == [False, False, False, True]
 
 
 def test_an_address_that_the_other_host_gave_up_is_taken() -> None:
@@ -202,7 +233,11 @@ def test_a_claim_of_another_host_is_countered_once_in_ten_seconds_and_each_host_
         claim.dispute(rival, side.holdings, now=at) for rival, at in [(STRANGER, 0), (STRANGER, 9.9), (CLIENT, 9.9)]
     ]
 
-    assert disputes == [Dispute(defence, news=True), Dispute(), Dispute(news=True)]
+    assert disputes == [
+        Dispute(defence, news=True),
+        Dispute(insists=True),
+        Dispute(news=True, insists=True),
+    ]
     assert claim.dispute(STRANGER, side.holdings, now=10) == Dispute(defence)
 
 

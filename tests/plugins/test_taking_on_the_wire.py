@@ -36,7 +36,7 @@ def test_an_unchanged_set_is_no_frame_and_no_report(bench: Bench) -> None:
     bench.hold_quietly("192.168.0.91", "192.168.0.92")
     reports = list(bench.host.reports)
 
-    for _ in range(100):
+    for _ in range(1000):
         bench.announcing.want(on("eth0", "192.168.0.91", "192.168.0.92"))
     heard = bench.client.heard(1.5)
 

@@ -61,6 +61,19 @@ def test_an_announcement_names_its_nic_its_eip_and_its_services() -> None:
     }
 
 
+def test_an_announcement_tells_which_node_had_the_address_as_long_as_the_api_names_it() -> None:
+    lost = node("node2", ready=False)
+    reconciler = folded(*nodes(), lost, POOL, *served(published(WEB, ADDRESS, node="node2")))
+    (owner,) = reconciler.assignments_of("default/web")[0].nodes
+    assert owner != N2
+
+    (moving,) = reconciler.announcements(owner)["layer2"]
+    fold(reconciler, ServiceObserved(service=published(WEB, ADDRESS, node=owner)))
+    (moved,) = reconciler.announcements(owner)["layer2"]
+
+    assert (moving.comes_from, moved.comes_from) == (N2, None)
+
+
 def test_announcements_are_told_apart_by_protocol() -> None:
     everywhere = eip("wide", "192.168.0.200", protocol="everywhere")
     two = [

@@ -41,6 +41,8 @@ class Announcing:
                     forbidden=self._forbidden(),
                     repeat=self._host.gratuitous_interval,
                     peers=tuple(sorted(self._host.peers)),
+                    handed_over=tuple(sorted(each.address for each in wanted.values() if each.comes_from is not None)),
+                    yielding=self._host.yields_to_strangers,
                 ),
             )
             for place in changed:  # held already, and now for another Service too

@@ -1,7 +1,7 @@
 """The life of one address on one NIC: probed, then held and announced; or waiting, because another host has it.
 
     probing ──silence──▶ held ──▶ announced three times, 1.1 s apart
-       ▲ └───a rival───▶ waiting
+       ▲ └───a rival──▶ waiting ◀──where that is asked for: a stranger insists on what is held
        └────later───────────┘
 
 Pure: a step is given the time and returns frames to send, what happened, and when to step again.
@@ -12,6 +12,8 @@ from typing import NamedTuple
 from .holdings import Holdings
 
 PROBES = 3  # RFC 5227, 1.1: PROBE_NUM
+PROBES_AFTER_A_PEER = 1
+"""A peer that had the address until now let go of it; strangers were looked for when the peer took it."""
 PROBE_GAP = 0.1
 """Seconds between probes and from the last to the first answer. RFC 5227 waits seconds, for hosts that boot behind a
 switch that is still learning; an address that moves between nodes of a cluster must not be away for that long."""
@@ -19,11 +21,13 @@ ANNOUNCEMENTS = 3
 ANNOUNCEMENT_GAP = 1.1
 """Linux ignores a change of a neighbour within a second of the last (net.ipv4.neigh.*.locktime): RFC 5227, 2.3 says
 two announcements two seconds apart; three at 1.1 s reach every cache at the latest after 2.2 s."""
-FIRST_RETRY = 0.25
-LONGEST_WAIT_FOR_A_PEER = 0.5
+FIRST_WAIT_FOR_A_PEER, LONGEST_WAIT_FOR_A_PEER = 0.1, 0.5
 """A node of the cluster lets go as soon as it learns that it must: whoever waits for it is there when it has."""
-LONGEST_WAIT_FOR_A_STRANGER = 15.0
-"""Seconds, like those above; with the jitter it is at most twice as long until the next question."""
+FIRST_WAIT_FOR_A_STRANGER, LONGEST_WAIT_FOR_A_STRANGER = 0.25, 15.0
+"""Seconds, like those above, doubled each time; with the jitter it is at most twice as long until the next question."""
+NEWS_OF_A_PEER, NEWS_OF_A_STRANGER = 4, 2
+"""With which answer in a row a rival is told of: a peer that is just letting go is no news."""
+_MOST_DOUBLINGS = 16
 DEFENCE_GAP = 10.0  # RFC 5227, 1.1: DEFEND_INTERVAL
 MOST_CLAIMANTS = 16
 """MACs that are told of, for an address that is held: whoever makes up MACs must not fill the log."""
@@ -38,7 +42,7 @@ class Step(NamedTuple):
     taken: bool = False
     """From now on the address is answered for."""
     rival: bytes | None = None
-    """The MAC of the host that has the address, from its second answer on: a peer just letting go is no news."""
+    """The MAC of the host that has the address, once that is news."""
 
 
 class Dispute(NamedTuple):
@@ -47,6 +51,8 @@ class Dispute(NamedTuple):
     frames: tuple[bytes, ...] = ()
     news: bool = False
     """This host has not claimed it before."""
+    insists: bool = False
+    """The address was defended already, not long ago (RFC 5227, 2.4 b: a host that cannot go on must let go now)."""
 
 
 class Claim:
@@ -59,15 +65,20 @@ class Claim:
         self.waiting = False
         """Another host has it; it is asked again later."""
         self._said = 0
-        self._retry = FIRST_RETRY
+        self._probes = PROBES
+        self._refusals = 0
         self._defended_at = -DEFENCE_GAP
         self._claimants: set[bytes] = set()
 
-    def begin(self, holdings: Holdings) -> None:
-        """Ask first whether the address is free: when it is new, and whenever the NIC was away."""
+    def begin(self, holdings: Holdings, *, handed_over: bool = False) -> None:
+        """Ask first whether the address is free: when it is new, and whenever the NIC was away.
+
+        `handed_over`: a peer had it until now, and is about to let go of it.
+        """
         self.turn += 1
         self.waiting = False
         self._said = 0
+        self._probes = PROBES_AFTER_A_PEER if handed_over else PROBES
         self._claimants.clear()
         holdings.probe(self.address)
 
@@ -90,26 +101,31 @@ class Claim:
         if news:
             self._claimants.add(claimant)
         if now - self._defended_at < DEFENCE_GAP:
-            return Dispute(news=news)
+            return Dispute(news=news, insists=True)
         self._defended_at = now
         return Dispute((holdings.family.defence(self.address, mac=holdings.mac),), news)
+
+    def give_way(self, holdings: Holdings, claimant: bytes, *, jitter: float) -> Step:
+        """Let a stranger that insists have the address, and ask for it later (RFC 5227, 2.4 b)."""
+        self.turn += 1
+        self._refusals = NEWS_OF_A_STRANGER - 1
+        return self._wait(holdings, claimant, jitter=jitter, is_peer=False)
 
     def step(self, holdings: Holdings, *, repeat: float, jitter: float, peers: frozenset[bytes]) -> Step:
         """Do what is next. `jitter`, from 0 to 1, keeps two hosts that wait for each other apart."""
         if self.address in holdings.held:
             return self._announce(holdings, repeat)
         if self.address not in holdings.probed:
-            self.begin(holdings)
+            self._ask_anew(holdings)
         rival = holdings.rivals.pop(self.address, None)
         if rival is not None:
-            longest = LONGEST_WAIT_FOR_A_PEER if rival in peers else LONGEST_WAIT_FOR_A_STRANGER
-            return self._wait(holdings, rival, jitter=jitter, longest=longest)
-        if self._said < PROBES:
+            return self._wait(holdings, rival, jitter=jitter, is_peer=rival in peers)
+        if self._said < self._probes:
             self._said += 1
             return Step(frames=(holdings.family.probe(self.address, mac=holdings.mac),), again=PROBE_GAP)
         holdings.hold(self.address)
         self._said = 0
-        self._retry = FIRST_RETRY
+        self._refusals = 0
         return self._announce(holdings, repeat)._replace(taken=True)
 
     def _announce(self, holdings: Holdings, repeat: float) -> Step:
@@ -119,11 +135,20 @@ class Claim:
             return Step(frames=frames, again=ANNOUNCEMENT_GAP)
         return Step(frames=frames, again=max(repeat, ANNOUNCEMENT_GAP) if repeat > 0 else None)
 
-    def _wait(self, holdings: Holdings, rival: bytes, *, jitter: float, longest: float) -> Step:
+    def _wait(self, holdings: Holdings, rival: bytes, *, jitter: float, is_peer: bool) -> Step:
         holdings.forget(self.address)
         self.waiting = True
-        self._said = 0
-        first = self._retry == FIRST_RETRY
-        pause = min(self._retry, longest) * (1 + jitter)
-        self._retry = min(self._retry * 2, longest)
-        return Step(again=pause, rival=None if first else rival)
+        self._probes = PROBES_AFTER_A_PEER if is_peer else PROBES
+        first, longest, news = (
+            (FIRST_WAIT_FOR_A_PEER, LONGEST_WAIT_FOR_A_PEER, NEWS_OF_A_PEER)
+            if is_peer
+            else (FIRST_WAIT_FOR_A_STRANGER, LONGEST_WAIT_FOR_A_STRANGER, NEWS_OF_A_STRANGER)
+        )
+        pause = min(first * 2 ** min(self._refusals, _MOST_DOUBLINGS), longest) * (1 + jitter)
+        self._refusals += 1
+        return Step(again=pause, rival=rival if self._refusals >= news else None)
+
+    def _ask_anew(self, holdings: Holdings) -> None:
+        """Begin again after a wait, as shortly as its reason allows."""
+        handed_over = self._probes == PROBES_AFTER_A_PEER
+        self.begin(holdings, handed_over=handed_over)

@@ -37,6 +37,10 @@ class Wanted(NamedTuple):
     """Seconds after which gratuitous announcements are repeated; 0 for never."""
     peers: tuple[str, ...] = ()
     """MACs of the other nodes: they let go of an address in time, and are asked often."""
+    handed_over: tuple[str, ...] = ()
+    """Addresses that a peer had until now: one question is enough before they are taken."""
+    yielding: bool = False
+    """Whether a stranger that insists on an address gets it; else it is told whose it is, and nothing changes."""
 
 
 class Ask(NamedTuple):
@@ -76,8 +80,10 @@ def decode(line: bytes) -> Wanted | Ask | Event | Counters:
     match name:
         case "Wanted":
             pairs = tuple((str(address), str(nic)) for address, nic in body["announce"])
-            forbidden, peers = (tuple(map(str, body[name])) for name in ("forbidden", "peers"))
-            return Wanted(pairs, forbidden, float(body["repeat"]), peers)
+            forbidden, peers, handed_over = (
+                tuple(map(str, body[name])) for name in ("forbidden", "peers", "handed_over")
+            )
+            return Wanted(pairs, forbidden, float(body["repeat"]), peers, handed_over, bool(body["yielding"]))
         case "Ask":
             return Ask()
         case "Event":

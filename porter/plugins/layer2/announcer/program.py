@@ -88,9 +88,13 @@ class Announcer:
         self._wanted = wanted
         self._peers = frozenset(mac for text in wanted.peers if (mac := _mac(text)) is not None)
         for segment in self._segments.values():
-            segment.peers = self._peers
+            self._instruct(segment)
             segment.follow(self._links.read(segment.nic), interrupted=False)
         self._settle()
+
+    def _instruct(self, segment: Segment) -> None:
+        segment.peers = self._peers
+        segment.yielding = self._wanted.yielding
 
     def _settle(self) -> None:
         """Make every segment claim exactly what is wanted there and may be announced."""
@@ -102,8 +106,9 @@ class Announcer:
             if self._refused.get((address, nic)) != why:
                 self._lines.send(Event(messages.FAILED, address, nic, why=why))
         self._refused = refused
+        handed_over = {known[1] for known in map(families.read, self._wanted.handed_over) if known is not None}
         for place, segment in list(self._segments.items()):
-            segment.take(table.get(place, nothing) - segment.wanted)
+            segment.take(table.get(place, nothing) - segment.wanted, handed_over=handed_over)
             segment.set_filter()
             if segment.is_idle:
                 self._closed.add(segment.tally)
@@ -140,7 +145,7 @@ class Announcer:
                 report=self._lines.send,
                 later=self._later,
             )
-            segment.peers = self._peers
+            self._instruct(segment)
             segment.follow(self._links.read(nic), interrupted=False)
             self._segments[nic, family.name] = segment
         return segment

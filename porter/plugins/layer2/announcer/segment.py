@@ -6,7 +6,7 @@ is answered is the answering thread's, which is told by `publish`.
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from socket import MSG_DONTWAIT
 
 from . import messages
@@ -35,6 +35,8 @@ class Segment:
         """What became of the frames of sockets that are closed, and what was said unasked."""
         self.peers: frozenset[bytes] = frozenset()
         """The MACs of the other nodes' NICs."""
+        self.yielding = False
+        """Whether a stranger that insists on a held address gets it."""
         self._news = news
         self._report = report
         self._later = later
@@ -80,11 +82,11 @@ class Segment:
         for address in held:
             self._tell(messages.WITHDRAWN, address)
 
-    def take(self, addresses: Iterable[bytes]) -> None:
-        """Begin to claim these; the filter must be set after."""
+    def take(self, addresses: Iterable[bytes], *, handed_over: Collection[bytes]) -> None:
+        """Begin to claim these, some of which a peer had until now; the filter must be set after."""
         for address in sorted(addresses):
             claim = self._claims[address] = Claim(address)
-            self._begin(claim)
+            self._begin(claim, handed_over=address in handed_over)
 
     def ask_again(self) -> None:
         """Ask now for what another host has, and do not wait until it would be asked anyway; at most once a second."""
@@ -146,19 +148,8 @@ class Segment:
 
     def step(self, claim: Claim, *, repeat: float) -> int:
         """Do what is next for a claim. Returns how many frames that took; `flush` sends them."""
-        jitter = random.random()  # noqa: S311 - not a secret
-        step = claim.step(self._holdings, repeat=repeat, jitter=jitter, peers=self.peers)
-        self._outbox += ((claim, frame) for frame in step.frames)
-        if step.again is not None:
-            due = time.monotonic() + step.again
-            if claim.waiting:
-                soon = time.monotonic() + _ASK_AGAIN_GAP if claim.address in self._once_more else due
-                self._once_more.discard(claim.address)
-                self._wait(claim, min(due, soon))
-            else:
-                self._due.pop(claim.address, None)
-                self._later(self, claim, due)
-        self._tell_of(claim, step)
+        step = claim.step(self._holdings, repeat=repeat, jitter=_jitter(), peers=self.peers)
+        self._proceed(claim, step)
         return len(step.frames)
 
     def flush(self) -> None:
@@ -190,6 +181,19 @@ class Segment:
             total.add(self._answering.count())
         return total
 
+    def _proceed(self, claim: Claim, step: Step) -> None:
+        self._outbox += ((claim, frame) for frame in step.frames)
+        if step.again is not None:
+            due = time.monotonic() + step.again
+            if claim.waiting:
+                soon = time.monotonic() + _ASK_AGAIN_GAP if claim.address in self._once_more else due
+                self._once_more.discard(claim.address)
+                self._wait(claim, min(due, soon))
+            else:
+                self._due.pop(claim.address, None)
+                self._later(self, claim, due)
+        self._tell_of(claim, step)
+
     def _send(self, frame: bytes) -> bool:
         """Send a frame, and tell whether that went well: not so when the link is down, or its queue is full."""
         if self._answering is None:
@@ -204,11 +208,11 @@ class Segment:
         self.tally.dropped[UNSENT] += 1
         return False
 
-    def _begin(self, claim: Claim) -> None:
+    def _begin(self, claim: Claim, *, handed_over: bool = False) -> None:
         if self._trouble[0]:
             self._tell(messages.FAILED, claim.address, why=self._trouble[0], detail=self._trouble[1])
             return
-        claim.begin(self._holdings)
+        claim.begin(self._holdings, handed_over=handed_over)
         self._later(self, claim, time.monotonic())
 
     def _wait(self, claim: Claim, due: float) -> None:
@@ -216,11 +220,17 @@ class Segment:
         self._later(self, claim, due)
 
     def _dispute(self, address: bytes, claimant: bytes) -> None:
-        """Defend what another host claims, and say who that is."""
-        dispute = self._claims[address].dispute(claimant, self._holdings, now=time.monotonic())
-        self._outbox += ((self._claims[address], frame) for frame in dispute.frames)
+        """Defend what another host claims, and say who that is; or let it go, if it insists and that is wished.
+
+        A peer gets it when the agent wants it no more here, which is silence at once.
+        """
+        claim = self._claims[address]
+        dispute = claim.dispute(claimant, self._holdings, now=time.monotonic())
+        self._outbox += ((claim, frame) for frame in dispute.frames)
         if dispute.news:
             self._tell(messages.CLAIMED, address, mac=claimant, why=messages.DEFENDED if dispute.frames else "")
+        if dispute.insists and self.yielding and claimant not in self.peers:
+            self._proceed(claim, claim.give_way(self._holdings, claimant, jitter=_jitter()))
         self.flush()
 
     def _tell_of(self, claim: Claim, step: Step) -> None:
@@ -280,3 +290,7 @@ class Segment:
                 claim.announce_again()
                 self._later(self, claim, time.monotonic())
                 self._tell(messages.ANNOUNCED, claim.address, mac=mac)
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311 - not a secret
