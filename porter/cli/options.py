@@ -36,12 +36,12 @@ def stream_option() -> Decorator:
     )
 
 
-def format_option() -> Decorator:
-    """Give a command `--format`, passed as `output_format`: text for people, json for programs."""
+def format_option(*more: str) -> Decorator:
+    """Give a command `--format`, passed as `output_format`: text for people, json for programs, and `more`."""
     return click.option(
         "--format",
         "output_format",
-        type=click.Choice(["text", "json"]),
+        type=click.Choice(["text", "json", *more]),
         envvar="PORTER_FORMAT",
         default="text",
         show_default=True,

@@ -29,7 +29,7 @@ from porter.replay.story import About
 @click.option("--diff", metavar="A..B", help="Tell what changed from one moment to another.")
 @click.option("--merge", is_flag=True, help="Put the logs of several nodes on one timeline.")
 @stream_option()
-@format_option()
+@format_option("html")
 def replay(
     *,
     logs: Sequence[str],
@@ -58,12 +58,14 @@ def replay(
       porter replay --diff -15m.. node1.jsonl        what changed in the last 15 minutes
       porter replay --what-if edits.jsonl            what would differ, had something else been observed
       porter replay --merge node1.jsonl node2.jsonl  who announced what, and when two did, or none
+      porter replay --format html > story.html       a timeline to look at, in one file
 
     What a FILE of edits may say, and what --format json prints, is in docs/replay.md.
     """  # noqa: D301 - the backslash is click's mark for text to leave as it is
     if service is not None and (service.count("/") != 1 or not all(service.split("/"))):
         raise click.BadParameter(f"{service!r} is not NAMESPACE/NAME", param_hint="--service")
-    mode = _only_one({"--verify": verify, "--what-if": what_if, "--diff": diff, "--merge": merge, "--follow": follow})
+    ways = {"--verify": verify, "--what-if": what_if, "--diff": diff, "--merge": merge, "--follow": follow}
+    mode = _only_one({**ways, "--format html": output_format == "html"})
     if mode in {"--diff", "--merge", "--follow"} and until is not None:
         raise click.UsageError(f"--until does not go with {mode}")
     if merge and (service is not None or eip is not None):
@@ -80,6 +82,8 @@ def replay(
         now=datetime.now(UTC),
     )
     check = partial(_check_known, about=asked.about)
+    if output_format == "html":
+        return modes.page(asked)
     if merge:
         return modes.merge(asked, paths)
     if diff is not None:

@@ -11,10 +11,12 @@ import msgspec
 
 from porter.cli.replaying.between import between_lines, print_between
 from porter.cli.replaying.merging import print_merged
+from porter.cli.replaying.page import print_page
 from porter.cli.replaying.telling import Follower, print_json, print_story, print_verdict
 from porter.cli.replaying.what_if import print_what_if, read_edits
 from porter.events.entries import Recorded
 from porter.events.sources import Source, open_source
+from porter.events.urls import parse_url
 from porter.reconciler.decide import Rules
 from porter.reconciler.world import World
 from porter.replay.between import between
@@ -42,6 +44,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
     @property
+    def title(self) -> str:
+        """Name the log, without a password."""
+        where = str(parse_url(self.log))
+        return f"{where}, stream {self.stream}" if self.stream else where
+
+    @property
     def moment(self) -> Moment | None:
         """Up to when."""
         return parse_moment(self.until, self.now) if self.until is not None else None
@@ -55,6 +63,13 @@ def story(asked: Asked, check: CheckKnown) -> int:
             print_json(teller, refold, records, check=known)
         else:
             print_story(teller, refold, records, check=known)
+    return 0
+
+
+def page(asked: Asked) -> int:
+    """Print the story as a page of HTML."""
+    with _read(asked) as (_, refold, records):
+        print_page(asked.title, refold, records, asked.about, is_cut=asked.moment is not None)
     return 0
 
 

@@ -1,0 +1,161 @@
+"""Take what the page shows from a replay: the changes of the story, and what went wrong beside it."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from porter.events.entries import Recorded
+from porter.model.addresses import in_order, parse_address
+from porter.replay.page.lanes import Lanes
+from porter.replay.page.marking import Marking
+from porter.replay.page.picture import (
+    EVERYWHERE,
+    Causes,
+    Changes,
+    Lane,
+    Marks,
+    Picture,
+    Spans,
+    Texts,
+    Turns,
+    microseconds,
+    steps,
+)
+from porter.replay.refold import Refold
+from porter.replay.story import About, Cause, Change
+from porter.replay.telling import Teller
+
+
+def gather(title: str, records: Iterable[Recorded], refold: Refold, about: About, *, is_cut: bool = False) -> Picture:
+    """Replay the records and return what the page shows. Its size is that of the story, not of the log."""
+    gatherer = Gatherer()
+    teller = Teller(refold, about, is_cut=is_cut)
+    differences = 0
+    for told in teller.tell(gatherer.followed(records)):
+        if isinstance(told, Change):
+            gatherer.add(told)
+        else:
+            differences += 1
+    for change in teller.flush():
+        gatherer.add(change)
+    return gatherer.picture(title, refold, differences, everything=about == About())
+
+
+class Gatherer:
+    """The picture while it grows."""
+
+    def __init__(self) -> None:
+        self._texts = Texts()
+        self._begin: datetime | None = None
+        self._first = self._count = 0
+        self._end = 0
+        self._changes = Changes()
+        self._causes = Causes()
+        self._cause_places: dict[int, int] = {}
+        self._lanes = Lanes(self._texts)
+        self._marking = Marking(self._texts, self._lanes)
+
+    def followed(self, records: Iterable[Recorded]) -> Iterator[Recorded]:
+        """Pass the records on and note what is more than a decision."""
+        see = self._marking.see
+        for record in records:
+            if self._begin is None:
+                self._begin, self._first = record.at, record.seq
+                self._marking.begin = record.at
+            self._count += 1
+            self._end = max(self._end, self._time(record.at)) if self._count % 64 == 0 else self._end
+            see(record)
+            yield record
+
+    def add(self, change: Change) -> None:
+        """Take in one change of the story."""
+        place, found, texts = len(self._changes.t), self._changes, self._texts
+        found.t.append(self._time(change.at))
+        found.seq.append(change.seq)
+        found.what.append(change.what)
+        found.service.append(texts.place(change.service))
+        found.eip.append(texts.place(change.eip))
+        found.address.append(texts.place(change.address))
+        found.previous.append(texts.place(change.previous_address))
+        found.from_.append(texts.place(change.from_))
+        found.to.append(texts.place(change.to))
+        found.reason.append(texts.place(change.reason))
+        found.cause.append(self._cause(change.cause))
+        found.decided.append(round(change.decided_after * 1_000_000))
+        deeds = tuple((deed.what, deed.seq, round(deed.after * 1_000_000)) for deed in change.applied)
+        found.deeds.append(deeds or 0)
+        self._lanes.turn(place, change)
+
+    def picture(self, title: str, refold: Refold, differences: int, *, everything: bool) -> Picture:
+        """Return the whole, lanes in order of address; unless `everything` was asked for only those of the story."""
+        begin = self._begin or datetime.now(UTC)
+        end = max(self._end, self._time(refold.at) if refold.at is not None else 0)
+        self._marking.finish(end)
+        kept = [place for place in range(len(self._lanes.all)) if everything or self._lanes.turns_of(place)]
+        order = sorted(kept, key=lambda place: _order(self._lanes.all[place]))
+        lane_of = {old: new for new, old in enumerate(order)} | {EVERYWHERE: EVERYWHERE}
+        turns = Turns()
+        for new, old in enumerate(order):
+            for change, owner in self._lanes.turns_of(old):
+                turns.lane.append(new)
+                turns.change.append(change)
+                turns.owner.append(owner)
+        self._changes.t = steps(self._changes.t)
+        return Picture(
+            title=title,
+            porter=version("porter-lb"),
+            begin=begin,
+            length=end,
+            entries=self._count,
+            first=self._first,
+            last=refold.seq,
+            differences=differences,
+            texts=self._texts.all,
+            lanes=[self._lanes.all[place] for place in order],
+            changes=self._changes,
+            causes=self._causes,
+            turns=turns,
+            marks=_marks(self._marking.marks, lane_of),
+            spans=_spans(self._marking.spans, lane_of),
+        )
+
+    def _cause(self, cause: Cause) -> int:
+        place = self._cause_places.get(cause.seq)
+        if place is None:
+            place = self._cause_places[cause.seq] = len(self._causes.seq)
+            self._causes.seq.append(cause.seq)
+            self._causes.t.append(self._time(cause.at))
+            self._causes.kind.append(self._texts.place(cause.kind))
+            self._causes.text.append(self._texts.place(cause.text))
+        return place
+
+    def _time(self, at: datetime) -> int:
+        return max(0, microseconds(at - self._begin)) if self._begin is not None else 0
+
+
+def _order(lane: Lane) -> tuple[bool, tuple[int, int], str, str]:
+    address = parse_address(lane.address or "")
+    known = in_order(address) if address is not None else (9, 0)
+    return (lane.address is None, known, lane.address or "", lane.service or "")
+
+
+def _marks(found: Marks, lane_of: dict[int, int]) -> Marks:
+    kept = [place for place, lane in enumerate(found.lane) if lane in lane_of]
+    return Marks(
+        lane=[lane_of[found.lane[place]] for place in kept],
+        t=steps(found.t[place] for place in kept),
+        seq=[found.seq[place] for place in kept],
+        kind=[found.kind[place] for place in kept],
+        text=[found.text[place] for place in kept],
+    )
+
+
+def _spans(found: Spans, lane_of: dict[int, int]) -> Spans:
+    kept = [place for place, lane in enumerate(found.lane) if lane in lane_of]
+    return Spans(
+        lane=[lane_of[found.lane[place]] for place in kept],
+        t=[found.t[place] for place in kept],
+        end=[found.end[place] for place in kept],
+        kind=[found.kind[place] for place in kept],
+        text=[found.text[place] for place in kept],
+    )
