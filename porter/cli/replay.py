@@ -82,8 +82,6 @@ def replay(
         now=datetime.now(UTC),
     )
     check = partial(_check_known, about=asked.about)
-    if output_format == "html":
-        return modes.page(asked)
     if merge:
         return modes.merge(asked, paths)
     if diff is not None:
@@ -94,7 +92,7 @@ def replay(
         return modes.verify(asked, check)
     if follow:
         return modes.follow(asked)
-    return modes.story(asked, check)
+    return modes.page(asked) if output_format == "html" else modes.story(asked, check)
 
 
 def _only_one(modes_given: dict[str, object]) -> str | None:
