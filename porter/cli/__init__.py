@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, Subcommand] = {
     "run": Subcommand(module="porter.cli.run", summary="Run the agent of one node."),
     "explain": Subcommand(module="porter.cli.explain", summary="Say why a Service, an Eip or a node is as it is."),
     "replay": Subcommand(module="porter.cli.replay", summary="Fold a recorded log again: who had which address when."),
-    "log": Subcommand(module="porter.cli.log", summary="Show, follow, export, import and upgrade an event log."),
+    "log": Subcommand(module="porter.cli.log", summary="Look into an event log, verify it, take it elsewhere."),
     "plugins": Subcommand(module="porter.cli.plugins", summary="List the protocols that plugins provide."),
     "check": Subcommand(module="porter.cli.check", summary="Say whether Porter will work here, and what to mend."),
     "manifests": Subcommand(module="porter.cli.manifests", summary="Print the YAML that installs Porter."),

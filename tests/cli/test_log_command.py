@@ -1,6 +1,7 @@
 """`porter log`, through its front door."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -267,3 +268,70 @@ def test_a_filter_that_means_nothing_is_refused(
     assert main(["log", "show", *options]) in (1, 2)
 
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("event_log")
+def test_verify_says_that_the_chain_holds(capsys: pytest.CaptureFixture[str], event_log: Path) -> None:
+    assert shown(capsys, "verify") == [
+        f"{event_log}, stream node1",
+        f"  {len(ALL)} entries, 1 to {len(ALL)}: the chain holds",
+    ]
+
+
+def test_verify_names_what_was_altered(capsys: pytest.CaptureFixture[str], event_log: Path) -> None:
+    with EventLog.open(str(event_log), stream="node2") as log:
+        log.append(some(1, 7))
+    connection = sqlite3.connect(event_log)
+    connection.execute("UPDATE entry SET body = replace(body, 'pool-a', 'pool-b') WHERE seq = 6 AND stream = 'node1'")
+    connection.commit()
+    connection.close()
+
+    assert main(["log", "verify"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"{event_log}, stream node1",
+        f"  {len(ALL)} entries, 1 to {len(ALL)}: the chain breaks",
+        "  entry 6 (eip.gone) is not as it was written, or does not follow entry 5",
+        "  all that follows holds",
+        f"{event_log}, stream node2",
+        "  7 entries, 1 to 7: the chain holds",
+    ]
+    assert main(["log", "verify", "--format", "json"]) == 1
+    (one, other) = json.loads(capsys.readouterr().out)
+    assert (one["holds"], one["found"]["breaks"][0]["seq"]) == (False, 6)
+    assert (other["holds"], other["found"]["entries"]) == (True, 7)
+    assert main(["log", "verify", "--stream", "node2"]) == 0
+
+
+@pytest.mark.usefixtures("event_log")
+def test_verify_reads_an_exported_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    shown(capsys, "export", str(path))
+    lines = path.read_bytes().splitlines(keepends=True)
+
+    assert shown(capsys, "verify", "--event-log", str(path))[1].endswith("the chain holds")
+
+    path.write_bytes(b"".join(lines[:9] + lines[10:]))
+    assert main(["log", "verify", "--event-log", str(path)]) == 1
+    assert "entry 10 " in capsys.readouterr().out
+
+
+def test_compact_takes_out_what_is_old_and_keeps_the_story(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "porter.db"
+    with EventLog.open(str(path), stream="node1", migrate=True) as log:
+        log.append(some(1, 20_001))
+    compacting = ["compact", "--event-log", str(path), "--keep-age", "1s"]
+
+    (said,) = shown(capsys, *compacting)
+
+    before, left = (int(number) for number in re.findall(r"of (\d+) entries taken out; (\d+) are left", said)[0])
+    assert (before, left < 12_000) == (20_001, True)
+    assert shown(capsys, "verify", "--event-log", str(path))[1].endswith(
+        f"{left} entries, {20_002 - left} to 20001, {20_001 - left} others were compacted away or not exported: "
+        "the chain holds"
+    )
+    assert shown(capsys, *compacting)[0].startswith(f"{path}, stream node1: nothing to take out of {left} entries")
+
+
+def test_compact_wants_a_log_that_is_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "there is no log at" in refused(capsys, "compact", "--event-log", f"{tmp_path}/none.db")
+    assert not (tmp_path / "none.db").exists()

@@ -1,4 +1,4 @@
-"""Entries on standard output: for people in lines of 80 columns, for programs as the lines of an export."""
+"""Entries and sizes on standard output: for people in lines of 80 columns, for programs as the lines of an export."""
 
 from collections.abc import Iterable
 
@@ -17,3 +17,11 @@ def print_entries(entries: Iterable[Recorded], output_format: str) -> None:
     else:
         for line in lines_of(entries):
             click.echo(line)
+
+
+def size_of(count: float) -> str:
+    """Say a number of bytes in the unit that suits it."""
+    for unit, bytes_ in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= bytes_:
+            return f"{count / bytes_:.1f} {unit}"
+    return f"{count:.0f} bytes"

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 import msgspec
 
+from porter.cli.log.printing import size_of
 from porter.cli.log.progress import shown_progress
 from porter.cli.options import event_log_option, format_option, stream_option
 from porter.events.chain import moment
@@ -67,9 +68,9 @@ def _lines(found: Statistics) -> Iterator[str]:
     missing = f", {found.missing} others were taken out" if found.missing else ""
     yield f"{found.entries} entries, {found.first} to {found.last}{missing}"
     yield f"from {clock(found.oldest)} to {clock(found.newest)} ({lasting(found.newest - found.oldest)})"
-    yield f"{_size(found.bytes)}, {found.bytes_per_entry:.0f} bytes an entry; {found.snapshots} snapshots"
+    yield f"{size_of(found.bytes)}, {found.bytes_per_entry:.0f} bytes an entry; {found.snapshots} snapshots"
     if found.entries_per_hour:
-        yield f"{found.entries_per_hour:.0f} entries an hour, {_size(found.bytes_per_day)} a day"
+        yield f"{found.entries_per_hour:.0f} entries an hour, {size_of(found.bytes_per_day)} a day"
     yield ""
     for kind, count in found.kinds.items():
         yield f"{count:>9} {count / found.entries:>4.0%} {kind}"
@@ -107,10 +108,3 @@ def _statistics(event_log: str, stream: str) -> Statistics:
         snapshots=snapshots,
         kinds=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
     )
-
-
-def _size(count: float) -> str:
-    for unit, bytes_ in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return f"{count:.0f} bytes"
