@@ -81,8 +81,8 @@ def check_raw_sockets() -> Iterator[Finding]:
 
 def _permitted() -> int:
     """Return the capabilities that this process may take up, a bit each."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    return next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapPrm:")), 0)
+    status = Path("/proc/self/status").read_bytes()
+    return next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith(b"CapPrm:")), 0)
 
 
 def _addresses(nics: Iterable[Nic]) -> set[str]:

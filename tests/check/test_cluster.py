@@ -247,6 +247,20 @@ def test_a_pool_in_a_file_stands_for_the_one_in_the_cluster(well: Cluster, capsy
     ]
 
 
+def test_a_range_is_told_of_once_and_not_as_unknown_where_porter_reads_it(
+    well: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subnets = "networking:\n  podSubnet: 10.244.0.0/16,10.233.0.0/18\n  serviceSubnet: 10.244.0.0/16\n"
+    well.put("/api/v1/namespaces/kube-system/configmaps", "kubeadm-config", data={"ClusterConfiguration": subnets})
+    well.eip("inner", "10.233.0.0-10.233.0.9", interface="eth0")
+    well.eip("pods", "10.244.3.0-10.244.3.9", interface="eth0")
+
+    _, report = look(well, capsys)
+
+    overlaps = [one["what"] for one in report["findings"] if "overlaps with" in one["what"]]
+    assert overlaps == ["Eip pods: it overlaps with 10.244.0.0/16, the pod range in the ConfigMap kubeadm-config"]
+
+
 def test_a_service_of_another_class_that_is_annotated_for_porter_is_named(
     well: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
