@@ -171,6 +171,8 @@ class AddressClaimed(Value, frozen=True, kw_only=True):
     """The address was being announced; else it is not, as long as the other host answers for it."""
     defended: bool = False
     """The other host was told whose address it is."""
+    weak: bool = False
+    """The peer's kernel answers for addresses of its other NICs too: it has no strictARP."""
 
 
 # ----------------------------------------------------------------------------------------------- decided

@@ -6,6 +6,7 @@ from typing import assert_never
 from porter.events import entries as e
 from porter.model.assignment import Assignment
 from porter.model.objects import Eip, Endpoints, Node, Service
+from porter.model.strict_arp import CURE
 
 _MOST = 3  # names that a sentence lists before it counts the rest
 
@@ -126,10 +127,13 @@ def _applied(entry: e.Applied) -> str:
 
 def _claimed(entry: e.AddressClaimed) -> str:
     who = f"another host, {entry.mac}," if entry.peer is None else f"node {entry.peer}, {entry.mac},"
+    cure = ""
+    if entry.weak:
+        cure = f"; {entry.peer}'s kernel answers for addresses of its other NICs too (arp_ignore is 0): {CURE}"
     if not entry.held:
-        return f"{who} answers for {entry.address} on {entry.nic}, which {entry.node} is to announce"
+        return f"{who} answers for {entry.address} on {entry.nic}, which {entry.node} is to announce{cure}"
     defended = " and has defended" if entry.defended else ""
-    return f"{who} claims {entry.address} on {entry.nic}, which {entry.node} announces{defended}"
+    return f"{who} claims {entry.address} on {entry.nic}, which {entry.node} announces{defended}{cure}"
 
 
 def _relisted(entry: e.Relisted) -> str:

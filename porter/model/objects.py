@@ -143,6 +143,10 @@ class Nic(Value, frozen=True, kw_only=True):
     carrier: bool = True
     arp: bool = True
     """Whether it speaks ARP and NDP: not with the flag NOARP, which somebody set."""
+    arp_ignore: int | None = None
+    """Of `net.ipv4.conf`, what is in force: 0 where the kernel answers here for addresses of the node's other NICs."""
+    arp_announce: int | None = None
+    """The same: 2 where questions from here never name an address of another NIC as the asker's."""
 
 
 class Way(Value, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ A plugin is a module or object with one hook, found through the entry-point grou
 The hook is called once when Porter starts and must be cheap: import what touches the network in `start`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 import pluggy
@@ -50,6 +50,10 @@ class Host(Protocol):
     @property
     def peers(self) -> Mapping[str, NodeName]:
         """The MACs of the other nodes' NICs, in lower case, each with its node."""
+
+    @property
+    def weak_peers(self) -> Collection[str]:
+        """Those MACs of `peers` whose kernel answers ARP for addresses of the node's other NICs too (no strictARP)."""
 
     @property
     def forbidden(self) -> Mapping[str, str]:

@@ -7,7 +7,10 @@ import socket
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from porter.model.objects import Nic, Way
 from porter.plugins.netlink import Fields, Tables, fields_of, read_route, read_tables
@@ -16,6 +19,7 @@ _ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h
 _IFF_UP, _IFF_LOOPBACK, _IFF_RUNNING, _IFF_NOARP, _IFF_LOWER_UP = 0x1, 0x8, 0x40, 0x80, 0x10000  # linux/if.h
 _IFF_CARRIER = _IFF_RUNNING | _IFF_LOWER_UP  # a port that 802.1X has not let in has the second alone
 _IFA_F_TEMPORARY = 0x01  # a privacy address (RFC 8981): it changes every day, and is nobody's to know
+_SYSCTLS: Final = Path("/proc/sys/net/ipv4/conf")
 _MAIN_TABLE = 254
 _UNICAST = 1  # RTN_UNICAST, linux/rtnetlink.h
 _INWARD_KINDS: Final = frozenset(
@@ -33,7 +37,7 @@ def read_nics(leave_out: Collection[str] = ()) -> tuple[Nic, ...]:
 
     `leave_out` names addresses that are on a NIC only because they are announced: they are none of its networks.
     """
-    return nics_of(read_tables(), leave_out)
+    return tuple(_with_arp_settings(nic) for nic in nics_of(read_tables(), leave_out))
 
 
 def nics_of(tables: Tables, leave_out: Collection[str] = ()) -> tuple[Nic, ...]:
@@ -66,6 +70,21 @@ def _exists(name: str) -> bool:
         return socket.if_nametoindex(name) > 0
     except OSError:
         return False
+
+
+def _with_arp_settings(nic: Nic) -> Nic:
+    return replace(nic, arp_ignore=_in_force("arp_ignore", nic.name), arp_announce=_in_force("arp_announce", nic.name))
+
+
+def _in_force(setting: str, nic: str) -> int | None:
+    """Return the larger of what is set for the NIC and for all (Linux, ip-sysctl); None where that cannot be read.
+
+    The kernel tells nobody of a change of it: it is read whenever the NICs are.
+    """
+    try:
+        return max(int((_SYSCTLS / each / setting).read_text()) for each in ("all", nic))
+    except (OSError, ValueError):
+        return None
 
 
 def _leads_outside(link: Fields, networks: Mapping[int, list[str]]) -> bool:

@@ -4,7 +4,7 @@ Keeps what is true by the plugin's own words; it never looks at the network itse
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from porter.events.entries import AddressClaimed, Announced, AnnouncementFailed, Applied, Withdrawn
@@ -57,6 +57,11 @@ class PluginHost:
         return self._surroundings().peers
 
     @property
+    def weak_peers(self) -> Collection[str]:
+        """The MACs of peers that answer for addresses of their other NICs, as last reported."""
+        return self._surroundings().weak
+
+    @property
     def forbidden(self) -> Mapping[str, str]:
         """Addresses that nobody may announce, as last observed."""
         return self._surroundings().forbidden
@@ -102,6 +107,7 @@ class PluginHost:
                     peer=self.peers.get(mac),
                     held=held,
                     defended=defended,
+                    weak=mac in self.weak_peers,
                 ),
             )
 

@@ -17,6 +17,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     peers: Mapping[str, NodeName] = {}
     """The MACs of the other nodes' NICs, in lower case."""
+    weak: frozenset[str] = frozenset()
+    """Those of `peers` where the kernel answers for addresses of the node's other NICs too (arp_ignore is 0)."""
     forbidden: Mapping[str, str] = {}
     """Addresses that nobody may announce, each with what it is: `address of node node2`."""
 
@@ -33,5 +35,9 @@ def surroundings_of(world: World, node: NodeName) -> Surroundings:
     for contribution in contributions:
         for address, why in contribution.hosts.items():
             forbidden.setdefault(str(address), why)
-    peers = {nic.mac.lower(): agent.node for agent in agents if agent.node != node for nic in agent.nics if nic.mac}
-    return Surroundings(peers=peers, forbidden=forbidden)
+    others = [(agent.node, nic) for agent in agents if agent.node != node for nic in agent.nics if nic.mac]
+    return Surroundings(
+        peers={nic.mac.lower(): name for name, nic in others},
+        weak=frozenset(nic.mac.lower() for _, nic in others if nic.arp_ignore == 0),
+        forbidden=forbidden,
+    )

@@ -2,9 +2,10 @@
 
 import pytest
 
-from porter.events.entries import Entry
+from porter.events.entries import AddressClaimed, Entry
 from porter.events.sentences import sentence
 from porter.events.subjects import concerns_node, concerns_service
+from porter.model.names import NodeName
 from tests.events.golden import FULL
 
 SENTENCES = {
@@ -75,3 +76,22 @@ def test_an_entry_is_found_by_its_service_and_its_nodes(kind: str, entry: Entry)
     assert concerns_node(entry, "node1") == (kind not in NOT_ABOUT_NODE1)
     assert not concerns_service(entry, "default/other")
     assert not concerns_node(entry, "node9")
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_node_whose_kernel_answers_is_told_of_with_the_cure(held: bool) -> None:  # noqa: FBT001
+    claimed = AddressClaimed(
+        address="192.168.0.91",
+        nic="eth0",
+        mac="52:54:00:00:00:03",
+        node=NodeName("node1"),
+        peer=NodeName("node2"),
+        held=held,
+        weak=True,
+    )
+
+    told = sentence(claimed)
+
+    assert told.startswith("node node2, 52:54:00:00:00:03, ")
+    assert "; node2's kernel answers for addresses of its other NICs too (arp_ignore is 0): set strictARP: true" in told
+    assert "kubectl edit configmap kube-proxy -n kube-system" in told

@@ -1,6 +1,6 @@
 """A node with an announcer in one network namespace, and in another a client that hears every frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from socket import inet_aton
 
@@ -30,6 +30,7 @@ class Host:
     def __init__(self, *nics: Nic) -> None:
         self.nics: Sequence[Nic] = nics
         self.peers: Mapping[str, NodeName] = {}
+        self.weak_peers: Collection[str] = ()
         self.forbidden: Mapping[str, str] = {}
         self.reports: list[tuple[str, ...]] = []
         self.claims: list[tuple[str, str, str, bool]] = []

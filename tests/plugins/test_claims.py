@@ -323,3 +323,38 @@ def test_whatever_is_heard_only_requests_for_held_addresses_are_answered(frames:
 def test_the_numbers_are_what_linux_needs() -> None:
     # net.ipv4.neigh.default.locktime is one second: a change within it is ignored
     assert claims.ANNOUNCEMENT_GAP > 1.0
+
+
+def test_in_doubt_an_address_is_asked_for_once_after_all_was_said() -> None:
+    side, claim = held()
+    claim.doubt()
+
+    said = [step(claim, side) for _ in range(claims.ANNOUNCEMENTS)]
+
+    assert [len(each.frames) for each in said] == [2, 2, 1]
+    assert [each.again for each in said] == [claims.ANNOUNCEMENT_GAP, claims.ANNOUNCEMENT_GAP, None]
+    assert said[-1].frames == (arp.probe(ADDRESS, mac=MAC).pack(),)
+    assert ADDRESS in side.holdings.held
+
+
+def test_a_doubt_that_comes_late_is_one_question_and_the_repetitions_go_on() -> None:
+    side, claim = held()
+    while step(claim, side, repeat=30.0).again != 30.0:
+        pass
+    claim.doubt()
+
+    asked, repeated = step(claim, side, repeat=30.0), step(claim, side, repeat=30.0)
+
+    assert (asked.frames, asked.again) == ((arp.probe(ADDRESS, mac=MAC).pack(),), 30.0)
+    assert len(repeated.frames) == 2
+
+
+def test_what_is_probed_anew_is_in_no_doubt_any_more() -> None:
+    side, claim = held()
+    claim.doubt()
+    claim.begin(side.holdings)
+    while not step(claim, side).taken:
+        pass
+
+    assert [len(step(claim, side).frames) for _ in range(2)] == [2, 2]
+    assert step(claim, side).frames != (arp.probe(ADDRESS, mac=MAC).pack(),)

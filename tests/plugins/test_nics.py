@@ -28,7 +28,14 @@ def test_a_nic_is_reported_with_its_networks_and_its_gateway(node: Wire) -> None
     node.on_node("route", "add", "default", "via", "192.168.0.1")
 
     assert read(node) == (
-        Nic(name="eth0", mac=MAC, networks=("10.0.0.2/8", "192.168.0.2/24"), gateways=("192.168.0.1",)),
+        Nic(
+            name="eth0",
+            mac=MAC,
+            networks=("10.0.0.2/8", "192.168.0.2/24"),
+            gateways=("192.168.0.1",),
+            arp_ignore=0,
+            arp_announce=0,
+        ),
     )
 
 
@@ -90,6 +97,22 @@ def test_a_nic_that_does_no_arp_is_reported_as_such(node: Wire) -> None:
     node.on_node("link", "set", "eth0", "arp", "off")
 
     assert [nic.arp for nic in read(node)] == [False]
+
+
+def test_of_the_arp_settings_the_larger_is_in_force(node: Wire) -> None:
+    # Linux, ip-sysctl: the max value from conf/{all,interface}/ is used
+    node.connect("eth1", "02:00:00:00:01:02")
+    settings = (
+        "all.arp_announce=1",
+        "eth0.arp_announce=2",
+        "eth0.arp_ignore=0",
+        "all.arp_ignore=1",
+        "eth1.arp_ignore=2",
+    )
+    for setting in settings:
+        ip("netns", "exec", node.node, "sysctl", "-qw", f"net.ipv4.conf.{setting}")
+
+    assert [(nic.arp_ignore, nic.arp_announce) for nic in read(node)] == [(1, 2), (2, 1)]
 
 
 def test_a_pods_nic_that_does_no_arp_is_left_out_though_it_has_an_address(node: Wire) -> None:

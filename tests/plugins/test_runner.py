@@ -331,7 +331,11 @@ def test_a_failure_may_be_reported_again_once_the_address_was_not_wanted(run: Ru
 
 def test_another_host_that_claims_an_address_is_told_once_with_the_node_that_it_is() -> None:
     reports: list[Reported] = []
-    around = Surroundings(peers={"02:00:00:00:00:02": NodeName("node2")}, forbidden={"192.0.2.9": "a gateway"})
+    around = Surroundings(
+        peers={"02:00:00:00:00:02": NodeName("node2")},
+        weak=frozenset(["02:00:00:00:00:02"]),
+        forbidden={"192.0.2.9": "a gateway"},
+    )
     plugin = Recorder("one")
     runner = Runner(
         Registry.of(plugin),
@@ -346,7 +350,7 @@ def test_another_host_that_claims_an_address_is_told_once_with_the_node_that_it_
         assert plugin.host is not None
         host = plugin.host
         runner.apply({"one": [wanted("192.0.2.1")]})
-        assert (host.peers, host.forbidden) == (around.peers, around.forbidden)
+        assert (host.peers, host.weak_peers, host.forbidden) == (around.peers, around.weak, around.forbidden)
 
         for _ in range(2):
             host.claimed("192.0.2.1", mac="02:00:00:00:00:02", nic="eth0", defended=False)
@@ -370,6 +374,8 @@ def test_another_host_that_claims_an_address_is_told_once_with_the_node_that_it_
         ("02:00:00:00:00:03", None, False, False),
         ("02:00:00:00:00:03", None, True, True),
     ]
+    weak = {each.mac for each in reports if isinstance(each, AddressClaimed) and each.weak}
+    assert weak == around.weak
     assert len(claims) == 3 + 15 + 1 + 1
     assert claims[-2:] == [("02:00:00:00:00:03", None, False, False)] * 2
 

@@ -28,6 +28,16 @@ def test_no_node_announces_an_address_of_any_node_a_gateway_or_the_api_server() 
     }
 
 
+def test_a_peer_whose_kernel_answers_for_its_other_nics_is_known_by_the_macs_where_it_does() -> None:
+    things = [
+        agent("node1", nic("eth0", mac="02:00:00:00:00:0a", arp_ignore=0)),
+        agent("node2", nic("eth0", mac="02:00:00:00:00:0B", arp_ignore=0), nic("eth1", mac="", arp_ignore=0)),
+        agent("node3", nic("eth0", mac="02:00:00:00:00:0c", arp_ignore=1), nic("eth1", mac="02:00:00:00:00:0d")),
+    ]
+
+    assert surroundings_of(world_of(*things), NodeName("node1")).weak == {"02:00:00:00:00:0b"}
+
+
 @pytest.mark.parametrize(("own", "peers"), [("node1", {"node2"}), ("node2", {"node1"}), ("node3", {"node1", "node2"})])
 def test_peers_are_all_other_nodes_by_every_mac_that_they_have(own: str, peers: set[str]) -> None:
     macs = {"node1": "02:00:00:00:00:0A", "node2": "02:00:00:00:00:0b"}

@@ -34,6 +34,7 @@ def _nic(nic: Nic) -> str:
     state = "" if nic.up else ", down"
     state += "" if nic.carrier else ", no carrier"
     state += "" if nic.arp else ", no ARP"
+    state += ", answers ARP for addresses of other NICs" if nic.arp_ignore == 0 else ""
     gateways = f", gateway {', '.join(nic.gateways)}" if nic.gateways else ""
     return f"{', '.join(nic.networks) or 'no address'}, {nic.mac}{gateways}{state}"
 

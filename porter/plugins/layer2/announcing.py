@@ -42,6 +42,7 @@ class Announcing:
                     repeat=self._host.gratuitous_interval,
                     peers=tuple(sorted(self._host.peers)),
                     handed_over=tuple(sorted(each.address for each in wanted.values() if each.comes_from is not None)),
+                    weak=tuple(sorted(self._host.weak_peers)),
                     yielding=self._host.yields_to_strangers,
                 ),
             )

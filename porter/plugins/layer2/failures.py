@@ -1,6 +1,7 @@
 """Why an address cannot be announced by layer 2, one sentence each: what, whose, and what to do."""
 
 from porter.model.assignment import Announcement
+from porter.model.strict_arp import CURE
 from porter.plugins.api import Host
 from porter.plugins.layer2.announcer import messages
 from porter.plugins.layer2.announcer.messages import Event
@@ -20,7 +21,10 @@ def sentence(event: Event, announcement: Announcement, host: Host) -> str:
         case messages.TAKEN:
             peer = host.peers.get(event.mac)
             who = "another host" if peer is None else f"node {peer} still"
-            return f"{who} answers for {event.address} on {event.nic}: {event.mac}. It is asked again"
+            told = f"{who} answers for {event.address} on {event.nic}: {event.mac}. It is asked again"
+            if event.mac in host.weak_peers:
+                told += f". Its kernel answers for addresses of its other NICs too (arp_ignore is 0): {CURE}"
+            return told
         case messages.FORBIDDEN:
             what = host.forbidden.get(event.address, "an address of this node or its gateway")
             return f"{event.address} is never announced: {what}"

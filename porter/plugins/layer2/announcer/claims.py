@@ -69,6 +69,7 @@ class Claim:
         self._refusals = 0
         self._defended_at = -DEFENCE_GAP
         self._claimants: set[bytes] = set()
+        self._doubted = False
 
     def begin(self, holdings: Holdings, *, handed_over: bool = False) -> None:
         """Ask first whether the address is free: when it is new, and whenever the NIC was away.
@@ -80,12 +81,17 @@ class Claim:
         self._said = 0
         self._probes = PROBES_AFTER_A_PEER if handed_over else PROBES
         self._claimants.clear()
+        self._doubted = False
         holdings.probe(self.address)
 
     def announce_again(self) -> None:
         """Tell everybody anew, without asking: the MAC changed."""
         self.turn += 1
         self._said = 0
+
+    def doubt(self) -> None:
+        """Ask for the held address once, when all announcements are made: some kernel may answer for it as well."""
+        self._doubted = True
 
     def unsaid(self) -> None:
         """What was to be said did not go out: say it again in the next step, which is to be planned."""
@@ -129,9 +135,13 @@ class Claim:
         return self._announce(holdings, repeat)._replace(taken=True)
 
     def _announce(self, holdings: Holdings, repeat: float) -> Step:
-        self._said += 1
-        frames = holdings.family.announcement(self.address, mac=holdings.mac)
-        if self._said < ANNOUNCEMENTS:
+        if self._doubted and self._said >= ANNOUNCEMENTS:
+            self._doubted = False
+            frames: tuple[bytes, ...] = (holdings.family.probe(self.address, mac=holdings.mac),)
+        else:
+            self._said += 1
+            frames = holdings.family.announcement(self.address, mac=holdings.mac)
+        if self._said < ANNOUNCEMENTS or self._doubted:
             return Step(frames=frames, again=ANNOUNCEMENT_GAP)
         return Step(frames=frames, again=max(repeat, ANNOUNCEMENT_GAP) if repeat > 0 else None)
 

@@ -58,6 +58,8 @@ class Family(Protocol):
     name: str
     ethertype: int
     """What a socket of the family is bound to."""
+    has_weak_hosts: bool
+    """Whether a kernel may answer for an address that it has on another NIC (RFC 1122, 3.3.4.2)."""
     longest: int
     """Bytes of the family's longest frame. Of a longer one this many and one more are read, and it is refused."""
 

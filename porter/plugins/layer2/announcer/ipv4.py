@@ -13,6 +13,7 @@ class Ipv4:
 
     name = "IPv4"
     ethertype = arp.ETHERTYPE
+    has_weak_hosts = True
     longest = arp.LONGEST
 
     def pack(self, text: str) -> bytes | None:

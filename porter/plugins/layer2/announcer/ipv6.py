@@ -13,6 +13,7 @@ class Ipv6:
 
     name = "IPv6"
     ethertype = ndp.ETHERTYPE
+    has_weak_hosts = False  # Linux answers for an address only where it is: net/ipv6/ndisc.c, ndisc_recv_ns
     longest = ndp.LONGEST
 
     def pack(self, text: str) -> bytes | None:

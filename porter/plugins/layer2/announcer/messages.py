@@ -39,6 +39,8 @@ class Wanted(NamedTuple):
     """MACs of the other nodes: they let go of an address in time, and are asked often."""
     handed_over: tuple[str, ...] = ()
     """Addresses that a peer had until now: one question is enough before they are taken."""
+    weak: tuple[str, ...] = ()
+    """Those of `peers` whose kernel may answer for addresses that it has elsewhere: they are asked once all is said."""
     yielding: bool = False
     """Whether a stranger that insists on an address gets it; else it is told whose it is, and nothing changes."""
 
@@ -80,10 +82,10 @@ def decode(line: bytes) -> Wanted | Ask | Event | Counters:
     match name:
         case "Wanted":
             pairs = tuple((str(address), str(nic)) for address, nic in body["announce"])
-            forbidden, peers, handed_over = (
-                tuple(map(str, body[name])) for name in ("forbidden", "peers", "handed_over")
+            forbidden, peers, handed_over, weak = (
+                tuple(map(str, body[name])) for name in ("forbidden", "peers", "handed_over", "weak")
             )
-            return Wanted(pairs, forbidden, float(body["repeat"]), peers, handed_over, bool(body["yielding"]))
+            return Wanted(pairs, forbidden, float(body["repeat"]), peers, handed_over, weak, bool(body["yielding"]))
         case "Ask":
             return Ask()
         case "Event":

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 
 from . import families, messages, rights
 from .claims import Claim
@@ -86,7 +87,7 @@ class Announcer:
 
     def _want(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self._peers = frozenset(mac for text in wanted.peers if (mac := _mac(text)) is not None)
+        self._peers = _macs(wanted.peers)
         for segment in self._segments.values():
             self._instruct(segment)
             segment.follow(self._links.read(segment.nic), interrupted=False)
@@ -95,6 +96,7 @@ class Announcer:
     def _instruct(self, segment: Segment) -> None:
         segment.peers = self._peers
         segment.yielding = self._wanted.yielding
+        segment.doubt(_macs(self._wanted.weak))
 
     def _settle(self) -> None:
         """Make every segment claim exactly what is wanted there and may be announced."""
@@ -198,6 +200,10 @@ class Announcer:
         for segment in self._segments.values():
             total.add(segment.count())
         return total
+
+
+def _macs(texts: Iterable[str]) -> frozenset[bytes]:
+    return frozenset(mac for text in texts if (mac := _mac(text)) is not None)
 
 
 def _mac(text: str) -> bytes | None:

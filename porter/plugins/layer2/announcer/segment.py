@@ -12,7 +12,7 @@ from socket import MSG_DONTWAIT
 from . import messages
 from .answering import Answering
 from .bpf import Program
-from .claims import PROBE_GAP, Claim, Step
+from .claims import ANNOUNCEMENT_GAP, PROBE_GAP, Claim, Step
 from .family import Family
 from .holdings import Holdings
 from .links import Link
@@ -37,6 +37,8 @@ class Segment:
         """The MACs of the other nodes' NICs."""
         self.yielding = False
         """Whether a stranger that insists on a held address gets it."""
+        self._weak: frozenset[bytes] = frozenset()
+        """The MACs of those whose kernel may answer for addresses that it has on other NICs."""
         self._news = news
         self._report = report
         self._later = later
@@ -99,6 +101,21 @@ class Segment:
                 claim.turn += 1
                 self._wait(claim, self._ask_again_at)
         self._once_more |= self._holdings.probed
+
+    def doubt(self, weak: frozenset[bytes]) -> None:
+        """Ask, after all was said, whether a kernel of these peers answers for what is held here; once for each peer.
+
+        Its answer is a claim like any other (`listen`).
+        """
+        news = weak - self._weak
+        self._weak = weak if self.family.has_weak_hosts else frozenset()
+        if not news or not self._weak:
+            return
+        for claim in self._claims.values():
+            if claim.address in self._holdings.held:
+                claim.doubt()
+                claim.turn += 1
+                self._later(self, claim, time.monotonic() + ANNOUNCEMENT_GAP)
 
     def set_filter(self) -> None:
         """Have the NIC and the kernel pass exactly what concerns the wanted addresses."""
@@ -235,6 +252,8 @@ class Segment:
 
     def _tell_of(self, claim: Claim, step: Step) -> None:
         if step.taken:
+            if self._weak:
+                claim.doubt()
             self._once_more.discard(claim.address)
             self._tell(messages.ANNOUNCED, claim.address, mac=self._holdings.mac)
         elif step.rival is not None:
