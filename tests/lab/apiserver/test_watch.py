@@ -125,9 +125,10 @@ def test_two_hundred_watchers_each_see_every_write_in_order(running: Running) ->
 
     def watch(index: int) -> None:
         path = f"{CONFIG_MAPS}?resourceVersion={start}"
-        seen[index] = [
-            event["object"]["metadata"]["resourceVersion"] for event in running.client.events(path, seconds=6)
-        ]
+        for event in running.client.events(path, seconds=60):
+            seen[index].append(event["object"]["metadata"]["resourceVersion"])
+            if len(seen[index]) == writes:
+                return
 
     threads = [threading.Thread(target=watch, args=(index,)) for index in range(watchers)]
     for thread in threads:
@@ -137,7 +138,7 @@ def test_two_hundred_watchers_each_see_every_write_in_order(running: Running) ->
     for index in range(writes - 1):
         running.client.patch(f"{CONFIG_MAPS}/a", {"data": {"n": str(index)}})
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     assert len(seen[0]) == writes
     assert seen[0] == sorted(seen[0], key=int)
