@@ -36,12 +36,20 @@ def resume(rules: Rules, snapshots: Iterable[StoredSnapshot]) -> tuple[Reconcile
     Give the newest first. Where none can be read the reconciler is a new one and stands at 0.
     """
     for stored in snapshots:
-        if stored.format != FORMAT:
-            continue
+        snapshot = unpacked(stored)
         try:
-            inflating = zlib.decompressobj()
-            snapshot = msgspec.json.decode(inflating.decompress(stored.state, _MOST), type=Snapshot)
-            return Reconciler.restore(rules, snapshot), stored.seq
-        except (zlib.error, msgspec.DecodeError):
+            if snapshot is not None:
+                return Reconciler.restore(rules, snapshot), stored.seq
+        except msgspec.DecodeError:
             continue
     return Reconciler(rules), 0
+
+
+def unpacked(stored: StoredSnapshot) -> Snapshot | None:
+    """Return a stored state, None where this Porter cannot read it."""
+    if stored.format != FORMAT:
+        return None
+    try:
+        return msgspec.json.decode(zlib.decompressobj().decompress(stored.state, _MOST), type=Snapshot)
+    except (zlib.error, msgspec.DecodeError):
+        return None

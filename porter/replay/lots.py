@@ -11,16 +11,26 @@ from itertools import chain
 import msgspec
 
 from porter.events.codec import is_observed
-from porter.events.entries import AgentStarted, AssignmentDecided, Recorded
-from porter.events.redaction.redactor import MARK
+from porter.events.entries import AssignmentDecided, Recorded
+from porter.events.redaction.mark import is_redacted
+from porter.events.snapshots import StoredSnapshot
 from porter.model.names import NodeName
 from porter.model.objects import Eip
 from porter.model.protocol import PlacementRequest, ProtocolRules
 from porter.reconciler.decide import Rules
+from porter.reconciler.resuming import unpacked
+from porter.reconciler.snapshot import Snapshot
 
 
-def with_recorded_lots(records: Iterator[Recorded], rules: Rules) -> tuple[Iterator[Recorded], Rules]:
-    """Return what to fold and the rules to fold by: those given, unless the log begins as a redacted one does."""
+def with_recorded_lots(
+    records: Iterator[Recorded],
+    rules: Rules,
+    snapshots: Iterable[StoredSnapshot] = (),
+) -> tuple[Iterator[Recorded], Rules]:
+    """Return what to fold and the rules to fold by: those given, unless the log begins as a redacted one does.
+
+    `snapshots` are those of the log, the newest first: a fold that begins with one of them asks how the lots stood.
+    """
     first = next(records, None)
     if first is None:
         return iter(()), rules
@@ -28,12 +38,9 @@ def with_recorded_lots(records: Iterator[Recorded], rules: Rules) -> tuple[Itera
     if not is_redacted(first):
         return whole, rules
     lots = _Lots()
+    for stored in snapshots:
+        lots.stood(unpacked(stored))
     return lots.followed(whole), _drawn(rules, lots)
-
-
-def is_redacted(first: Recorded) -> bool:
-    """Tell from its first entry whether a log was redacted."""
-    return isinstance(first.entry, AgentStarted) and MARK in first.entry.porter.partition("+")[2]
 
 
 def _drawn(rules: Rules, lots: "_Lots") -> Rules:
@@ -45,6 +52,12 @@ class _Lots:
 
     def __init__(self) -> None:
         self._nodes: dict[str, tuple[NodeName, ...]] = {}
+
+    def stood(self, state: Snapshot | None) -> None:
+        """Take in how they stood at one moment, the latest moment first."""
+        for one in state.assignments if state is not None else ():
+            if one.address is not None:
+                self._nodes[one.address] = one.nodes
 
     def followed(self, records: Iterable[Recorded]) -> Iterator[Recorded]:
         """Yield the records; each observed one when what was decided because of it is known."""

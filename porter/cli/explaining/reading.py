@@ -33,7 +33,7 @@ def read_case(event_log: str, *, stream: str, at: str | None, supposing: Sequenc
         open_source(event_log, stream=stream) as source,
         shown_progress(records_until(source, moment), source.last_seq) as found,
     ):
-        records, rules = with_recorded_lots(found, installed_rules())
+        records, rules = with_recorded_lots(found, installed_rules(), source.snapshots())
         reconciler, after = beginning(source, rules)
         refold = Refold(rules, reconciler=reconciler, after=after)
         for refolded in refold.run(history.follow(records)):

@@ -1,7 +1,6 @@
 """`porter log export`: write entries to a file, on request without their names."""
 
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ from porter.cli.log.choosing import choice_of, when_options
 from porter.cli.log.progress import shown_progress
 from porter.cli.options import event_log_option, stream_option
 from porter.events import export as exports
-from porter.events.chain import Row
-from porter.events.sources import Source, open_source
+from porter.events.sources import open_source
 
 
 @click.command(short_help="Write entries as JSON lines to a file.")
@@ -36,22 +34,16 @@ def export(*, event_log: str, stream: str, redact: bool, file: str, **options: A
     with open_source(event_log, stream=stream) as source:
         after, until = choice.bounds(source)
         total = source.last_seq
-        items: Iterable[Row] = source.rows(after, until)
-        snapshots = source.snapshots(until)
+        items, snapshots = source.rows(after, until), source.snapshots(until)
         if redact:
-            items, snapshots = _redacted(source, after, until), iter(())
+            from porter.replay.redacting import RedactedLog  # noqa: PLC0415 - only --redact shall cost it
+
+            with shown_progress("reading names", source.read(), total) as records:
+                redacted = RedactedLog(source, records)
+            items, snapshots = redacted.rows(after, until), redacted.snapshots(after, until)
         with shown_progress("exporting", items, total - after) as rows:
             if file == "-":
                 exports.write(rows, sys.stdout.buffer, snapshots)
                 return
             count = exports.write_file(rows, Path(file), snapshots)
     click.echo(f"{count} entries written to {file}")
-
-
-def _redacted(source: Source, after: int, until: int | None) -> Iterator[Row]:
-    """Yield a part of a log with other names. The names are those of the whole log: two parts of it fit together."""
-    from porter.events.redaction.redactor import Redactor, sealed  # noqa: PLC0415 - only --redact shall cost it
-
-    with shown_progress("reading names", source.read(), source.last_seq) as records:
-        redactor = Redactor.over(records)
-    yield from sealed(map(redactor.redact, source.read(after, until)))

@@ -87,7 +87,9 @@ def follow(asked: Asked) -> int:
     """Tell the story as far as it goes, and go on with it until interrupted."""
     with open_source(asked.log, stream=asked.stream) as source:
         follower = Follower(as_json=asked.as_json)
-        records, rules = with_recorded_lots(records_following(source, follower.idle), installed_rules())
+        records, rules = with_recorded_lots(
+            records_following(source, follower.idle), installed_rules(), source.snapshots()
+        )
         follower.follow(Teller(_refold(source, rules), asked.about), records)
     return 0
 
@@ -103,7 +105,7 @@ def diff(asked: Asked, span: str) -> int:
         open_source(asked.log, stream=asked.stream) as source,
         shown_progress(source.read(), source.last_seq) as read,
     ):
-        records, rules = with_recorded_lots(read, installed_rules())
+        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
         reconciler, after = beginning(source, rules)
         found = between(records, reconciler, first, second, after=after)
     if asked.as_json:
@@ -121,7 +123,7 @@ def what_if(asked: Asked, path: Path) -> int:
         open_source(asked.log, stream=asked.stream) as source,
         shown_progress(records_until(source, asked.moment), source.last_seq) as read,
     ):
-        records, rules = with_recorded_lots(read, installed_rules())
+        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
         (real, after), (other, _) = beginning(source, rules), beginning(source, rules)
         asking = WhatIf(real, other, suppositions, after=after)
         print_what_if(asking, suppositions, records, asked.about, as_json=asked.as_json)
@@ -144,7 +146,7 @@ def _read(asked: Asked) -> Iterator[tuple[Teller, Refold, Iterator[Recorded]]]:
         open_source(asked.log, stream=asked.stream) as source,
         shown_progress(records_until(source, moment), source.last_seq) as read,
     ):
-        records, rules = with_recorded_lots(read, installed_rules())
+        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
         refold = _refold(source, rules)
         yield Teller(refold, asked.about, is_cut=moment is not None), refold, records
 

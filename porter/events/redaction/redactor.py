@@ -10,14 +10,12 @@ from porter.events.chain import GENESIS, Row, chained
 from porter.events.entries import AgentStarted, PluginInfo, Recorded
 from porter.events.redaction.addresses import Addresses
 from porter.events.redaction.fields import Kind, replaced, texts_in
+from porter.events.redaction.mark import marked
 from porter.events.redaction.names import Table, other_names
 from porter.events.redaction.texts import MAC, Texts, meant_in
 from porter.model.addresses import parse_address
 from porter.model.keys import CLAIM_VALUES
 from porter.model.objects import LOAD_BALANCER_CLASS
-
-MARK: Final = "redacted"
-"""The local label (PEP 440) that the version of the Porter which wrote the log is given."""
 
 _CAN_REACH: Final = "can_reach:"
 _SHIPPED: Final = frozenset({"layer2", "bgp", "vip"})
@@ -46,15 +44,15 @@ class Redactor:
         """Return the redactor of a whole log."""
         redactor = cls()
         for record in records:
-            redactor.note(record)
+            redactor.note(record.entry)
         redactor.settle()
         return redactor
 
-    def note(self, record: Recorded) -> None:
-        """Take in the names that an entry holds."""
-        if isinstance(record.entry, AgentStarted):
-            self._protocols.update(plugin.name for plugin in record.entry.plugins)
-        for kind, text in texts_in(record.entry):
+    def note(self, value: msgspec.Struct) -> None:
+        """Take in the names that an entry holds, or any other value of the model."""
+        if isinstance(value, AgentStarted):
+            self._protocols.update(plugin.name for plugin in value.plugins)
+        for kind, text in texts_in(value):
             self._note(kind, text)
 
     def settle(self) -> None:
@@ -116,7 +114,7 @@ class Redactor:
                 namespace, slash, name = text.partition("/")
                 return f"{self._other(Kind.NAMESPACE, namespace)}{slash}{self._other(_KEYS[kind], name)}"
             case Kind.PORTER:
-                return text if MARK in text.partition("+")[2] else f"{text}{'.' if '+' in text else '+'}{MARK}"
+                return marked(text)
             case Kind.INTERFACE if text.startswith(_CAN_REACH):
                 return _CAN_REACH + self._texts.rewritten(text.removeprefix(_CAN_REACH), Kind.ADDRESS)
             case Kind.INTERFACE:
