@@ -82,12 +82,12 @@ def replay(
         now=datetime.now(UTC),
     )
     check = partial(_check_known, about=asked.about)
-    if merge:
-        return modes.merge(asked, paths)
-    if diff is not None:
-        return modes.diff(asked, diff)
-    if what_if is not None:
-        return modes.what_if(asked, Path(what_if))
+    if merge or diff is not None or what_if is not None:
+        from porter.cli.replaying import comparing  # noqa: PLC0415 - a story shall start fast
+
+        if merge:
+            return comparing.merge(asked, paths)
+        return comparing.diff(asked, diff) if diff is not None else comparing.what_if(asked, Path(what_if or ""))
     if verify:
         return modes.verify(asked, check)
     if follow:

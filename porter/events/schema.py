@@ -6,10 +6,19 @@ The same tables are a public contract (docs/event-log.md). They are made and cha
 import sqlalchemy
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
 
-SCHEMA_VERSION = "2"
-"""The newest migration: what this Porter writes and reads. Versions are whole numbers, counted up."""
+from porter.events.version import SCHEMA_VERSION, VERSION_TABLE
 
-VERSION_TABLE = "porter_schema"
+__all__ = [
+    "ENTRY",
+    "GAP",
+    "METADATA",
+    "SCHEMA_VERSION",
+    "SNAPSHOT",
+    "STREAM",
+    "VERSION_TABLE",
+    "ForeignDatabaseError",
+    "schema_version",
+]
 
 METADATA = MetaData()
 

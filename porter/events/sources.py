@@ -9,9 +9,9 @@ from porter.events.chain import Row
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.exported import ExportedLog
-from porter.events.log import EventLog, streams_at
 from porter.events.packing import is_packed
 from porter.events.snapshots import StoredSnapshot
+from porter.events.sqlite_source import SqliteSource
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
@@ -69,6 +69,8 @@ def streams_in(url_or_path: str) -> list[str]:
     """Return whose logs a database holds, in order; one unnamed for a file. Raises LogError."""
     if "://" not in url_or_path and Path(url_or_path).is_file() and not _is_sqlite(Path(url_or_path)):
         return [""]
+    from porter.events.log import streams_at  # noqa: PLC0415 - SQLAlchemy, which takes half of a start
+
     return streams_at(url_or_path)
 
 
@@ -77,17 +79,27 @@ def open_source(url_or_path: str, *, stream: str = "") -> Source:
 
     Raises LogError in one sentence when it is none of them.
     """
-    if "://" in url_or_path or not Path(url_or_path).is_file():
+    path = _path_of(url_or_path)
+    if path is None or not path.is_file():
+        from porter.events.log import EventLog  # noqa: PLC0415 - SQLAlchemy, which takes half of a start
+
         return EventLog.open(url_or_path, stream=stream, read_only=True)
-    path = Path(url_or_path)
     start = _start_of(path)
     if not start:
         raise LogError(f"{path} is empty: there is no log in it")
     if start == _SQLITE_MAGIC:
-        return EventLog.open(url_or_path, stream=stream, read_only=True)
+        return SqliteSource.open(path, stream=stream)
     if start[:1] == b"{" or is_packed(start):
         return ExportedLog(path)
     raise LogError(f"{path} is neither an SQLite log nor a file from 'porter log export'")
+
+
+def _path_of(url_or_path: str) -> Path | None:
+    """Return the path of an SQLite or exported file; None for any other database."""
+    if "://" not in url_or_path:
+        return Path(url_or_path)
+    scheme, _, path = url_or_path.partition(":///")
+    return Path(path) if scheme == "sqlite" and path and path != ":memory:" and "?" not in path else None
 
 
 def _is_sqlite(path: Path) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from porter.cli import COMMANDS, Subcommand, main
 from porter.cli.collector import THRESHOLDS
 from porter.errors import PorterError
+from tests.replay.recording import a_life_of_a_service, log_at, recorded
 
 HEAVY = ("kubernetes", "aiohttp", "pyroute2", "sqlalchemy", "alembic", "yaml", "celpy", "cryptography")
 
@@ -50,6 +51,14 @@ def test_reading_a_log_imports_no_migrations() -> None:
     golden = Path(__file__).parents[1] / "data" / "golden-entries.jsonl"
 
     assert not imported("log", "show", "--event-log", str(golden)) & {"kubernetes", "aiohttp", "pyroute2", "alembic"}
+
+
+def test_a_story_needs_no_database_library(tmp_path: Path) -> None:
+    log = log_at(tmp_path / "porter.db", recorded(a_life_of_a_service()))
+    golden = Path(__file__).parents[1] / "data" / "golden-entries.jsonl"
+
+    for path in (log, golden):
+        assert not imported("replay", str(path)) & {*HEAVY, "asyncio", "rich"}, path
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

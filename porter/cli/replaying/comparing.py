@@ -1,0 +1,64 @@
+"""Ask a log for more than its story: two moments, what would have been otherwise, several logs together."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from porter.cli.replaying.between import between_lines, print_between
+from porter.cli.replaying.merging import print_merged
+from porter.cli.replaying.modes import Asked
+from porter.cli.replaying.what_if import print_what_if, read_edits
+from porter.events.sources import open_source
+from porter.replay.between import between
+from porter.replay.lots import with_recorded_lots
+from porter.replay.merging import Merged
+from porter.replay.moments import Moment, MomentError, parse_moment
+from porter.replay.reading import beginning, installed_rules, records_until, shown_progress
+from porter.replay.what_if import WhatIf
+
+
+def diff(asked: Asked, span: str) -> int:
+    """Tell what lies between two moments."""
+    first_text, dots, second_text = span.partition("..")
+    if not dots:
+        raise MomentError(f"{span!r} names no two moments: write A..B, as in 100..200, or -15m.. up to now")
+    first = parse_moment(first_text, asked.now) if first_text.strip() else Moment(seq=0)
+    second = parse_moment(second_text, asked.now) if second_text.strip() else Moment()
+    with (
+        open_source(asked.log, stream=asked.stream) as source,
+        shown_progress(source.read(), source.last_seq) as read,
+    ):
+        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
+        reconciler, after = beginning(source, rules)
+        found = between(records, reconciler, first, second, after=after)
+    if asked.as_json:
+        print_between(found)
+    else:
+        for line in between_lines(found):
+            click.echo(line)
+    return 0
+
+
+def what_if(asked: Asked, path: Path) -> int:
+    """Tell what would have been otherwise."""
+    suppositions = read_edits(path)
+    with (
+        open_source(asked.log, stream=asked.stream) as source,
+        shown_progress(records_until(source, asked.moment), source.last_seq) as read,
+    ):
+        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
+        (real, after), (other, _) = beginning(source, rules), beginning(source, rules)
+        asking = WhatIf(real, other, suppositions, after=after)
+        print_what_if(asking, suppositions, records, asked.about, as_json=asked.as_json)
+    return 0
+
+
+def merge(asked: Asked, logs: Sequence[str]) -> int:
+    """Put several logs on one timeline."""
+    with ExitStack() as stack:
+        sources = [stack.enter_context(open_source(log, stream=asked.stream)) for log in logs]
+        merged = Merged([(log, source.read) for log, source in zip(logs, sources, strict=True)])
+        print_merged(merged, asked.about, as_json=asked.as_json)
+    return 0

@@ -1,0 +1,180 @@
+"""An SQLite log as a source of entries, read with the standard library alone: a question to a log starts fast.
+
+It reads logs as an agent of this version writes them. Whatever else it meets (another schema, a gap, a row that cannot
+be decoded, damage) it leaves to `EventLog`, which knows what to say of it.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from porter.events.chain import Row, moment
+from porter.events.codec import UndecodableEntryError, decode
+from porter.events.entries import Recorded
+from porter.events.errors import LogError
+from porter.events.snapshots import StoredSnapshot
+from porter.events.standing_file import StandingFile
+from porter.events.version import SCHEMA_VERSION, VERSION_TABLE
+
+if TYPE_CHECKING:
+    from porter.events.log import EventLog
+
+_PAGE: Final = 512  # rows that are decoded together; more do not make it faster
+_ENTRIES: Final = (
+    "SELECT seq, at, kind, version, body FROM entry WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+)
+_NO_LIMIT: Final = 2**63 - 1
+_SEQ, _AT = itemgetter(0), itemgetter(1)
+
+
+class SqliteSource:
+    """One stream of an SQLite log, open for reading. It changes nothing, not even beside the file."""
+
+    def __init__(self, path: Path, file: StandingFile, stream: str) -> None:
+        self._path = path
+        self._file = file
+        self._stream = stream
+        self._log: EventLog | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, stream: str = "") -> Self:
+        """Open the log of one agent; `stream` may be empty where there is only one. Raises LogError."""
+        try:
+            file = StandingFile(path)
+        except (sqlite3.Error, OSError):
+            raise _said_by_log(path, path, stream) from None
+        source = cls(path, file, stream)
+        try:
+            source._stream = source._checked_stream()
+        except BaseException:
+            file.close()
+            raise
+        return source
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest entry, 0 for none."""
+        return self._number("SELECT last_seq FROM stream WHERE stream = ?")
+
+    @property
+    def whole_after(self) -> int:
+        """The last entry that was taken out, 0 for none."""
+        return self._number("SELECT max(last_seq) FROM gap WHERE stream = ?")
+
+    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+        """Yield the entries with `after < seq <= until`, in order, in bounded memory; see `EventLog.read`."""
+        last, limit = after, _NO_LIMIT if until is None else until
+        while True:
+            page = self._page(last, limit)
+            records = _recorded(page) if page and _is_whole(page, last) else None
+            if records is None:
+                break
+            yield from records
+            last += len(page)
+        if page or last < min(limit, self.last_seq):
+            yield from self._with_log("read", last, until, whole=whole)
+
+    def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
+        """Yield the same entries as they are stored, with their checksums."""
+        yield from self._with_log("rows", after, until)
+
+    def snapshots(self, until: int | None = None, *, altered: bool = False) -> Iterator[StoredSnapshot]:
+        """Yield the snapshots at or before entry `until`, the newest first."""
+        yield from self._with_log("snapshots", until, altered=altered)
+
+    def wrong_end(self, last: int, ends_with: bytes) -> str | None:
+        """Say what is wrong with an end at entry `last`; None when nothing is."""
+        return self._opened_log().wrong_end(last, ends_with)
+
+    def describe(self) -> str:
+        """Name the log in words."""
+        return f"{self._path}, stream {self._stream}" if self._stream else str(self._path)
+
+    def close(self) -> None:
+        """Let go of the file. Safe to call twice."""
+        if self._log is not None:
+            self._log.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------------------------ the plain case
+
+    def _checked_stream(self) -> str:
+        """Return whose log is read. Raises LogError for what is no log of this version, or holds several."""
+        try:
+            versions = self._file.connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()  # noqa: S608
+            streams = [name for (name,) in self._file.connection.execute("SELECT stream FROM stream ORDER BY stream")]
+        except sqlite3.Error:
+            versions, streams = [], []
+        if versions != [(SCHEMA_VERSION,)] or (not self._stream and len(streams) > 1):
+            raise _said_by_log(self._path, self._file.path, self._stream)
+        return self._stream or next(iter(streams), "")
+
+    def _number(self, statement: str) -> int:
+        try:
+            found = self._file.connection.execute(statement, (self._stream,)).fetchone()
+        except sqlite3.Error:
+            raise _said_by_log(self._path, self._file.path, self._stream) from None
+        number: int = found[0] if found and found[0] is not None else 0
+        return number
+
+    def _page(self, after: int, until: int) -> Sequence[Any]:
+        try:
+            return self._file.connection.execute(_ENTRIES, (self._stream, after, until, _PAGE)).fetchall()
+        except sqlite3.Error:
+            return [(None,)]  # no row that continues the log: the rest is left to EventLog
+
+    # ------------------------------------------------------------------------------------------ all other cases
+
+    def _with_log(self, method: str, *arguments: object, **options: object) -> Iterator[Any]:
+        try:
+            yield from getattr(self._opened_log(), method)(*arguments, **options)
+        except LogError as error:
+            raise type(error)(str(error).replace(str(self._file.path), str(self._path))) from None
+
+    def _opened_log(self) -> "EventLog":
+        if self._log is None:
+            from porter.events.log import EventLog  # noqa: PLC0415 - SQLAlchemy, for few logs only
+
+            self._log = EventLog.open(str(self._file.path), stream=self._stream, read_only=True)
+        return self._log
+
+
+def _is_whole(page: Sequence[Any], after: int) -> bool:
+    return bool(page[0][0] == after + 1 and page[-1][0] == after + len(page))
+
+
+def _recorded(page: Sequence[Any]) -> Iterator[Recorded] | None:
+    """Turn rows into entries with as few steps of Python as can be; None where one of them is wrong."""
+    times = list(map(_AT, page))
+    try:
+        entries = [decode(kind, version, body) for _, _, kind, version, body in page]
+        moment(min(times))
+        moment(max(times))  # those between are moments too, and are made when they are asked for
+    except (UndecodableEntryError, TypeError, OverflowError):
+        return None
+    return map(Recorded, map(_SEQ, page), times, entries)
+
+
+def _said_by_log(path: Path, read: Path, stream: str) -> LogError:
+    """Return what EventLog says of a file that is not read here."""
+    from porter.events.log import EventLog  # noqa: PLC0415 - SQLAlchemy, for few logs only
+
+    try:
+        EventLog.open(str(read), stream=stream, read_only=True).close()
+    except LogError as error:
+        return type(error)(str(error).replace(str(read), str(path)))
+    return LogError(f"{path} cannot be read just now; try again")
