@@ -38,7 +38,7 @@ def change_lines(change: Change) -> Iterator[str]:
     yield f"{_INDENT}{_what(change)}"
     yield from _wrapped(f"why: {change.reason}")
     yield from _wrapped(f"cause: entry {change.cause.seq}, {change.cause.text}")
-    yield from _wrapped(f"took: {', '.join(_times(change))}")
+    yield from _wrapped(f"took: {'; '.join(_times(change))}")
 
 
 def disagreement_lines(one: Disagreement) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _standing_lines(standing: Standing, now: datetime) -> Iterator[str]:
 def _times(change: Change) -> Iterator[str]:
     yield f"{short(change.decided_after)} to decide"
     for deed in change.applied:
-        yield f"{short(deed.after)} more until {_DEEDS[deed.what]} (entry {deed.seq})"
+        yield f"{_DEEDS[deed.what]} {short(deed.after)} later (entry {deed.seq})"
 
 
 def _what(change: Change) -> str:
