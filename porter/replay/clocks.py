@@ -15,6 +15,7 @@ import msgspec
 from porter.events.codec import encode
 from porter.events.entries import (
     AgentObserved,
+    AgentSilent,
     AgentStarted,
     AgentStopped,
     EipGone,
@@ -30,6 +31,7 @@ from porter.events.entries import (
     ServiceGone,
     ServiceObserved,
 )
+from porter.model.names import NodeName
 
 _SHARED: Final = frozenset(
     {
@@ -66,7 +68,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Survey(msgspec.Struct, kw_only=True):
-    """What one pass over a log finds: whose it is, how far it goes, what it shares, and where its agent died."""
+    """What one pass over a log finds: whose it is, how far it goes, what it shares, and who died when."""
 
     node: str | None = None
     first: Recorded | None = None
@@ -75,11 +77,13 @@ class Survey(msgspec.Struct, kw_only=True):
     """By an observation's hash, when it was made; None where more than once."""
     deaths: set[int] = set()
     """The last entries before a start of the agent that no orderly stop precedes."""
+    heard: list[tuple[NodeName, datetime]] = []
+    """When the Lease of a node that then fell silent was heard last, by this log's clock."""
 
 
 def survey(records: Iterable[Recorded]) -> Survey:
     """Read a log through. Memory is bounded."""
-    found = Survey(seen={}, deaths=set())
+    found = Survey(seen={}, deaths=set(), heard=[])
     before: Recorded | None = None
     for record in records:
         entry = record.entry
@@ -87,6 +91,8 @@ def survey(records: Iterable[Recorded]) -> Survey:
             found.node = found.node or entry.node
             if before is not None and not isinstance(before.entry, AgentStopped):
                 found.deaths.add(before.seq)
+        elif isinstance(entry, AgentSilent):
+            found.heard.append((entry.node, record.at - timedelta(seconds=entry.seconds)))
         elif type(entry) in _SHARED and len(found.seen) < _MOST:
             kind, _, body = encode(entry)
             key = hash((kind, body))

@@ -47,7 +47,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     record: Recorded
     is_death: bool = False
-    """The agent ended with this entry, and not in order."""
+    """After this, its newest entry, the agent was last heard of at that time, and did not end in order."""
     is_last: bool = False
     """The log ends with this entry."""
 
@@ -87,6 +87,8 @@ class Lanes:
         """Take in an entry; return the addresses that it is about."""
         node, entry = sighting.node, sighting.record.entry
         touched: set[str] = set()
+        if sighting.is_death:
+            return self._silence(node)
         match entry:
             case Announced(address=address):
                 self._lane(address).announcers.add(node)
@@ -110,8 +112,6 @@ class Lanes:
                 touched |= self._assign((node, (entry.service, entry.family)), None)
             case _:
                 pass
-        if sighting.is_death:
-            touched |= self._silence(node)
         if sighting.is_last:
             self._known.discard(node)
             touched |= self._silence(node)

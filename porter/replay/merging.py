@@ -54,6 +54,10 @@ class Merged:
         found = clocks([one.seen for one in surveys])
         self._reads = [read for _, read in logs]
         self._deaths = [one.deaths for one in surveys]
+        self._heard: dict[str, list[datetime]] = {}
+        for one, clock in zip(surveys, found, strict=True):
+            for node, at in one.heard:
+                self._heard.setdefault(node, []).append(clock.corrected(at))
         self.logs = [_node_log(name, one, clock) for (name, _), one, clock in zip(logs, surveys, found, strict=True)]
         by_node: dict[str, str] = {}
         for log in self.logs:
@@ -67,23 +71,28 @@ class Merged:
         return heapq.merge(*streams, key=lambda sighting: sighting.at)
 
     def _stream(self, place: int) -> Iterator[Sighting]:
+        """Yield a log's entries, and the death of its agent wherever it was killed.
+
+        A killed agent writes no last word. It lived at its last entry, and whenever others heard its Lease after that.
+        """
         log, deaths = self.logs[place], self._deaths[place]
+        dead: Recorded | None = None
         for record in self._reads[place]():
-            yield Sighting(
-                at=log.clock.corrected(record.at),
-                node=log.node,
-                record=record,
-                is_death=record.seq in deaths,
-                is_last=record.seq == log.last_seq,
-            )
+            at = log.clock.corrected(record.at)
+            if dead is not None:
+                begin = log.clock.corrected(dead.at)
+                lived = [heard for heard in self._heard.get(log.node, ()) if begin < heard < at]
+                yield Sighting(at=max([begin, *lived]), node=log.node, record=dead, is_death=True)
+            yield Sighting(at=at, node=log.node, record=record, is_last=record.seq == log.last_seq)
             if record.seq == log.last_seq:
                 return
+            dead = record if record.seq in deaths else None
 
 
 def deed_of(sighting: Sighting) -> Deed | None:
     """Return what an entry of a node's own doings says; None for any other entry."""
     entry = sighting.record.entry
-    if not isinstance(entry, _TOLD):
+    if sighting.is_death or not isinstance(entry, _TOLD):
         return None
     address = None if isinstance(entry, AgentStarted | AgentStopped) else entry.address
     return Deed(at=sighting.at, node=sighting.node, seq=sighting.record.seq, address=address, text=sentence(entry))

@@ -3,8 +3,10 @@
 Each trouble lasts PORTER_CHAOS_SECONDS, by default 4.5; try 60 by hand after a change of watches, leases or the agent.
 """
 
+import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +23,7 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 SECONDS = float(os.environ.get("PORTER_CHAOS_SECONDS") or 4.5)
 YAML = Path(str(resources.files("porter.lab.tutorial")))
+PROBE_WINDOW = 1.0  # seconds: clocks and applied entries of two nodes are no finer
 NAMES = ("chaos-a", "chaos-b", "chaos-c", "chaos-d")
 
 
@@ -154,3 +157,16 @@ def test_a_leader_that_is_killed_while_it_publishes_gives_nothing_twice(lab: Lab
     assert {name: found[name] for name in old} == old
     for name in made:
         lab.api.delete("Service", name)
+
+
+def test_the_logs_together_show_no_moment_with_two_owners(lab: Lab) -> None:
+    """The last test of this lab: what its nodes wrote through all that happened before."""
+    logs = [str(lab.stage.event_log(node.name)) for node in lab.topology.nodes]
+    done = subprocess.run(
+        processes.porter("replay", "--merge", "--format", "json", *logs), capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len([told for told in found["timeline"] if "announces" in told["text"]]) >= len(NAMES)
+    assert [one for one in found["windows"] if one["what"] == "several" and one["seconds"] > PROBE_WINDOW] == []

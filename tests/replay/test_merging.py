@@ -9,6 +9,7 @@ import pytest
 
 from porter.cli import main
 from porter.events.entries import (
+    AgentSilent,
     AgentStarted,
     AgentStopped,
     Announced,
@@ -179,6 +180,29 @@ def test_an_agent_that_was_killed_announces_nothing_from_its_last_entry_on(
     found = merged(capsys, log(tmp_path, "node1", one), log(tmp_path, "node2", other))
 
     assert windows(found) == [("nobody", [], 3.0)]
+
+
+def test_an_agent_that_was_killed_announced_as_long_as_others_heard_its_lease(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Its log is quiet while nothing changes; the others tell how long its Lease was renewed."""
+    one: Entries = [(0.0, started("node1")), (1.0, owned("node1")), (1.0, ON), (40.0, started("node1"))]
+    silent = AgentSilent(node=NodeName("node1"), seconds=3.0)
+    other: Entries = [
+        (0.0, started("node2")),
+        (1.0, owned("node1")),
+        (20.0, silent),
+        (20.0, owned("node2")),
+        (20.5, ON),
+        (45.0, silent),
+        (50.0, shared(30)),
+    ]
+
+    found = merged(capsys, log(tmp_path, "node1", one), log(tmp_path, "node2", other))
+
+    assert windows(found) == [("nobody", [], 3.5)]
+    assert [told["text"].partition(" announces")[0] for told in found["timeline"]].count("this node") == 2
 
 
 def test_an_agent_that_stopped_announces_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
