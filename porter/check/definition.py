@@ -67,7 +67,7 @@ def _faults(definition: Mapping[str, Any]) -> Iterator[Finding]:
         why = "it is of another program or a very old version, and Porter reads no Eip"
         yield Finding(check="definition", level="fault", what=what, why=why, commands=(_APPLY,))
         return
-    old = " (Porter 0.4 did: it also serves v1alpha1)" if "v1alpha1" in versions else ""
+    old = " (Porter 0.4 or OpenELB)" if "v1alpha1" in versions and not versions["v1alpha1"].get("deprecated") else ""
     lacking = sorted(_fields(_own_version()) - _fields(versions["v1alpha2"]))
     if lacking:
         what = f"the kind Eip is defined by another version{old}: it lacks {named(lacking)}"
@@ -75,7 +75,7 @@ def _faults(definition: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(check="definition", level="warning", what=what, why=why, commands=(_APPLY,))
     elif old:
         what = f"the kind Eip is defined by another version{old}"
-        why = "wrong Eips may not be refused, and v1alpha1 is served by nobody any more"
+        why = "wrong Eips may not be refused"
         yield Finding(check="definition", level="warning", what=what, why=why, commands=(_APPLY,))
 
 

@@ -1,4 +1,4 @@
-"""What the API must show of an Eip, compared with what it shows: one merge patch of its status, or none.
+"""What the API must show of an Eip, compared with what it shows: one merge patch, nearly always of its status, or none.
 
 Pure. The map of used addresses is patched entry by entry and never grows beyond what an object can carry.
 """
@@ -10,6 +10,7 @@ from porter.cluster.conditions import JsonObject, camel_case
 from porter.cluster.connection import MERGE_PATCH
 from porter.cluster.publication import Patch
 from porter.cluster.views import EipView
+from porter.model import keys
 from porter.model.addresses import AddressRange
 from porter.model.assignment import PoolState
 from porter.model.names import EipName, ServiceKey
@@ -46,7 +47,19 @@ class EipPublication(Value, frozen=True, kw_only=True):
 
 
 def plan_eip(view: EipView, wanted: EipPublication, *, now: str) -> Patch | None:
-    """Return the patch after which the Eip's status shows this, or None when it does already."""
+    """Return the next patch towards an Eip that shows this and that nobody of old holds, or None when all is so."""
+    return _freeing(view) or _status(view, wanted, now=now)
+
+
+def _freeing(view: EipView) -> Patch | None:
+    """Take off what Porter 0.4 and OpenELB left: no program of theirs would, and the Eip could never be deleted."""
+    kept = [one for one in view.finalizers if one not in keys.OLD_FINALIZERS]
+    if len(kept) == len(view.finalizers):
+        return None
+    return Patch(path=view.path, body={"metadata": {"finalizers": kept}}, content_type=MERGE_PATCH)
+
+
+def _status(view: EipView, wanted: EipPublication, *, now: str) -> Patch | None:
     shown = view.status
     target = _fields(wanted)
     status: JsonObject = {key: value for key, value in target.items() if shown.get(key) != value}

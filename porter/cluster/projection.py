@@ -148,10 +148,11 @@ def eip_of(raw: wire.RawEip) -> Eip:
 
 
 def eip_view(raw: wire.RawEip) -> EipView:
-    """Take the status of an Eip."""
+    """Take what is written on an Eip, besides its spec."""
     meta = raw.metadata
     status = raw.status if isinstance(raw.status, dict) else {}
-    return EipView(name=meta.name, uid=meta.uid, version=meta.resource_version, status=status)
+    finalizers = meta.finalizers or ()
+    return EipView(name=meta.name, uid=meta.uid, version=meta.resource_version, status=status, finalizers=finalizers)
 
 
 # ---------------------------------------------------------------------------------------------- Nodes, endpoints

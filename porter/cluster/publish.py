@@ -243,7 +243,7 @@ class Publisher:
                 return
             if self._undone(job, patch):
                 return
-            body = patch.body | {"metadata": {"resourceVersion": view.version}}
+            body = patch.body | {"metadata": {**patch.body.get("metadata", {}), "resourceVersion": view.version}}
             self._eip_at[name] = self._clock()
             try:
                 answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
@@ -255,6 +255,9 @@ class Publisher:
                 return
             self._accepted(job, patch)
             self._eips.observe(answer)
+            if patch.path == view.path:
+                self._eip_at.pop(name, None)  # an old finalizer is gone; the status comes at once
+                continue
             self._report(EipPublished(eip=wanted.name, usage=len(wanted.used), ready=wanted.pool.ready))
         self._errands.put_later(job, self._timings.first_wait)
 

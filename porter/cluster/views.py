@@ -67,6 +67,8 @@ class EipView(msgspec.Struct, frozen=True, kw_only=True):
     uid: str
     version: str
     status: Mapping[str, Any]
+    finalizers: tuple[str, ...] = ()
+    """All of them: a merge patch can only replace the list."""
 
     @property
     def path(self) -> str:

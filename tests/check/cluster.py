@@ -45,15 +45,15 @@ NIC = Nic(name="eth0", mac="52:54:00:00:00:02", networks=("203.0.113.2/24",), ga
 class Cluster:
     """An API server, empty at first."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, tls: bool = False) -> None:
         self.directory = directory
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="api server")
         self._thread.start()
         self._audit = AuditLog(directory / "audit.log", utc_now)
-        self.server = ApiServer(tls=False, audit=self._audit)
+        self.server = ApiServer(tls=tls, audit=self._audit)
         self._run(self.server.start())
-        self.client = Client(self.server.url, self.server.token)
+        self.client = Client(self.server.url, self.server.token, self.server.authority if tls else b"")
         self.kubeconfig = directory / "kubeconfig"
         self.kubeconfig.write_text(self.server.kubeconfig())
 
@@ -126,8 +126,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster(directory: Path) -> Iterator[Cluster]:
-    made = Cluster(directory)
+def cluster(directory: Path, *, tls: bool = False) -> Iterator[Cluster]:
+    """`tls`: kubectl sends its token to nobody else."""
+    made = Cluster(directory, tls=tls)
     try:
         yield made
     finally:

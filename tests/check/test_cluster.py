@@ -247,6 +247,15 @@ def test_a_pool_in_a_file_stands_for_the_one_in_the_cluster(well: Cluster, capsy
     ]
 
 
+def test_all_pages_of_a_list_are_read(well: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(500):  # a page
+        well.node(f"other{number}")
+
+    _, report = look(well, capsys)
+
+    assert "502 of 502 nodes are fit to announce addresses" in [one["what"] for one in report["findings"]]
+
+
 def test_a_range_is_told_of_once_and_not_as_unknown_where_porter_reads_it(
     well: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:

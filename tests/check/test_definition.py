@@ -10,7 +10,7 @@ from tests.check.cluster import DEFINITIONS, Cluster
 
 FIELDS = {name: {"type": "string"} for name in ("address", "protocol", "interface")}
 OLD = {"type": "object", "properties": {"spec": {"type": "object", "properties": FIELDS}, "status": {"type": "object"}}}
-OLD_ONE = "the kind Eip is defined by another version (Porter 0.4 did: it also serves v1alpha1)"
+OLD_ONE = "the kind Eip is defined by another version (Porter 0.4 or OpenELB)"
 LOOSE = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 

@@ -252,6 +252,25 @@ def test_finalizers_of_older_versions_are_taken_off_and_others_stay(tmp_path: Pa
     asyncio.run(main())
 
 
+def test_an_eip_of_an_older_version_can_be_deleted_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as kube:
+            await kube.eip("pool-a", "192.168.0.91-192.168.0.100")
+            finalizers = ["example.com/mine", *sorted(keys.OLD_FINALIZERS)]
+            await kube.patch(f"{EIPS}/pool-a", {"metadata": {"finalizers": finalizers}})
+            async with agent(kube) as one:
+                await leading(one)
+                ready = PoolState(eip=EipName("pool-a"), ready=True, reason=Verdict(reason=Reason.POOL_READY))
+                one.adapter.publish_eip(EipPublication(pool=ready))
+                await until(lambda: not one.adapter.publishing)
+
+                eip = await kube.get(f"{EIPS}/pool-a")
+                assert eip["metadata"]["finalizers"] == ["example.com/mine"]
+                assert eip["status"]["ready"] is True
+
+    asyncio.run(main())
+
+
 def test_a_status_that_somebody_edits_is_mended_and_a_conflict_is_tried_on_the_newest_state(tmp_path: Path) -> None:
     async def main() -> None:
         async with cluster(tmp_path) as kube:

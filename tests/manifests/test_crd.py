@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -224,3 +225,74 @@ def test_a_wrong_eip_is_refused(client: Client, spec: Any) -> None:
     answer = create(client, spec)
 
     assert answer.status == 422, answer.body
+
+
+# ---------------------------------------------------------------------------------------------- old API servers
+
+OF_A_VERSION = {
+    "name",
+    "served",
+    "storage",
+    "deprecated",
+    "deprecationWarning",
+    "subresources",
+    "additionalPrinterColumns",
+    "schema",
+}
+OF_A_SCHEMA = {
+    "type",
+    "format",
+    "description",
+    "properties",
+    "required",
+    "items",
+    "additionalProperties",
+    "enum",
+    "pattern",
+    "minimum",
+    "minLength",
+    "maxLength",
+    "maxItems",
+    "maxProperties",
+    "x-kubernetes-validations",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+}
+"""What every API server since Kubernetes 1.25 knows: newer are selectableFields, messageExpression, optionalOldSelf …"""
+OF_CEL = {"split", "size", "contains", "all", "trim", "matches", "startsWith"}
+"""Of its first version, and the strings extension that came with it; isIP, isCIDR, quantity and format are newer."""
+RULES = [
+    (path, schema["maxLength"], rule)
+    for path, schema in ALL_FIELDS
+    for rule in schema.get("x-kubernetes-validations", ())
+]
+
+
+def test_both_versions_are_one_and_use_nothing_newer_than_kubernetes_1_28() -> None:
+    new, old = DEFINITION["spec"]["versions"]
+
+    assert set(DEFINITION["spec"]) == {"group", "scope", "names", "conversion", "versions"}
+    assert DEFINITION["spec"]["conversion"] == {"strategy": "None"}
+    for version in (new, old):
+        assert set(version) <= OF_A_VERSION
+    for key in ("schema", "subresources", "additionalPrinterColumns"):
+        assert new[key] == old[key]
+    assert (old["name"], old["served"], old["storage"], old["deprecated"]) == ("v1alpha1", True, False, True)
+    for path, schema in ALL_FIELDS:
+        assert set(schema) <= OF_A_SCHEMA, path
+
+
+@pytest.mark.parametrize(("path", "longest", "rule"), RULES, ids=[f"{path}: {r['message']}" for path, _, r in RULES])
+def test_a_rule_is_understood_by_old_servers_and_cheap_enough_to_be_taken(
+    path: str, longest: int, rule: dict[str, str]
+) -> None:
+    """The estimate is that of k8s.io/apiserver, pkg/cel/library/cost.go: a rule may cost ten million units."""
+    assert set(rule) == {"rule", "message"}, path
+    code = re.sub(r"'[^']*'", "''", rule["rule"])
+    assert set(re.findall(r"(\w+)\(", code)) <= OF_CEL
+    size = 4 * longest  # bytes of a string
+    patterns = [len(text) for text in re.findall(r"matches\('(.*?)'\)", rule["rule"])]
+    of_one = sum((1 + size) * 0.1 * length * 0.25 for length in patterns) + size
+    repeated = size if ".all(" in code else 1  # as if each character were a part
+
+    assert of_one * repeated < 10_000_000 / 2

@@ -74,6 +74,7 @@ def test_the_rights_are_the_smallest() -> None:
     assert {resource for resource, verb in cluster_wide if verb not in {"get", "list", "watch"}} == {
         "services",
         "services/status",
+        "eips",
         "eips/status",
         "events",
     }

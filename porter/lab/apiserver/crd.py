@@ -12,6 +12,7 @@ from porter.lab.apiserver.objects import Clock, Json, at, name_of, section, time
 from porter.lab.apiserver.rules import RULES, problem_with
 from porter.lab.apiserver.store import Resource
 
+_STILL_STORED = "missing from spec.versions; {0} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {0} and removes {0} from status.storedVersions"  # noqa: E501  (the API's sentence)
 DEFINITIONS = Resource("apiextensions.k8s.io", "customresourcedefinitions")
 
 
@@ -63,6 +64,10 @@ class DefinitionBehaviour(Behaviour):
         if spec.get("scope") not in ("Cluster", "Namespaced"):
             yield unsupported("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
         yield from _version_errors(spec.get("versions", []))
+        there = {one.get("name") for one in spec.get("versions", [])}
+        for index, name in enumerate(at(obj, "status.storedVersions", [])):
+            if name not in there:
+                yield wrong(f"status.storedVersions[{index}]", name, _STILL_STORED.format(name))
         if old is not None and spec.get("scope") != at(old, "spec.scope"):
             yield wrong("spec.scope", spec.get("scope"), "field is immutable")
 
@@ -70,10 +75,11 @@ class DefinitionBehaviour(Behaviour):
 def kinds_of(definition: Json) -> list[Kind]:
     """The kinds that a definition serves, one for each version."""
     spec, names = definition["spec"], _names(definition)
-    return [_kind(spec, names, one) for one in spec["versions"] if one.get("served")]
+    storage = next(one["name"] for one in spec["versions"] if one.get("storage"))
+    return [_kind(spec, names, one, storage) for one in spec["versions"] if one.get("served")]
 
 
-def _kind(spec: Json, names: Json, version: Json) -> Kind:
+def _kind(spec: Json, names: Json, version: Json, storage: str) -> Kind:
     schema = at(version, "schema.openAPIV3Schema", {})
     columns = tuple(
         Column(
@@ -101,6 +107,7 @@ def _kind(spec: Json, names: Json, version: Json) -> Kind:
         generation=True,
         unconditional=False,
         custom=True,
+        stored_as="" if version["name"] == storage else f"{spec['group']}/{storage}",
         fields=frozenset(one["jsonPath"].lstrip(".") for one in version.get("selectableFields", ())),
         schema=schema,
         columns=columns,

@@ -48,6 +48,7 @@ class Kind:
     create_on_update: bool = False
     unconditional: bool = True  # PUT without a resourceVersion is taken
     custom: bool = False
+    stored_as: str = ""  # the API version in which a custom object is kept, where that is another one than its own
     label_name: bool = False  # the name must be an RFC 1123 label, not a subdomain
     any_name: bool = False  # RBAC names may hold anything but a slash and a percent sign
     fields: frozenset[str] = frozenset()  # field selectors beyond metadata
@@ -58,6 +59,19 @@ class Kind:
     def api_version(self) -> str:
         """`v1` or `group/version`."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    def shown(self, obj: Json) -> Json:
+        """An object in this version; between versions of a custom kind nothing but the version's name differs."""
+        return (
+            obj if not self.custom or obj.get("apiVersion") == self.api_version else self._named(obj, self.api_version)
+        )
+
+    def kept(self, obj: Json) -> Json:
+        """An object as it is stored."""
+        return self._named(obj, self.stored_as) if self.stored_as else obj
+
+    def _named(self, obj: Json, version: str) -> Json:
+        return {**obj, "apiVersion": version}
 
     @property
     def resource(self) -> Resource:

@@ -61,6 +61,7 @@ def _place(store: Store, kind: Kind, options: ListOptions) -> tuple[int, list[st
 
 def list_document(kind: Kind, objects: list[Json], about: Json, form: str, *, now: Clock, include: str) -> Json:
     """A list in the form asked for; items of built-in kinds do not repeat what they are."""
+    objects = [kind.shown(obj) for obj in objects] if kind.custom else objects
     if form == TABLE:
         return table(kind, objects, about, now(), include)
     if form == PARTIAL:
@@ -73,6 +74,7 @@ def list_document(kind: Kind, objects: list[Json], about: Json, form: str, *, no
 
 def document(kind: Kind, obj: Json, form: str, *, now: Clock, include: str) -> Json:
     """One object in the form asked for."""
+    obj = kind.shown(obj)
     if form == TABLE:
         about = {"resourceVersion": metadata(obj).get("resourceVersion", "")}
         return table(kind, [obj], about, now(), include)

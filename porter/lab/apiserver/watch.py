@@ -107,7 +107,8 @@ class Watch:
             event = self._event(change)
             if event is None:
                 continue
-            yield change.line(event) if self._form == PLAIN else self._line(event, change.seen_as(event))
+            shared = self._form == PLAIN and self._kind.shown(change.object) is change.object
+            yield change.line(event) if shared else self._line(event, change.seen_as(event))
 
     def _event(self, change: Change) -> EventType | None:
         selector = self._options.selector
@@ -124,6 +125,7 @@ class Watch:
                 return None
 
     def _line(self, event: str, obj: Json) -> bytes:
+        obj = self._kind.shown(obj)
         if self._form == TABLE:
             obj = table(self._kind, [obj], {}, self._now(), self._options.include)
         elif self._form == PARTIAL:

@@ -39,7 +39,7 @@ class Writes:
         found = self._store.get(kind.resource, key)
         if found is None:
             raise not_found(kind.group, kind.plural, key.name)
-        return found
+        return kind.shown(found)
 
     def create(self, kind: Kind, namespace: str, obj: Json, options: WriteOptions) -> Json:
         """Store a new object; `obj` is taken over."""
@@ -66,6 +66,7 @@ class Writes:
             return self.create(kind, key.namespace, obj, options)
         if old is None:
             raise not_found(kind.group, kind.plural, key.name)
+        old = kind.shown(old)
         try:
             clean(obj, kind, options)
         except Undecodable as why:
@@ -108,6 +109,7 @@ class Writes:
             manager=options.manager, operation="Apply", api_version=kind.api_version, subresource=subresource
         )
         old = self._store.get(kind.resource, key)
+        old = None if old is None else kind.shown(old)
         merged = applied(
             old or {},
             config,
@@ -141,7 +143,7 @@ class Writes:
         if options.dry_run:
             return old, not held
         if not held:
-            return self._store.remove(kind.resource, key), True
+            return kind.shown(self._store.remove(kind.resource, key)), True
         if "deletionTimestamp" in metadata(old):
             return old, False
         obj = copied(old)
@@ -153,7 +155,7 @@ class Writes:
             found["deletionGracePeriodSeconds"] = 0
         if found.get("generation"):
             found["generation"] += 1
-        return self._store.put(kind.resource, obj), False
+        return kind.shown(self._store.put(kind.resource, kind.kept(obj))), False
 
     def _born(self, kind: Kind, namespace: str, obj: Json, options: WriteOptions, writer: Writer | None) -> Json:
         managed = metadata(obj).get("managedFields", [])
@@ -172,7 +174,7 @@ class Writes:
         metadata(obj)["managedFields"] = managed
         if options.dry_run:
             return obj
-        return self._store.put(kind.resource, obj)
+        return kind.shown(self._store.put(kind.resource, kind.kept(obj)))
 
     def _rewritten(
         self,
@@ -195,7 +197,7 @@ class Writes:
         self._complete(kind, obj, old, behaviour)
         if kind.generation and _content(obj) != _content(old):
             metadata(obj)["generation"] = metadata(old).get("generation", 0) + 1
-        if owned is None and obj == old:
+        if owned is None and obj == old and self._is_kept_so(kind, key, obj):
             return old
         time = timestamp(self._now())
         if owned is None:
@@ -206,11 +208,16 @@ class Writes:
         elif _timeless(owned) == _timeless(metadata(old).get("managedFields", [])):
             owned = metadata(old).get("managedFields", [])
         metadata(obj)["managedFields"] = owned
-        if options.dry_run or obj == old:
+        if options.dry_run or (obj == old and self._is_kept_so(kind, key, obj)):
             return obj
         if "deletionTimestamp" in metadata(obj) and not metadata(obj).get("finalizers") and kind.resource != NAMESPACES:
-            return self._store.remove(kind.resource, key, obj)
-        return self._store.put(kind.resource, obj)
+            return kind.shown(self._store.remove(kind.resource, key, kind.kept(obj)))
+        return kind.shown(self._store.put(kind.resource, kind.kept(obj)))
+
+    def _is_kept_so(self, kind: Kind, key: Key, obj: Json) -> bool:
+        """Tell whether it is stored in the version of today: any write brings it there, also one without a change."""
+        found = self._store.get(kind.resource, key)
+        return not kind.custom or found is None or found.get("apiVersion") == kind.kept(obj).get("apiVersion")
 
     def _complete(self, kind: Kind, obj: Json, old: Json | None, behaviour: Behaviour) -> None:
         if kind.custom:
