@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from porter.events.entries import Recorded
-from porter.model.addresses import in_order, parse_address
+from porter.model.addresses import Family, in_order, parse_address
+from porter.model.names import ServiceKey
 from porter.replay.page.lanes import Lanes
 from porter.replay.page.marking import Marking
 from porter.replay.page.picture import (
@@ -22,13 +23,13 @@ from porter.replay.page.picture import (
     steps,
 )
 from porter.replay.refold import Refold
-from porter.replay.story import About, Cause, Change
+from porter.replay.story import About, Cause, Change, Standing
 from porter.replay.telling import Teller
 
 
 def gather(title: str, records: Iterable[Recorded], refold: Refold, about: About, *, is_cut: bool = False) -> Picture:
     """Replay the records and return what the page shows. Its size is that of the story, not of the log."""
-    gatherer = Gatherer()
+    gatherer = Gatherer(is_compacted=refold.after > 0 and about.node is None)
     teller = Teller(refold, about, is_cut=is_cut)
     differences = 0
     for told in teller.tell(gatherer.followed(records)):
@@ -38,18 +39,24 @@ def gather(title: str, records: Iterable[Recorded], refold: Refold, about: About
             differences += 1
     for change in teller.flush():
         gatherer.add(change)
+    for standing in teller.standing():
+        gatherer.stand(standing)
     return gatherer.picture(title, refold, differences, everything=about == About())
 
 
 class Gatherer:
     """The picture while it grows."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_compacted: bool = False) -> None:
+        """`is_compacted`: what led to the first states is not in the log, and is not missing for another reason."""
+        self._is_compacted = is_compacted
         self._texts = Texts()
         self._begin: datetime | None = None
         self._first = self._count = 0
         self._end = 0
         self._changes = Changes()
+        self._heads = Changes()
+        """What stood when the log began; -1 is the number of the first of them, -2 of the next."""
         self._causes = Causes()
         self._cause_places: dict[int, int] = {}
         self._lanes = Lanes(self._texts)
@@ -68,8 +75,44 @@ class Gatherer:
             yield record
 
     def add(self, change: Change) -> None:
-        """Take in one change of the story."""
-        place, found, texts = len(self._changes.t), self._changes, self._texts
+        """Take in one change of the story. What it changes and no change before led to stood when the log began."""
+        before = change.previous_address
+        if self._is_compacted and before is not None and not self._lanes.is_known(before):
+            self._begin_with(change.service, change.family, before, change.eip, change.from_)
+        self._write(self._changes, change)
+        self._lanes.turn(len(self._changes.t) - 1, change)
+
+    def stand(self, standing: Standing) -> None:
+        """Take in what stands at the end. What no change led to stood when the log began."""
+        address = standing.address
+        if self._is_compacted and address is not None and not self._lanes.is_known(address):
+            family: Family = "IPv6" if ":" in address else "IPv4"
+            self._begin_with(standing.service, family, address, standing.eip, standing.node)
+
+    def _begin_with(self, service: ServiceKey, family: Family, address: str, eip: str | None, node: str | None) -> None:
+        begin = self._begin or datetime.fromtimestamp(0, UTC)
+        self._write(
+            self._heads,
+            Change(
+                seq=self._first,
+                at=begin,
+                service=service,
+                family=family,
+                what="assigned",
+                address=address,
+                previous_address=address,
+                eip=eip,
+                from_=node,
+                to=node,
+                cause=Cause(seq=self._first, at=begin, kind="beginning", text="what led to it is not in this log"),
+                reason="it stood so when this log begins",
+                decided_after=0,
+            ),
+        )
+        self._lanes.begin(address, service, -len(self._heads.t), node)
+
+    def _write(self, found: Changes, change: Change) -> None:
+        texts = self._texts
         found.t.append(self._time(change.at))
         found.seq.append(change.seq)
         found.what.append(change.what)
@@ -84,7 +127,6 @@ class Gatherer:
         found.decided.append(round(change.decided_after * 1_000_000))
         deeds = tuple((deed.what, deed.seq, round(deed.after * 1_000_000)) for deed in change.applied)
         found.deeds.append(deeds or 0)
-        self._lanes.turn(place, change)
 
     def picture(self, title: str, refold: Refold, differences: int, *, everything: bool) -> Picture:
         """Return the whole, lanes in order of address; unless `everything` was asked for only those of the story."""
@@ -98,11 +140,13 @@ class Gatherer:
         for new, old in enumerate(order):
             for change, owner in self._lanes.turns_of(old):
                 turns.lane.append(new)
-                turns.change.append(change)
+                turns.change.append(change + len(self._heads.t) if change >= 0 else -1 - change)
                 turns.owner.append(owner)
-        self._changes.t = steps(self._changes.t)
+        changes = _joined(self._heads, self._changes)
+        changes.t = steps(changes.t)
         return Picture(
             title=title,
+            node=refold.started.node if refold.started is not None else "",
             porter=version("porter-lb"),
             begin=begin,
             length=end,
@@ -112,7 +156,7 @@ class Gatherer:
             differences=differences,
             texts=self._texts.all,
             lanes=[self._lanes.all[place] for place in order],
-            changes=self._changes,
+            changes=changes,
             causes=self._causes,
             turns=turns,
             marks=_marks(self._marking.marks, lane_of),
@@ -131,6 +175,11 @@ class Gatherer:
 
     def _time(self, at: datetime) -> int:
         return max(0, microseconds(at - self._begin)) if self._begin is not None else 0
+
+
+def _joined(heads: Changes, changes: Changes) -> Changes:
+    columns = {name: [*getattr(heads, name), *getattr(changes, name)] for name in heads.__struct_fields__}
+    return Changes(**columns)
 
 
 def _order(lane: Lane) -> tuple[bool, tuple[int, int], str, str]:

@@ -23,6 +23,16 @@ class Lanes:
         """Return the lane of an address."""
         return self._lane("address", address, Lane(address, None))
 
+    def is_known(self, address: str) -> bool:
+        """Tell whether anything was told of an address."""
+        lane = self._places.get(("address", address))
+        return lane is not None and bool(self._turns[lane])
+
+    def begin(self, address: str, service: str, change: int, node: str | None) -> None:
+        """Let a Service have an address from the beginning of the log."""
+        owner = NOBODY if node is None else self._texts.place(node)
+        self._held(self.of_address(address), change, service, owner)
+
     def turns_of(self, lane: int) -> Sequence[_Turn]:
         """Return from when on the lane looks otherwise."""
         return self._turns[lane]

@@ -259,7 +259,7 @@
   const about = () => {
     const { raw } = P, count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
     get("about").append(
-      P.element("strong", raw.title), ` · ${P.day(0)} ${P.clock(0).slice(0, 8)} to ${P.day(raw.length)} ${P.clock(raw.length).slice(0, 8)} (${P.lasting(raw.length)}) · `
+      P.element("strong", raw.title), `${raw.node ? `, log of ${raw.node}` : ""} · ${P.day(0)} ${P.clock(0).slice(0, 8)} to ${P.day(raw.length)} ${P.clock(raw.length).slice(0, 8)} (${P.lasting(raw.length)}) · `
       + `${count(raw.entries, "entry", "entries")}, ${count(P.changes.t.length, "change")} · Porter ${raw.porter}`,
     );
   };

@@ -26,6 +26,7 @@
     const old = found.from >= 0 ? P.text(found.from) : "nobody", now = found.to >= 0 ? P.text(found.to) : "no node";
     if (owner === P.WAITING) return "waits for an address";
     if (owner === P.FREE) return here && found.address && found.address !== here ? `given up for ${found.address}` : "released";
+    if (found.cause.kind === "beginning") return `had by ${now} before`;
     if (found.previous !== here) return found.to >= 0 ? `new, on ${now}` : "new, on no node";
     return found.from === found.to ? `stays on ${now}` : `${old} → ${now}`;
   };

@@ -100,6 +100,8 @@ class Picture(msgspec.Struct, kw_only=True):
     """All that the page shows."""
 
     title: str
+    node: str
+    """Whose log it is, as far as that is known."""
     porter: str
     """The version that made the page."""
     begin: datetime

@@ -1,19 +1,26 @@
 """What the page is given is the story that `porter replay` tells, with what went wrong beside it."""
 
+from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from porter.events import entries as e
 from porter.events.entries import Recorded
+from porter.events.log import EventLog
+from porter.events.retention import Retention
+from porter.reconciler.fold import Reconciler
+from porter.reconciler.resuming import packed
+from porter.replay.compacting import compact_log
 from porter.replay.page.gathering import gather
 from porter.replay.page.picture import EVERYWHERE, FREE, NOBODY, WAITING, Picture, steps
-from porter.replay.reading import installed_rules
+from porter.replay.reading import beginning, installed_rules
 from porter.replay.refold import Refold
 from porter.replay.story import About
 from porter.replay.telling import tell
 from tests.logs import recorded
-from tests.replay.page.lives import eventful
+from tests.replay.page.lives import BEGIN, eventful
 from tests.worlds import Thing, agent, eip, endpoints, nic, node, observed, ports, relisted, service
 
 
@@ -156,3 +163,29 @@ def test_a_log_without_a_story_makes_a_page_too(records: list[Recorded]) -> None
     found = gather("x", records, Refold(installed_rules()), About())
 
     assert (found.entries, found.lanes) == (len(records), [])
+
+
+def test_what_stood_when_a_compacted_log_begins_has_a_lane_from_the_beginning(tmp_path: Path) -> None:
+    records = eventful()
+    middle = next(record.seq for record in records if isinstance(record.entry, e.AgentHeard)) - 1
+    reconciler = Reconciler(installed_rules())
+    whole = gather("x", records, Refold(installed_rules()), About())
+    with EventLog.open(str(tmp_path / "porter.db"), stream="node1", migrate=True) as log:
+        log.append(records)
+        reconciler.fold_all(log.read(until=middle))
+        log.store_snapshot(packed(reconciler.snapshot(), seq=middle, at=BEGIN))
+        now = BEGIN + timedelta(minutes=30)
+        compact_log(log, installed_rules(), Retention(age=timedelta(0), story_age=timedelta(0)), now)
+        state, after = beginning(log, installed_rules())
+        cut = gather("x", log.read(), Refold(installed_rules(), reconciler=state, after=after), About())
+
+    assert cut.entries < whole.entries
+    assert [lane for lane in cut.lanes if lane.address] == [lane for lane in whole.lanes if lane.address]
+    for name in ("192.168.0.92", "192.168.0.95"):
+        had = [owner for owner in owners(whole, lane_of(whole, name)) if owner != "nobody"]
+        left = owners(cut, lane_of(cut, name))
+        assert len(left) > 0
+        assert [owner for owner in left if owner != "nobody"] == had[-len([o for o in left if o != "nobody"]) :]
+        first = cut.turns.change[cut.turns.lane.index(lane_of(cut, name))]
+        assert cut.changes.t[first] == 0
+        assert cut.texts[cut.changes.reason[first]] == "it stood so when this log begins"

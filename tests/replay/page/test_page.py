@@ -59,7 +59,9 @@ def chosen(tab: Tab) -> dict[str, Any]:
 def test_it_comes_up_without_a_complaint_and_asks_nobody(tab: Tab, eventful_page: Path) -> None:
     assert tab.complaints() == []
     assert tab.requests() == [eventful_page.resolve().as_uri()]
-    assert "node1.jsonl.gz · 2026-11-21 10:00:00 to 2026-11-21 10:52:28 (52 min 28 s)" in text_of(tab, "about")
+    assert "node1.jsonl.gz, log of node1 · 2026-11-21 10:00:00 to 2026-11-21 10:52:28 (52 min 28 s)" in text_of(
+        tab, "about"
+    )
     assert text_of(tab, "found") == "12 lanes"
     assert text_of(tab, "legend").split() == ["node1", "node2", "node3", "node4"]
 
