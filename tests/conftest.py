@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.events.postgresql import Server, find_binaries, running_server
+
 NO_SKIPS = "PORTER_NO_SKIPS"
 """Set in the environment where everything must be there: then a skipped test fails the run."""
 
@@ -55,6 +57,16 @@ def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in tuple(os.environ):
         if name.startswith("PORTER_") and name != NO_SKIPS:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A server of the tests' own, for as long as they run."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
+    with running_server(binaries) as server:
+        yield server
 
 
 def _reason(outcome: object) -> str:

@@ -18,7 +18,7 @@ from porter.agent.publishing import Publishing
 from porter.agent.recorder import Recorder
 from porter.agent.rivals import Rivals
 from porter.agent.settings import Settings
-from porter.agent.starting import state_of
+from porter.agent.starting import Beginning, begin
 from porter.agent.telling import Teller
 from porter.agent.upkeep import Upkeep
 from porter.agent.words import Words
@@ -39,7 +39,6 @@ from porter.events.entries import (
     Observed,
     Relisted,
 )
-from porter.events.log import EventLog
 from porter.events.schema import SCHEMA_VERSION
 from porter.model.names import ServiceKey
 from porter.model.objects import Agent as AgentReport
@@ -69,8 +68,12 @@ async def run_agent(settings: Settings) -> None:
     async with await Connection.open(settings.kubeconfig, settings.context) as connection:
         with ExitStack() as stack:  # the log comes last: nothing is changed before all else is known to be right
             listener = None if settings.http is None else stack.enter_context(listen(settings.http))
-            log = stack.enter_context(EventLog.open(settings.event_log, stream=settings.node, migrate=True))
-            await Agent(settings, registry=registry, log=log, connection=connection, listener=listener).run()
+            rules = Rules(protocols=registry.rules)
+            beginning = begin(settings.event_log, node=settings.node, rules=rules, now=_now())
+            stack.enter_context(beginning.log)
+            await Agent(
+                settings, registry=registry, beginning=beginning, connection=connection, listener=listener
+            ).run()
 
 
 class Agent:
@@ -81,7 +84,7 @@ class Agent:
         settings: Settings,
         *,
         registry: Registry,
-        log: EventLog,
+        beginning: Beginning,
         connection: Connection,
         listener: socket.socket | None = None,
     ) -> None:
@@ -95,18 +98,21 @@ class Agent:
         self._owned: Mapping[str, tuple[ServiceKey, ...]] = {}
         self._registry = registry
         self._connection = connection
-        self._reconciler, snapshot = state_of(log, Rules(protocols=registry.rules))
+        self._reconciler = beginning.reconciler
         self._targets = can_reach_targets(self._reconciler.world)
         self._surroundings = Surroundings()
         self._look_around()
         upkeep = Upkeep(
-            log,
+            beginning.log,
             state=self._reconciler.snapshot,
             clock=_now,
-            snapshot=snapshot,
+            snapshot=beginning.snapshot,
             retention=settings.retention,
         )
-        self._recorder = Recorder(log, _now, upkeep)
+        self._recorder = Recorder(beginning.log, _now, upkeep, report=self._applied)
+        self._set_aside = beginning.set_aside
+        if self._set_aside is not None:
+            self._recorder.set_aside = self._set_aside.to
         self._pipeline = Pipeline(self._reconciler, self._recorder, self._act)
         self._runner = Runner(
             registry,
@@ -153,6 +159,8 @@ class Agent:
             writing = group.create_task(self._recorder.run())
             self._pipeline.observe(self._started())
             await self._pipeline.step()
+            if self._set_aside is not None:
+                self._applied(self._set_aside)
             await self._start_announcing()
             await self._adapter.start()
             jobs = (self._pipeline.run(), self._adapter.watch_over(), self._complaints.run(), self._find_api_servers())

@@ -90,7 +90,12 @@ class Teller:
             "leading": self._adapter.is_leader,
             "ready": not problems,
             "problems": problems,
-            "log": {"last_seq": self._recorder.last_seq, "waiting": self._recorder.behind},
+            "log": {
+                "last_seq": self._recorder.last_seq,
+                "waiting": self._recorder.behind,
+                "let_go": self._recorder.let_go,
+                "set_aside": self._recorder.set_aside,
+            },
             "assignments": [
                 {
                     "service": assignment.service,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
 
-from porter.events.errors import LogError
+from porter.events.errors import DamagedLogError, LogError
 from porter.events.log import EventLog
 from porter.events.retention import DEFAULT, Retention
 from porter.reconciler.resuming import packed
@@ -35,15 +35,19 @@ class Upkeep:
         *,
         state: Callable[[], Snapshot],
         clock: Callable[[], datetime],
-        snapshot: int = 0,
+        snapshot: int | None = 0,
         retention: Retention = DEFAULT,
         every: int = EVERY,
     ) -> None:
-        """`state` gives what follows from all entries that were added; `snapshot` is the newest that there is."""
+        """`state` gives what follows from all entries that were added; `snapshot` is the entry of the newest snapshot.
+
+        None for a state that no entry or snapshot in the log leads to: then one is stored at once.
+        """
         self._log = log
         self._state = state
         self._clock = clock
-        self._snapshot = snapshot
+        self._snapshot = snapshot or 0
+        self._overdue = snapshot is None
         self._snapshot_at = asyncio.get_running_loop().time()
         self._retention = retention
         self._every = min(every, retention.entries // 8)
@@ -53,14 +57,14 @@ class Upkeep:
     async def turn(self, seq: int, thread: Executor) -> bool:
         """Do one small job if one is due, and tell whether there is more to do now.
 
-        All entries up to `seq` are on disk, and no other was added yet.
+        All entries up to `seq` are on disk, and no other was added yet. Raises DamagedLogError.
         """
         loop = asyncio.get_running_loop()
         due = (
             seq - self._snapshot >= (_HURRY if self._too_large else self._every)
             or loop.time() - self._snapshot_at > _LONGEST
         )
-        if due:
+        if due or self._overdue:
             await self.snapshot(seq, thread)
         looked_at, looked_seq = self._looked
         if self._compacting or loop.time() - looked_at >= _LOOK or seq - looked_seq >= _LOOK_ENTRIES:
@@ -68,6 +72,8 @@ class Upkeep:
             try:
                 self._compacting = await loop.run_in_executor(thread, self._compact)
                 self._too_large = await loop.run_in_executor(thread, self._log.exceeds, self._retention)
+            except DamagedLogError:
+                raise
             except LogError as error:
                 self._compacting = False
                 _LOG.warning("the event log was not compacted: %s", error)
@@ -76,12 +82,17 @@ class Upkeep:
                 _LOG.exception("the event log was not compacted")
         return self._compacting
 
+    def overdue(self) -> None:
+        """Store a snapshot in the next turn: nobody could fold up to here without it."""
+        self._overdue = True
+
     async def snapshot(self, seq: int, thread: Executor) -> None:
         """Store a snapshot of the state as it is, which is that after entry `seq`."""
         loop = asyncio.get_running_loop()
         self._snapshot_at = loop.time()
-        if seq == self._snapshot:
+        if seq == self._snapshot and not self._overdue:
             return
+        self._overdue = False
         self._snapshot = seq  # also when it fails: it only saves time, and is tried again after as many entries
         state, at = self._state(), self._clock()
         stored = await loop.run_in_executor(None, lambda: packed(state, seq=seq, at=at))

@@ -54,13 +54,19 @@ def checksum(previous: bytes, row: Row) -> bytes:
 
 
 def chained(records: Iterable[Recorded], previous: bytes = GENESIS) -> Iterator[Row]:
-    """Yield entries as rows whose chain continues from `previous`."""
+    """Yield entries as rows whose chain continues from `previous`.
+
+    Where their numbers leave something out, the chain goes on over it from the entry before.
+    """
+    expected: int | None = None
     for record in records:
         kind, version, body = encode(record.entry)
         at = microseconds(record.at)
+        over = None if expected in {None, record.seq} else previous
         head = f"{record.seq} {at} {kind} {version} ".encode()
         previous = blake2b(b"%b%b%b" % (previous, head, body), digest_size=LENGTH).digest()
-        yield Row(record.seq, at, kind, version, body.decode(), previous)
+        yield Row(record.seq, at, kind, version, body.decode(), previous, over)
+        expected = record.seq + 1
 
 
 def microseconds(at: datetime) -> int:

@@ -46,6 +46,8 @@ KINDS: Mapping[str, tuple[type[Entry], int]] = {
     "eip.published": (entries.EipPublished, 1),
     "publish.failed": (entries.PublishFailed, 1),
     "agent.stopped": (entries.AgentStopped, 1),
+    "log.resumed": (entries.LogResumed, 1),
+    "log.set_aside": (entries.LogSetAside, 1),
 }
 
 UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}

@@ -108,16 +108,12 @@ def _used(connection: sqlalchemy.Connection, head: Head) -> int:
 def _through(connection: sqlalchemy.Connection, stream: str, head: Head, before: int | None) -> int | None:
     """Return up to which entry the noise is to go next, None for no further.
 
-    It goes from one snapshot to the next: those with a time before `before`, or with None any. Where it has begun it
-    goes on, so that a snapshot stands where the entries begin that are all there.
+    It goes from one snapshot to the next: those with a time before `before`, or with None any.
     """
     done = head.compacted_through
     found = connection.execute(_SNAPSHOTS, {"stream": stream}).all()
     after = [snapshot for snapshot in found if snapshot.seq > done + 1]
-    if not after:
-        return None
-    begun = done > 0 and all(snapshot.seq != done + 1 for snapshot in found)
-    if not begun and before is not None and after[0].at >= before:
+    if not after or (before is not None and after[0].at >= before):
         return None
     return int(min(after[0].seq - 1, done + STEP))
 
@@ -128,7 +124,7 @@ def _take_out_noise(connection: sqlalchemy.Connection, stream: str, head: Head, 
     rows = connection.execute(_FIRST_ROWS, wanted).all()
     followers = [*(row.kind for row in rows[1:]), ""]
     here = [(row, follower) for row, follower in zip(rows, followers, strict=True) if row.seq <= through]
-    noise = [row for row, follower in here if _is_noise(row.kind, follower)]
+    noise = [row for row, follower in here if is_noise(row.kind, follower)]
     out = {row.seq for row in noise}
     story = [row for row, _ in here if row.seq not in out]
     gaps = list(_runs(noise))
@@ -140,7 +136,7 @@ def _take_out_noise(connection: sqlalchemy.Connection, stream: str, head: Head, 
     _shrink(connection, stream, head, through, out=noise, story=story)
 
 
-def _is_noise(kind: str, follower: str) -> bool:
+def is_noise(kind: str, follower: str) -> bool:
     """Tell whether an entry may go; `follower` is the kind of the one after it. A decision follows its cause."""
     if word_of_kind(kind) != "observed" or kind == _ALWAYS_STORY:
         return False

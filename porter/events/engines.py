@@ -43,10 +43,18 @@ def make_engine(where: LogUrl, *, read_only: bool, create: bool) -> sqlalchemy.E
         event.listen(engine, "begin", _begin)
         return engine
     with explained(where):
-        engine = sqlalchemy.create_engine(where.url, pool_size=2)
+        engine = sqlalchemy.create_engine(where.url, pool_size=2, connect_args=_patience(where))
     if where.url.get_backend_name() == "postgresql":
         event.listen(engine, "connect", _insist_on_durable_commits)
     return engine
+
+
+def _patience(where: LogUrl) -> dict[str, int]:
+    """Let a server that is gone be noticed in seconds; what the URL itself asks for comes first."""
+    if where.url.get_driver_name() != "psycopg":
+        return {}
+    known = {"connect_timeout": 10, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5}
+    return {name: value for name, value in known.items() if name not in where.url.query}
 
 
 @contextmanager

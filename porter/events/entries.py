@@ -274,6 +274,25 @@ class AgentStopped(Value, frozen=True, kw_only=True):
     """Protocols whose plugin had not stopped in time, or failed to: what it announced may not be withdrawn."""
 
 
+class LogResumed(Value, frozen=True, kw_only=True):
+    """The log takes entries again, after it took none for a while."""
+
+    problem: str
+    """Why it took none."""
+    seconds: float
+    """How long that lasted."""
+    let_go: int = 0
+    """So many observations that waited were let go, since there were too many; a snapshot knows what came of them."""
+
+
+class LogSetAside(Value, frozen=True, kw_only=True):
+    """The log was damaged: it was set aside, and one began anew."""
+
+    to: str
+    """Where the damaged one is."""
+    problem: str
+
+
 Observed: TypeAlias = (
     AgentStarted
     | Relisted
@@ -297,7 +316,16 @@ Observed: TypeAlias = (
 )
 Decided: TypeAlias = AssignmentDecided | AssignmentEnded | PoolDecided
 Applied: TypeAlias = (
-    Announced | Withdrawn | AnnouncementFailed | PluginFailed | Published | EipPublished | PublishFailed | AgentStopped
+    Announced
+    | Withdrawn
+    | AnnouncementFailed
+    | PluginFailed
+    | Published
+    | EipPublished
+    | PublishFailed
+    | AgentStopped
+    | LogResumed
+    | LogSetAside
 )
 Entry: TypeAlias = Observed | Decided | Applied
 

@@ -5,9 +5,11 @@ It never changes an entry, never reorders, never reads a clock.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import count
 from types import TracebackType
 from typing import Self
 
+import msgspec
 import sqlalchemy
 
 from porter.events.chain import Row, chained
@@ -20,6 +22,7 @@ from porter.events.reading import StoredEntries
 from porter.events.refusals import another_writer, explained
 from porter.events.retention import Retention
 from porter.events.schema import ENTRY, SCHEMA_VERSION
+from porter.events.setting_aside import set_aside
 from porter.events.snapshots import StoredSnapshot
 from porter.events.streams import (
     AnotherWriterError,
@@ -44,6 +47,7 @@ class EventLog(StoredEntries):
         super().__init__(engine=engine, where=where, stream=stream)
         self._read_only = read_only
         self._tip: tuple[int, bytes] | None = None
+        self._has_tables = True
 
     @classmethod
     def open(cls, url: str, *, stream: str = "", read_only: bool = False, migrate: bool = False) -> Self:
@@ -68,15 +72,24 @@ class EventLog(StoredEntries):
             engine.dispose()
             raise
 
-    def append(self, recorded: Sequence[Recorded]) -> None:
+    def append(self, recorded: Sequence[Recorded], *, let_go: bool = False) -> None:
         """Add entries in one transaction: when this returns they are on disk, all of them.
 
-        They must continue the log without a gap, else ValueError. Raises LogError when the database refuses; then
-        `last_seq` tells whether the batch is there, whole, or not at all.
+        They must continue the log without a gap, else ValueError; with `let_go` some may have been let go before and
+        between them, as if they had been compacted away. Raises LogError when the database refuses; then `last_seq`
+        tells whether the batch is there, whole, or not at all.
         """
         self._refuse_reader()
-        if recorded:
-            self.append_rows(list(chained(recorded, self._newest()[1])))
+        if not recorded:
+            return
+        last, tip = self._newest()
+        rows = list(chained(recorded, tip))
+        if let_go and rows[0].seq > last + 1:
+            rows[0] = msgspec.structs.replace(rows[0], previous=tip)
+        for row, expected in zip(rows, count(last + 1), strict=False):
+            if row.seq != expected and not let_go:
+                raise ValueError(f"entry {row.seq} does not continue the log, whose next is {expected}")
+        self.append_rows(rows)
 
     def append_rows(self, rows: Sequence[Row]) -> None:
         """Add entries as they were stored elsewhere, with their checksums, as `append` does.
@@ -106,7 +119,7 @@ class EventLog(StoredEntries):
             with self._exclusive(), explained(self._where), writing(self._engine) as connection:
                 add_gaps(connection, self.stream, gaps)
                 connection.execute(_APPEND, values)
-                grow(connection, self.stream, last, rows)
+                grow(connection, self.stream, last, rows, gaps[-1].last_seq if gaps else 0)
         except AnotherWriterError:
             raise LogError(another_writer(self._where)) from None
         self._tip = rows[-1].seq, rows[-1].checksum
@@ -119,6 +132,19 @@ class EventLog(StoredEntries):
                 put_snapshot(connection, self.stream, snapshot, SNAPSHOTS)
         except AnotherWriterError:
             raise LogError(f"entry {snapshot.seq} of {self.describe()} is not there, so no state follows it") from None
+
+    def begin_anew(self, now: datetime) -> str:
+        """Set the log aside, since it is damaged, and go on with an empty one in its place.
+
+        Returns in words where the damaged one is. Raises LogError where it cannot be moved; then it is as it was.
+        """
+        self._refuse_reader()
+        self._engine.dispose()
+        aside = set_aside(self._where, self.stream, now)
+        self._tip = None
+        self._engine = make_engine(self._where, read_only=False, create=True)
+        self._has_tables = False  # made by the next append, which may fail as any may
+        return aside
 
     def compact(self, retention: Retention, now: datetime) -> bool:
         """Take one small step of compaction, and tell whether there may be more to do. Raises LogError.
@@ -180,6 +206,9 @@ class EventLog(StoredEntries):
         """Return the newest entry's number and checksum."""
         if self._tip is not None:
             return self._tip
+        if not self._has_tables:
+            upgrade_engine(self._engine, self._where)
+            self._has_tables = True
         head = self.head
         if not self._read_only:
             self._tip = head.last_seq, head.checksum

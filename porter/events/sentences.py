@@ -23,6 +23,8 @@ def sentence(entry: e.Entry) -> str:
             | e.EipPublished()
             | e.PublishFailed()
             | e.AgentStopped()
+            | e.LogResumed()
+            | e.LogSetAside()
         ):
             return _applied(entry)
         case e.AssignmentDecided() | e.AssignmentEnded() | e.PoolDecided():
@@ -96,7 +98,7 @@ def _decided(entry: e.Decided) -> str:
             assert_never(entry)
 
 
-def _applied(entry: e.Applied) -> str:
+def _applied(entry: e.Applied) -> str:  # noqa: C901 - one flat case an entry type
     match entry:
         case e.Announced():
             mac = f" with {entry.mac}" if entry.mac else ""
@@ -121,6 +123,11 @@ def _applied(entry: e.Applied) -> str:
         case e.AgentStopped():
             late = f"; not stopped in order, and perhaps not withdrawn: {_several(entry.unfinished, '')}"
             return f"the agent of {entry.node} stopped{late if entry.unfinished else ' in order'}"
+        case e.LogResumed():
+            let_go = f"; {entry.let_go} observations were let go, and a snapshot knows them" if entry.let_go else ""
+            return f"the log takes entries again after {entry.seconds:.1f} s: {entry.problem}{let_go}"
+        case e.LogSetAside():
+            return f"the log was damaged and is now {entry.to}, this one began anew: {entry.problem}"
         case _:
             assert_never(entry)
 

@@ -97,14 +97,15 @@ def head_of(connection: sqlalchemy.Connection, stream: str) -> Head:
     return Head() if row is None else Head(**row._mapping)  # noqa: SLF001 - how SQLAlchemy names a public method
 
 
-def grow(connection: sqlalchemy.Connection, stream: str, was: int, rows: Sequence[Row]) -> None:
-    """Write down that the log goes on with `rows`. Raises AnotherWriterError when it did not end with entry `was`."""
+def grow(connection: sqlalchemy.Connection, stream: str, was: int, rows: Sequence[Row], gap: int) -> None:
+    """Write down that the log goes on with `rows`, of which those up to entry `gap` are not all there.
+
+    Raises AnotherWriterError when the log did not end with entry `was`.
+    """
     size = sum(row.size for row in rows)
     last = rows[-1]
     if was == 0:
-        head = Head(last_seq=last.seq, checksum=last.checksum, entries=len(rows), size=size)
-        connection.execute(_NEW, {"stream": stream, **msgspec.structs.asdict(head)})
-        return
+        connection.execute(_NEW, {"stream": stream, **msgspec.structs.asdict(Head())})
     change = {
         "of_stream": stream,
         "was": was,
@@ -115,6 +116,16 @@ def grow(connection: sqlalchemy.Connection, stream: str, was: int, rows: Sequenc
     }
     if connection.execute(_GROW, change).rowcount != 1:
         raise AnotherWriterError
+    if gap:  # what is left up to there is all that there will be: a story
+        whole = [row for row in rows if row.seq > gap]
+        changed = STREAM.update().where(STREAM.c.stream == stream)
+        connection.execute(
+            changed.values(
+                compacted_through=gap,
+                story_entries=STREAM.c.entries - len(whole),
+                story_size=STREAM.c.size - sum(row.size for row in whole),
+            ),
+        )
 
 
 def gap_over(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Gap | None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,12 +35,25 @@ class Command:
     netns: str = ""
     lease: float = 2.0
     more: Sequence[str] = ()
+    disk: str = ""
+    """The size of a disk of its own for its log, as mount has it; empty for none. It is gone with the process."""
     _port: int = 0
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def log(self) -> Path:
-        return self.directory / f"{self.node}.db"
+        return self.mounted / f"{self.node}.db"
+
+    @property
+    def mounted(self) -> Path:
+        """Where the log's directory is seen from outside."""
+        if not self.disk or self._process is None:
+            return self.directory
+        return Path(f"/proc/{self._process.pid}/root{self._disk}")
+
+    @property
+    def _disk(self) -> Path:
+        return self.directory / "disk"
 
     @property
     def said(self) -> str:
@@ -50,9 +64,14 @@ class Command:
         with open_socket(Listen("127.0.0.1", 0, self.netns)) as free:
             self._port = free.getsockname()[1]
         argv = [str(PORTER), "run", "--kubeconfig", str(self.kubeconfig), "--node-name", self.node]
-        argv += ["--event-log", str(self.log), "--http", f"127.0.0.1:{self._port}"]
+        folder = self._disk if self.disk else self.directory
+        argv += ["--event-log", str(folder / f"{self.node}.db"), "--http", f"127.0.0.1:{self._port}"]
         argv += ["--lease-duration", str(self.lease), *self.more]
         where = ["ip", "netns", "exec", self.netns] if self.netns else []
+        if self.disk:  # in a mount namespace of its own, so that nothing of it is left
+            self._disk.mkdir(exist_ok=True)
+            mount = f'mount -t tmpfs -o size={self.disk} tmpfs "$0" && exec "$@"'
+            where += ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, str(self._disk)]
         with (self.directory / f"{self.node}.err").open("ab") as err:
             self._process = subprocess.Popen([*where, *argv], stderr=err, stdin=subprocess.DEVNULL)
 
@@ -102,8 +121,18 @@ class Command:
     def status(self) -> Any:
         return json.loads(self.page("/status")[1])
 
+    def readable_log(self) -> Path:
+        """The log itself, or a copy of what is on a disk of its own: SQLite opens nothing below /proc."""
+        if not self.disk:
+            return self.log
+        copy = self.directory / "copy"
+        copy.mkdir(exist_ok=True)
+        for file in self.mounted.glob(f"{self.log.name}*"):
+            shutil.copy(file, copy)
+        return copy / self.log.name
+
     def entries(self) -> list[Entry]:
-        with EventLog.open(str(self.log), read_only=True) as log:
+        with EventLog.open(str(self.readable_log()), read_only=True) as log:
             return [one.entry for one in log.read()]
 
     def of(self, kind: type[E]) -> list[E]:

@@ -137,12 +137,17 @@ def test_a_log_that_takes_nothing_is_told_once_and_misses_nothing_after(api: Api
         other.execute("ROLLBACK")
     other.close()
 
-    agent.wait("all written", lambda: agent.page("/readyz") == (200, "ok\n"))
-    assert agent.metrics()["porter_entries_waiting"] == 0
+    agent.wait("readiness", lambda: agent.page("/readyz") == (200, "ok\n"))
+    agent.wait("all written", lambda: agent.metrics()["porter_entries_waiting"] == 0)
     assert len([line for line in agent.said.splitlines() if "takes no entries" in line]) == 1
     seconds = [one.assignment for one in agent.of(AssignmentDecided) if one.assignment.service == "default/second"]
     assert seconds[-1].address == "192.168.0.92"
-    assert agent.status()["log"] == {"last_seq": len(agent.entries()), "waiting": 0}
+    assert agent.status()["log"] == {
+        "last_seq": len(agent.entries()),
+        "waiting": 0,
+        "let_go": 0,
+        "set_aside": None,
+    }
 
 
 @pytest.mark.parametrize(

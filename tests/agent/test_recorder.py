@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from porter.agent.recorder import Recorder
-from porter.events.entries import NodeGone, Recorded
+from porter.events.entries import LogResumed, NodeGone, Recorded
 from porter.events.log import EventLog
 from porter.model.names import NodeName
 
@@ -21,7 +22,7 @@ def gone(number: int) -> NodeGone:
     return NodeGone(node=NodeName(f"node{number}"))
 
 
-def recorded(path: Path) -> list[tuple[int, object]]:
+def recorded(path: Path) -> list[tuple[int, Any]]:
     with EventLog.open(str(path), read_only=True) as log:
         return [(one.seq, one.entry) for one in log.read()]
 
@@ -55,9 +56,8 @@ def test_entries_come_back_in_order_without_a_gap_after_a_full_disk(tmp_path: Pa
                 problem = recorder.problem
                 assert recorder.behind == 198
             recorder.add(gone(200))
-            while recorder.behind:  # noqa: ASYNC110 - it has no event for it
+            while recorder.behind or recorder.problem:  # noqa: ASYNC110 - it has no event for it
                 await asyncio.sleep(0.02)
-            assert recorder.problem is None
             running.cancel()
             await recorder.close()
             return problem
@@ -65,7 +65,9 @@ def test_entries_come_back_in_order_without_a_gap_after_a_full_disk(tmp_path: Pa
     problem = asyncio.run(main())
     assert problem is not None
     assert "disk" in problem
-    assert recorded(path) == [(number, gone(number)) for number in range(1, 201)]
+    *entries, (last, resumed) = recorded(path)
+    assert entries == [(number, gone(number)) for number in range(1, 201)]
+    assert (last, resumed) == (201, LogResumed(problem=problem, seconds=resumed.seconds))
 
 
 def test_nobody_waits_for_a_log_that_is_known_to_hang(tmp_path: Path) -> None:
@@ -94,7 +96,10 @@ def test_nobody_waits_for_a_log_that_is_known_to_hang(tmp_path: Path) -> None:
     first, second = asyncio.run(main())
     assert 1.5 < first < 4
     assert second < 0.5
-    assert recorded(path) == [(1, gone(1)), (2, gone(2))]
+    *entries, (_, resumed) = recorded(path)
+    assert entries == [(1, gone(1)), (2, gone(2))]
+    assert resumed.problem == "it has not answered for 2 s"
+    assert resumed.seconds > 0
 
 
 def test_another_writers_entries_are_never_taken_for_ones_own(tmp_path: Path) -> None:

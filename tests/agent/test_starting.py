@@ -72,6 +72,7 @@ def begun(place: Place) -> int:
     whole = folded(RECORDS)
     assert reconciler.world == whole.world
     assert lasting(reconciler.decisions) == lasting(whole.decisions)
+    assert seq is not None
     assert reconciler.announcements(RECORDS[0].entry.node.name) == whole.announcements(RECORDS[0].entry.node.name)  # type: ignore[union-attr]
     return seq
 

@@ -5,12 +5,14 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from porter.agent.agent import Agent
 from porter.agent.settings import Settings
+from porter.agent.starting import begin
 from porter.cluster.connection import Connection
 from porter.events.entries import AgentStopped
 from porter.events.log import EventLog
@@ -20,6 +22,7 @@ from porter.model.objects import Eip
 from porter.model.protocol import PlacementRequest
 from porter.plugins.api import Host
 from porter.plugins.registry import Registry
+from porter.reconciler.decide import Rules
 from tests.agent.api import Api
 
 
@@ -53,8 +56,11 @@ def test_the_last_entry_claims_no_more_than_was_withdrawn(api: Api, tmp_path: Pa
 
     async def main() -> None:
         async with await Connection.open(settings.kubeconfig) as connection:
-            with EventLog.open(url, stream=settings.node, migrate=True) as log:
-                agent = Agent(settings, registry=Registry.of(plugin), log=log, connection=connection)
+            registry = Registry.of(plugin)
+            rules = Rules(protocols=registry.rules)
+            beginning = begin(url, node=settings.node, rules=rules, now=datetime.now(UTC))
+            with beginning.log:
+                agent = Agent(settings, registry=registry, beginning=beginning, connection=connection)
                 running = asyncio.create_task(agent.run())
                 await asyncio.to_thread(plugin.began.wait, 10)
                 if not hangs:

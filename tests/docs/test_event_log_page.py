@@ -25,7 +25,7 @@ def word(kind: str) -> str:
 
 
 def test_every_kind_is_in_the_table_with_its_version_and_word() -> None:
-    rows = re.findall(r"^\| `([a-z.]+)` \| (\d+) \| (\w+) \| (.+) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z._]+)` \| (\d+) \| (\w+) \| (.+) \|$", PAGE, re.MULTILINE)
 
     assert [(kind, int(version), said) for kind, version, said, _ in rows] == [
         (kind, version, word(kind)) for kind, (_, version) in KINDS.items()

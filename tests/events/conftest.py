@@ -2,13 +2,12 @@
 
 import dataclasses
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from porter.events.log import EventLog
-from tests.events.postgresql import Server, find_binaries, running_server
+from tests.events.postgresql import Server
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,15 +31,6 @@ class Place:
         connection = sqlite3.connect(self.url.removeprefix("sqlite:///"))
         connection.executescript(script)
         connection.close()
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
-    with running_server(binaries) as server:
-        yield server
 
 
 def _place(kind: str, request: pytest.FixtureRequest, folder: Path) -> Place:

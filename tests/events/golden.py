@@ -174,6 +174,8 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
         held=True,
         defended=True,
     ),
+    ("log.resumed", 1): e.LogResumed(problem="the disk is full", seconds=4.5, let_go=7),
+    ("log.set_aside", 1): e.LogSetAside(to="/var/lib/porter/porter.db.damaged-1", problem="it is damaged"),
 }
 """Every kind in every version, with every field set to something that is not its default."""
 

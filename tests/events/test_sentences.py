@@ -28,6 +28,12 @@ SENTENCES = {
     "pool.decided": "Eip pool-a is not ready: it overlaps with the older Eip pool-b (entry 9)",
     "address.announced": "this node announces 192.168.0.91 on eth0 with 52:54:00:00:00:02 (layer2)",
     "service.published": "Service default/web was given 192.168.0.91 of Eip pool-a on node2 in the API",
+    "log.resumed": (
+        "the log takes entries again after 4.5 s: the disk is full; 7 observations were let go, and a snapshot knows them"
+    ),
+    "log.set_aside": (
+        "the log was damaged and is now /var/lib/porter/porter.db.damaged-1, this one began anew: it is damaged"
+    ),
     "publish.failed": "Service default/web could not be written, and will be tried again: 409 Conflict",
     "agent.stopped": "the agent of node1 stopped; not stopped in order, and perhaps not withdrawn: layer2",
 }
@@ -58,6 +64,8 @@ NOT_ABOUT_NODE1 = {
     "service.published",
     "eip.published",
     "publish.failed",
+    "log.resumed",
+    "log.set_aside",
 }
 
 

@@ -90,6 +90,8 @@ FIELDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
     e.EipPublished: {"eip": K.EIP},
     e.PublishFailed: {"what": K.TEXT, "error": K.TEXT},
     e.AgentStopped: {"node": K.NODE, "unfinished": K.PROTOCOL},
+    e.LogResumed: {"problem": K.TEXT},
+    e.LogSetAside: {"to": K.TEXT, "problem": K.TEXT},
     a.Candidate: {"node": K.NODE},
     a.Assignment: {
         "service": K.SERVICE_KEY,

@@ -28,7 +28,10 @@ from tests.worlds import RULES, Thing, folded, node, observed, relisted
 
 SECRETS = ("zanzibar", "quokka", "marzipan")
 """Words that stand in every text of a log below, and that Porter never says."""
-STAYS = {"layer2", "bgp", "openelb", "porter-lb", LOAD_BALANCER_CLASS, "it is gone", "409 Conflict"}
+STAYS = {
+    *("layer2", "bgp", "openelb", "porter-lb", LOAD_BALANCER_CLASS),
+    *("it is gone", "409 Conflict", "the disk is full", "it is damaged"),
+}
 """The texts of the golden entries that are nobody's secret."""
 
 
