@@ -70,6 +70,21 @@ def test_a_nic_that_cannot_be_used_is_told_of_and_its_addresses_are_let_go(
         routed.wait("the address again", lambda: isinstance(last_word(routed), Announced))
 
 
+def test_a_nic_made_again_is_told_of_and_announced_on(api: Api, routed: Command, net: Wire) -> None:
+    net.disconnect()
+    routed.wait("silence", lambda: isinstance(last_word(routed), Withdrawn))
+    routed.wait("its absence", lambda: [nic["name"] for nic in on_lease(api)["nics"]] == ["eth1"])
+
+    net.connect(mac="02:00:00:00:01:77")
+    net.on_node("address", "add", "192.168.0.5/24", "dev", "eth0")
+    net.on_node("route", "add", "default", "via", "192.168.0.1")
+
+    routed.wait("the address again", lambda: isinstance(last_word(routed), Announced))
+    again = last_word(routed)
+    assert isinstance(again, Announced)
+    assert (again.nic, again.mac) == ("eth0", "02:00:00:00:01:77")
+
+
 def tells(api: Api, field: str, value: bool) -> bool:  # noqa: FBT001
     nic = on_lease(api)["nics"][0]
     return nic["name"] == "eth0" and nic.get(field, True) is value

@@ -25,6 +25,18 @@ def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=20)
 
 
+def batch(namespace: str, lines: str) -> None:
+    """Run many commands of `ip` in a namespace at once."""
+    subprocess.run(["ip", "-n", namespace, "-batch", "-"], input=lines, text=True, check=True, timeout=20)
+
+
+def lost_news(namespace: str) -> int:
+    """How many messages the kernel could not give to netlink sockets of the namespace (netlink(7))."""
+    table = inside(namespace, Path("/proc/thread-self/net/netlink").read_text)
+    head, *rows = (line.split() for line in table.splitlines())
+    return sum(int(row[head.index("Drops")]) for row in rows)
+
+
 def inside(namespace: str, function: Callable[[], T]) -> T:
     """Run a function in a thread that lives in the namespace; threads that it starts live there too."""
     results: list[T] = []

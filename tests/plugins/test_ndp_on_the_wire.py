@@ -1,7 +1,9 @@
 """IPv6 on the wire: what is said, byte by byte, and what is not; and that a Linux kernel believes it."""
 
+import random
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from socket import AF_INET6, SOCK_DGRAM, inet_ntop, socket
 
 import pytest
@@ -10,6 +12,7 @@ from porter.model.names import NodeName
 from porter.plugins.layer2.announcer import ndp
 from tests.plugins.bench import CLIENT, NODE, STRANGER, Bench, on
 from tests.plugins.netns import Capture, Wire, inside, ip, settle, wire
+from tests.plugins.test_answering_on_the_wire import wake_ups
 from tests.plugins.test_ndp_packets import ALL_NODES_MAC, GROUP, GROUP_MAC, ipv6
 
 pytestmark = pytest.mark.root
@@ -126,6 +129,46 @@ def test_nothing_else_is_answered(bench: Bench6) -> None:
     assert counters is not None
     assert (counters.answered, counters.dropped) == (0, {"own-mac": 1, "malformed": 2})
     assert bench.asked() is not None
+
+
+def test_a_flood_for_other_addresses_of_the_same_group_does_not_wake_the_announcer(bench: Bench6) -> None:
+    bench.hold_quietly(TEXT)
+    threads = Path(f"/proc/{bench.announcing.pid}/task")
+    before = wake_ups(threads)
+
+    for number in range(1, 5_000):
+        other = ipv6(f"2001:db8:0:{number:x}::91")  # RFC 4291, 2.7.1: its last 24 bits are the owned one's
+        bench.send(ndp.question(other, mac=CLIENT, sender=ASKER).pack())
+
+    assert wake_ups(threads) == before
+    assert bench.asked() is not None
+    settle(lambda: wake_ups(threads) > before)
+
+
+def test_bad_frames_by_the_ten_thousand_are_no_answer_and_no_harm_and_counted(bench: Bench6) -> None:
+    bench.hold_quietly(TEXT)
+    pid, chance = bench.announcing.pid, random.Random(6)
+    good = ndp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack()
+    frames = []
+    for _ in range(20_000):
+        frame = bytearray(good + bytes(chance.choice((0, 0, 8, 1400))))
+        at = chance.randrange(56, 86)  # what the filter looks at is right, and the checksum is not
+        if at not in range(62, 78):
+            frame[at] ^= chance.randrange(1, 255)
+            frames.append(bytes(frame[: chance.choice((len(frame), 81))]))
+
+    for at, bad in enumerate(frames):
+        bench.send(bad)
+        if at % 1000 == 0:
+            assert bench.client.heard(0.001) == []
+
+    assert bench.client.heard(0.5) == []
+    counters = bench.announcing.counters(5)
+    assert counters is not None
+    assert (counters.answered, counters.dropped) == (0, {"malformed": len(frames)})
+    assert bench.asked() is not None
+    assert bench.announcing.pid == pid
+    assert bench.host.claims == []
 
 
 def test_what_is_lost_is_silent_and_the_others_are_not_disturbed(bench: Bench6) -> None:
@@ -333,6 +376,29 @@ def test_a_kernel_resolves_the_address_and_follows_when_it_moves(peer: Wire) -> 
 
         sends(peer)
         settle(lambda: neighbour(peer) == ("02:00:00:00:01:02", "REACHABLE"), 10)
+    finally:
+        bench.announcing.stop()
+
+
+def test_behind_a_switch_that_passes_groups_to_members_only_a_kernel_resolves_the_address(peer: Wire) -> None:
+    # RFC 4541, 3: a switch that watches for MLD; here the client's bridge, which floods no group that nobody joined
+    for command in (
+        "link set br0 type bridge mcast_query_response_interval 50",
+        "link set br0 type bridge mcast_querier 1",
+        "link set eth0 type bridge_slave mcast_flood off",
+        "link set eth1 type bridge_slave mcast_flood off",
+    ):
+        ip("-n", peer.client, *command.split())
+    switch_on_ipv6(peer.node, "eth0")
+    bench = Bench(peer)
+    try:
+        bench.hold(TEXT)
+
+        def is_resolved() -> bool:
+            sends(peer)
+            return neighbour(peer)[0] == "02:00:00:00:01:01"
+
+        settle(is_resolved, 15)
     finally:
         bench.announcing.stop()
 

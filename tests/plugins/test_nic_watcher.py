@@ -1,16 +1,14 @@
 """News of the kernel's NICs, told soon and together, and not lost when the kernel loses them."""
 
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from porter.plugins.nic_watcher import NicWatcher
 from porter.plugins.nics import read_nics
-from tests.plugins.netns import Wire, inside, settle, wire
+from tests.plugins.netns import Wire, batch, inside, lost_news, settle, wire
 
 pytestmark = pytest.mark.root
 
@@ -58,7 +56,7 @@ def test_a_change_is_told_soon(node: Wire, changes: Changes, command: str) -> No
 
 def test_changes_that_come_together_are_told_together(node: Wire, changes: Changes) -> None:
     lines = "".join(f"addr add 10.0.{each}.1/24 dev eth0\n" for each in range(200))
-    subprocess.run(["ip", "-n", node.node, "-batch", "-"], input=lines, text=True, check=True, timeout=20)
+    batch(node.node, lines)
     settle(lambda: changes.count > 0)
     time.sleep(0.3)
 
@@ -101,13 +99,6 @@ def test_after_stop_nothing_is_told_and_no_thread_is_left(node: Wire, changes: C
     assert not [thread for thread in threading.enumerate() if thread.name == "nic watcher"]
 
 
-def lost(namespace: str) -> int:
-    """How many messages the kernel could not give to netlink sockets of the namespace (netlink(7))."""
-    table = inside(namespace, Path("/proc/thread-self/net/netlink").read_text)
-    head, *rows = (line.split() for line in table.splitlines())
-    return sum(int(row[head.index("Drops")]) for row in rows)
-
-
 def test_news_that_the_kernel_lost_is_read_anew(node: Wire) -> None:
     seen: list[int] = []
     busy, go_on = threading.Event(), threading.Event()
@@ -123,8 +114,8 @@ def test_news_that_the_kernel_lost_is_read_anew(node: Wire) -> None:
         node.on_node("addr", "add", "192.168.0.3/24", "dev", "eth0")
         assert busy.wait(5)
         lines = "".join(f"addr add 10.{each // 250}.{each % 250}.1/24 dev eth0\n" for each in range(500))
-        subprocess.run(["ip", "-n", node.node, "-batch", "-"], input=lines, text=True, check=True, timeout=20)
-        assert lost(node.node) > 0
+        batch(node.node, lines)
+        assert lost_news(node.node) > 0
 
         go_on.set()
         settle(lambda: seen[-1:] == [502])
