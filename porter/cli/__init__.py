@@ -3,27 +3,16 @@
 A subcommand's module is imported when it is called, so that one command never pays for another's libraries.
 """
 
-import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from porter.cli.collector import collect_seldom
+from porter.cli.lazy import Subcommand, lazy
 from porter.errors import PorterError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subcommand:
-    """Where a subcommand is, what the list says of it, and the extra whose packages it needs."""
-
-    module: str
-    summary: str
-    extra: str | None = None
-
 
 COMMANDS: Mapping[str, Subcommand] = {
     "run": Subcommand(module="porter.cli.run", summary="Run the agent of one node."),
@@ -41,33 +30,7 @@ COMMANDS: Mapping[str, Subcommand] = {
 command returns, where it is a number, is the exit code."""
 
 
-class _Lazy(click.Group):
-    """A group that lists its subcommands from the table and imports only the one that is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        known = COMMANDS.get(cmd_name)
-        if known is None:
-            return None
-        try:
-            command = getattr(importlib.import_module(known.module), cmd_name)
-        except ModuleNotFoundError as error:
-            if known.extra is None or (error.name or "").partition(".")[0] == "porter":
-                raise
-            raise PorterError(
-                f"'porter {cmd_name}' needs the Python module {error.name!r}: pip install 'porter-lb[{known.extra}]'",
-            ) from None
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, known.summary) for name, known in COMMANDS.items()])
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=lazy(COMMANDS), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="porter-lb", message="porter %(version)s")
 def porter() -> None:
     """Give the LoadBalancer Services of a bare-metal cluster their addresses, and say why.

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
-from porter.cli import COMMANDS, Subcommand, main
+from porter.cli import COMMANDS, main
 from porter.cli.collector import THRESHOLDS
+from porter.cli.lazy import Subcommand
 from porter.errors import PorterError
 from tests.replay.recording import a_life_of_a_service, log_at, recorded
 
@@ -51,6 +52,13 @@ def test_reading_a_log_imports_no_migrations() -> None:
     golden = Path(__file__).parents[1] / "data" / "golden-entries.jsonl"
 
     assert not imported("log", "show", "--event-log", str(golden)) & {"kubernetes", "aiohttp", "pyroute2", "alembic"}
+
+
+@pytest.mark.parametrize("command", ["show", "tail"])
+def test_looking_into_a_log_needs_no_database_library(command: str, tmp_path: Path) -> None:
+    log = log_at(tmp_path / "porter.db", recorded(a_life_of_a_service()))
+
+    assert not imported("log", command, "--event-log", str(log)) & set(HEAVY)
 
 
 def test_a_story_needs_no_database_library(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from porter.cli import main
-from porter.cli.log import log
+from porter.cli.log import COMMANDS
 from porter.cli.log.choosing import what_options, when_options
 from porter.cli.log.stat import Statistics
 from porter.replay.reading import installed_rules
@@ -47,7 +47,7 @@ def rows(heading: str) -> list[str]:
 
 
 def test_every_command_is_in_the_table() -> None:
-    assert {name.removeprefix("porter log ") for name in rows("# Looking into a log")} == set(log.commands)
+    assert {name.removeprefix("porter log ") for name in rows("# Looking into a log")} == set(COMMANDS)
 
 
 def test_every_filter_is_in_the_table() -> None:
@@ -84,13 +84,10 @@ SOME = Statistics(
 )
 
 
-@pytest.mark.parametrize("command", [log, *log.commands.values()], ids=lambda command: str(command.name))
-def test_the_help_fits_a_hundred_columns_and_says_something(
-    command: click.Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["log", *([] if command is log else [str(command.name)]), "--help"]) == 0
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_the_help_fits_a_hundred_columns_and_says_something(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["log", *command.split(), "--help"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) > 8
-    assert not any(line.endswith("...") for line in lines[1:])

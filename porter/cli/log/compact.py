@@ -14,7 +14,7 @@ from porter.replay.compacting import compact_log
 from porter.replay.reading import installed_rules
 
 
-@click.command(short_help="Take out at once what need not be kept, and give the disk back.")
+@click.command()
 @event_log_option()
 @stream_option()
 @retention_options()

@@ -13,7 +13,7 @@ from porter.events import export as exports
 from porter.events.sources import open_source
 
 
-@click.command(short_help="Write entries as JSON lines to a file.")
+@click.command()
 @event_log_option()
 @stream_option()
 @when_options

@@ -16,7 +16,7 @@ from porter.events.verify import verify
 _BATCH = 1000  # entries of one transaction
 
 
-@click.command("import", short_help="Read an exported file into an empty log.")
+@click.command("import")
 @event_log_option()
 @stream_option()
 @click.argument("file", type=click.Path(path_type=Path))

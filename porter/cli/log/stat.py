@@ -38,7 +38,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """By kind the entries of it, the most frequent first."""
 
 
-@click.command(short_help="How many entries of which kind, and how fast it grows.")
+@click.command()
 @event_log_option()
 @stream_option()
 @format_option()

@@ -18,7 +18,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     found: Verification
 
 
-@click.command(short_help="Say whether a log is as it was written, from its first entry to its last.")
+@click.command()
 @event_log_option()
 @stream_option()
 @format_option()
