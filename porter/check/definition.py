@@ -23,7 +23,8 @@ def check_server(survey: Survey, server: str) -> Iterator[Finding]:
     if len(numbers) >= len(OLDEST) and tuple(map(int, numbers[:2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         why = f"Porter is made for {oldest} and newer: an older API server may refuse the definition of the Eip"
-        yield Finding(check="api-server", level="warning", what=what, why=why)
+        commands = ("porter manifests --only crd | kubectl apply --dry-run=server -f -",)
+        yield Finding(check="api-server", level="warning", what=what, why=why, commands=commands)
         return
     yield Finding(check="api-server", level="ok", what=what)
 

@@ -15,6 +15,7 @@ from porter.check.findings import Finding, Level
 from porter.events.errors import LogError
 from porter.events.urls import LogUrl, parse_url
 
+DEFAULT_LOG: Final = "sqlite:////var/lib/porter/porter.db"
 _LEAST: Final = 64 << 20
 """Bytes: below that a busy cluster fills the disk within a day."""
 _ENOUGH: Final = 1 << 30
@@ -30,7 +31,8 @@ def check_disk(event_log: str) -> Iterator[Finding]:
     try:
         where = parse_url(event_log)
     except LogError as error:
-        yield Finding(check="log-disk", level="fault", what=str(error), why="the agent ends at once")
+        commands = (f"porter run --event-log {DEFAULT_LOG} …",)
+        yield Finding(check="log-disk", level="fault", what=str(error), why="the agent ends at once", commands=commands)
         return
     if where.path is None:
         yield _no_file(where)
@@ -51,7 +53,9 @@ def check_disk(event_log: str) -> Iterator[Finding]:
 def _no_file(where: LogUrl) -> Finding:
     if where.in_memory:
         why = "nothing of it is left after a restart"
-        return Finding(check="log-disk", level="warning", what="the log is kept in memory only", why=why)
+        commands = (f"porter run --event-log {DEFAULT_LOG} …",)
+        what = "the log is kept in memory only"
+        return Finding(check="log-disk", level="warning", what=what, why=why, commands=commands)
     return Finding(check="log-disk", level="unknown", what=f"the log is in the database {where}: its disk is not here")
 
 
@@ -60,7 +64,9 @@ def _space(directory: Path) -> Iterator[Finding]:
     free = found.f_bavail * found.f_frsize
     if found.f_flag & os.ST_RDONLY:
         why = "nothing is acted on before it is logged"
-        yield Finding(check="log-disk", level="fault", what=f"the disk of {directory} is read-only", why=why)
+        what = f"the disk of {directory} is read-only"
+        commands = (f"mount -o remount,rw $(df --output=target {directory} | tail -1)",)
+        yield Finding(check="log-disk", level="fault", what=what, why=why, commands=commands)
     elif free < _ENOUGH:
         level: Level = "fault" if free < _LEAST else "warning"
         why = "the log grows with what happens, and an agent that cannot write to it decides nothing new"
@@ -76,7 +82,8 @@ def _kind(directory: Path) -> Iterator[Finding]:
         yield Finding(check="log-disk", level="fault", what=what, why=why, commands=(f"df -T {directory}",))
     elif kind in _VOLATILE:
         why = "the log, and with it who had which address, is lost when the machine restarts"
-        yield Finding(check="log-disk", level="warning", what=f"{directory} is in memory ({kind})", why=why)
+        what = f"{directory} is in memory ({kind})"
+        yield Finding(check="log-disk", level="warning", what=what, why=why, commands=(f"df -T {directory}",))
 
 
 def _writing(directory: Path) -> Iterator[Finding]:
@@ -94,7 +101,8 @@ def _writing(directory: Path) -> Iterator[Finding]:
     if seconds > _SLOW:
         why = "whatever is observed is acted on only when it is durable, so a takeover waits that long"
         what = f"a write at {directory} takes {seconds * 1000:.0f} ms to reach the disk"
-        yield Finding(check="log-disk", level="warning", what=what, why=why)
+        commands = (f"dd if=/dev/zero of={directory}/trial bs=4k count=100 oflag=dsync; rm {directory}/trial",)
+        yield Finding(check="log-disk", level="warning", what=what, why=why, commands=commands)
 
 
 def _durable_write(directory: Path) -> float:

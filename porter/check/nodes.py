@@ -22,7 +22,9 @@ def check_nodes(survey: Survey) -> Iterator[Finding]:
     names = sorted(survey.world.nodes)
     refused = {name: verdict for name in names if (verdict := _of_node(survey, name)) is not None}
     if not names:
-        yield Finding(check="nodes", level="fault", what="there is no Node", why="nobody can announce an address")
+        commands = ("kubectl get nodes",)
+        why = "nobody can announce an address"
+        yield Finding(check="nodes", level="fault", what="there is no Node", why=why, commands=commands)
         return
     excluded = [name for name, verdict in refused.items() if verdict.reason is Reason.NODE_EXCLUDED]
     if excluded:

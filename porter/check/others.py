@@ -14,7 +14,6 @@ from porter.check.findings import Finding, named
 from porter.check.pools import ours
 from porter.check.survey import Survey
 from porter.model.keys import CLAIM
-from porter.model.names import service_key
 
 Claims = Literal["annotated", "unclassed", "class"]
 
@@ -82,7 +81,8 @@ def check_others(survey: Survey) -> Iterator[Finding]:
     for rival in found:
         yield _judged(survey, rival)
     if survey.cilium_pools.value:
-        yield _claims_unclassed(survey, "Cilium (it has CiliumLoadBalancerIPPools)", ())
+        commands = ("kubectl get ciliumloadbalancerippools",)
+        yield _claims_unclassed(survey, "Cilium (it has CiliumLoadBalancerIPPools)", commands)
     if not found and not survey.cilium_pools.value:
         yield Finding(check="other-load-balancers", level="ok", what="no other load balancer was found")
 
@@ -162,14 +162,16 @@ def _claims_unclassed(survey: Survey, who: str, commands: tuple[str, ...]) -> Fi
 def _torn(survey: Survey) -> Iterator[Finding]:
     mine = survey.world.options.load_balancer_class
     torn = [
-        f"{service_key(one.namespace, one.name)} ({one.load_balancer_class})"
+        one
         for _, one in sorted(survey.world.services.items())
         if one.type == "LoadBalancer" and one.claimed_by is not None and one.load_balancer_class not in (None, mine)
     ]
     if torn:
+        shown = named(f"{one.key} ({one.load_balancer_class})" for one in torn)
         yield Finding(
             check="other-load-balancers",
             level="warning",
-            what=f"annotated for Porter, and of another loadBalancerClass: {named(torn)}",
+            what=f"annotated for Porter, and of another loadBalancerClass: {shown}",
             why="the class decides, and cannot be changed: Porter leaves these Services alone",
+            commands=(f"kubectl get service {torn[0].name} -n {torn[0].namespace} -o yaml",),
         )

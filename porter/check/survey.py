@@ -70,7 +70,7 @@ async def survey(
         asker.get(f"{_KUBE_SYSTEM}/kube-proxy"),
         asker.get(f"{_KUBE_SYSTEM}/kubeadm-config"),
         asker.list("/apis/crd.projectcalico.org/v1/ippools"),
-        asker.list("/apis/cilium.io/v2alpha1/ciliumloadbalancerippools"),
+        _cilium_pools(asker),
         asker.list("/apis/apps/v1/daemonsets"),
         asker.list("/apis/apps/v1/deployments"),
     )
@@ -89,6 +89,14 @@ async def survey(
         unread=unread,
         installed=account.value is not None or bool(world.agents),
     )
+
+
+async def _cilium_pools(asker: Asker) -> Looked[tuple[bytes, ...]]:
+    """Under the name of today, else under the one before Cilium 1.18."""
+    found = await asker.list("/apis/cilium.io/v2/ciliumloadbalancerippools")
+    if found.value is None and not found.problem:
+        return await asker.list("/apis/cilium.io/v2alpha1/ciliumloadbalancerippools")
+    return found
 
 
 async def _world(connection: Connection, asker: Asker, namespace: str) -> tuple[World, Mapping[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from porter.cli import main
-from tests.check.cluster import Cluster
+from tests.check.cluster import DEFINITIONS, Cluster
 
 CLASS = "porter.kubesphere.io/porter"
 VIP = [{"name": "svc_enable", "value": "true"}]
@@ -81,6 +81,24 @@ def test_one_that_claims_a_service_of_porters_is_a_fault_and_names_it(
 
     assert one["level"] == "fault"
     assert one["what"].endswith("claims every Service without a loadBalancerClass, and so default/web of Porter's")
+
+
+@pytest.mark.parametrize("version", ["v2", "v2alpha1"])
+def test_pools_of_cilium_claim_services(well: Cluster, capsys: pytest.CaptureFixture[str], version: str) -> None:
+    names = {"kind": "Pool", "listKind": "PoolList", "plural": "ciliumloadbalancerippools", "singular": "pool"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    versions = [{"name": version, "served": True, "storage": True, "schema": schema}]
+    spec = {"group": "cilium.io", "scope": "Cluster", "names": names, "versions": versions}
+    well.put(DEFINITIONS, "ciliumloadbalancerippools.cilium.io", spec=spec)
+    pools = f"/apis/cilium.io/{version}/ciliumloadbalancerippools"
+    well.client.get(pools)
+    assert [one["level"] for one in found(well, capsys)] == ["ok"]
+
+    well.client.post(pools, {"metadata": {"name": "a"}})
+
+    [one] = found(well, capsys)
+    assert one["level"] == "warning"
+    assert one["what"].startswith("Cilium (it has CiliumLoadBalancerIPPools) runs")
 
 
 def test_one_that_is_scaled_to_nothing_claims_nothing(well: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
