@@ -65,7 +65,7 @@ def replay(
     if service is not None and (service.count("/") != 1 or not all(service.split("/"))):
         raise click.BadParameter(f"{service!r} is not NAMESPACE/NAME", param_hint="--service")
     ways = {"--verify": verify, "--what-if": what_if, "--diff": diff, "--merge": merge, "--follow": follow}
-    mode = _only_one({**ways, "--format html": output_format == "html"})
+    mode = _only_one({**ways, "--format html": output_format == "html" and not merge})
     if mode in {"--diff", "--merge", "--follow"} and until is not None:
         raise click.UsageError(f"--until does not go with {mode}")
     if merge and (service is not None or eip is not None):
@@ -79,6 +79,7 @@ def replay(
         until=until,
         about=About(service=service, node=node, eip=eip),
         as_json=output_format == "json",
+        as_page=output_format == "html",
         now=datetime.now(UTC),
     )
     check = partial(_check_known, about=asked.about)

@@ -9,13 +9,16 @@ import click
 from porter.cli.replaying.between import between_lines, print_between
 from porter.cli.replaying.merging import print_merged
 from porter.cli.replaying.modes import Asked
+from porter.cli.replaying.page import print_page
 from porter.cli.replaying.what_if import print_what_if, read_edits
-from porter.events.sources import open_source
+from porter.events.sources import Source, open_source
 from porter.replay.between import between
+from porter.replay.lanes import Lanes
 from porter.replay.lots import with_recorded_lots
 from porter.replay.merging import Merged
 from porter.replay.moments import Moment, MomentError, parse_moment
 from porter.replay.reading import beginning, installed_rules, records_until, shown_progress
+from porter.replay.refold import Refold
 from porter.replay.what_if import WhatIf
 
 
@@ -60,5 +63,17 @@ def merge(asked: Asked, logs: Sequence[str]) -> int:
     with ExitStack() as stack:
         sources = [stack.enter_context(open_source(log, stream=asked.stream)) for log in logs]
         merged = Merged([(log, source.read) for log, source in zip(logs, sources, strict=True)])
-        print_merged(merged, asked.about, as_json=asked.as_json)
+        if asked.as_page:
+            _print_merged_page(asked, logs, merged, sources[0])
+        else:
+            print_merged(merged, asked.about, as_json=asked.as_json)
     return 0
+
+
+def _print_merged_page(asked: Asked, logs: Sequence[str], merged: Merged, first: Source) -> None:
+    """Print the story of the first log as a page, with every window that only the logs together tell of."""
+    windows = list(Lanes().windows(merged.sightings()))
+    records, rules = with_recorded_lots(first.read(), installed_rules(), first.snapshots())
+    reconciler, after = beginning(first, rules)
+    refold = Refold(rules, reconciler=reconciler, after=after)
+    print_page(", ".join(logs), refold, records, asked.about, windows=windows)

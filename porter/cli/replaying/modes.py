@@ -32,6 +32,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None
     about: About
     as_json: bool
+    as_page: bool
     now: datetime
 
     @property

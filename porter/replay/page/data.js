@@ -45,7 +45,8 @@ const Porter = (globalThis.Porter = {});
   });
   raw.spans.lane.forEach((lane, i) => {
     lanes[lane].spans.push(i);
-    if (raw.spans.kind[i] === "quarantine") lanes[lane].problems++;
+    const lasts = raw.spans.end[i] - raw.spans.t[i] >= 1e6, kind = raw.spans.kind[i];
+    if (kind === "quarantine" || (kind === "nobody" && lasts)) lanes[lane].problems++; // "several" has a mark
   });
   const low = (places) => [...places].map((place) => raw.texts[place].toLowerCase()).join("\n");
   for (const lane of lanes) {

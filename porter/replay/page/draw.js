@@ -15,6 +15,11 @@
     heard: ["◉", "ok", "an agent is heard again"],
     node: ["▼", "warn", "a node became Ready or not, or is gone"],
   };
+  const SPANS = {
+    quarantine: ["warn", [3, 2], "quarantine: handed out to nobody new"],
+    several: ["bad", [], "several nodes announce it, as their logs say together"],
+    nobody: ["bad", [6, 3], "no node announces it, as their logs say together"],
+  };
   const ink = {};
   const theme = () => {
     const found = getComputedStyle(document.documentElement);
@@ -151,9 +156,10 @@
         to.fillStyle = ink.ink;
         to.fillRect(left, y + GAP + BAR + 1, width, 2);
       } else {
-        to.strokeStyle = ink.warn;
+        const [colour, dash] = SPANS[P.spans.kind[i]];
+        to.strokeStyle = ink[colour];
         to.lineWidth = 2.5;
-        to.setLineDash([3, 2]);
+        to.setLineDash(dash);
         to.beginPath();
         to.moveTo(left, y + 2);
         to.lineTo(left + width, y + 2);
@@ -195,6 +201,8 @@
     to.beginPath();
     to.roundRect(found.mark >= 0 ? left - 9 : left - 1, y - 2, Math.max(4, found.mark >= 0 ? 18 : right - left + 1), BAR + 4, 4);
     to.stroke();
+    laneSpans(to, found.lane, y - GAP);
+    signsOf(to, P.lanes[found.lane].marks, y + BAR / 2);
   };
 
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1.5e4, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5,
@@ -280,5 +288,5 @@
     asked = true;
     requestAnimationFrame(() => { asked = false; draw(); });
   };
-  Object.assign(P, { SIGNS, draw, redraw, theme, swatch, sign, sized, recount: () => { bins = null; }, ink, bar });
+  Object.assign(P, { SIGNS, SPANS, draw, redraw, theme, swatch, sign, sized, recount: () => { bins = null; }, ink, bar });
 })();

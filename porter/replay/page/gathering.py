@@ -7,6 +7,7 @@ from importlib.metadata import version
 from porter.events.entries import Recorded
 from porter.model.addresses import Family, in_order, parse_address
 from porter.model.names import ServiceKey
+from porter.replay.lanes import Window
 from porter.replay.page.lanes import Lanes
 from porter.replay.page.marking import Marking
 from porter.replay.page.picture import (
@@ -27,8 +28,19 @@ from porter.replay.story import About, Cause, Change, Standing
 from porter.replay.telling import Teller
 
 
-def gather(title: str, records: Iterable[Recorded], refold: Refold, about: About, *, is_cut: bool = False) -> Picture:
-    """Replay the records and return what the page shows. Its size is that of the story, not of the log."""
+def gather(
+    title: str,
+    records: Iterable[Recorded],
+    refold: Refold,
+    about: About,
+    *,
+    is_cut: bool = False,
+    windows: Iterable[Window] = (),
+) -> Picture:
+    """Replay the records and return what the page shows. Its size is that of the story, not of the log.
+
+    `windows` are those in which several nodes announced an address, or none, as the logs of several nodes tell.
+    """
     gatherer = Gatherer(is_compacted=refold.after > 0 and about.node is None)
     teller = Teller(refold, about, is_cut=is_cut)
     differences = 0
@@ -41,6 +53,8 @@ def gather(title: str, records: Iterable[Recorded], refold: Refold, about: About
         gatherer.add(change)
     for standing in teller.standing():
         gatherer.stand(standing)
+    for window in windows:
+        gatherer.add_window(window)
     return gatherer.picture(title, refold, differences, everything=about == About())
 
 
@@ -65,14 +79,17 @@ class Gatherer:
     def followed(self, records: Iterable[Recorded]) -> Iterator[Recorded]:
         """Pass the records on and note what is more than a decision."""
         see = self._marking.see
+        last: datetime | None = None
         for record in records:
             if self._begin is None:
                 self._begin, self._first = record.at, record.seq
                 self._marking.begin = record.at
             self._count += 1
-            self._end = max(self._end, self._time(record.at)) if self._count % 64 == 0 else self._end
             see(record)
             yield record
+            last = record.at
+        if last is not None:
+            self._end = self._time(last)
 
     def add(self, change: Change) -> None:
         """Take in one change of the story. What it changes and no change before led to stood when the log began."""
@@ -88,6 +105,13 @@ class Gatherer:
         if self._is_compacted and address is not None and not self._lanes.is_known(address):
             family: Family = "IPv6" if ":" in address else "IPv4"
             self._begin_with(standing.service, family, address, standing.eip, standing.node)
+
+    def add_window(self, window: Window) -> None:
+        """Take in what the logs of several nodes tell of an address together."""
+        self._marking.add_window(window, self._end_by(window.until))
+
+    def _end_by(self, at: datetime | None) -> int:
+        return self._end if at is None else min(self._end, self._time(at))
 
     def _begin_with(self, service: ServiceKey, family: Family, address: str, eip: str | None, node: str | None) -> None:
         begin = self._begin or datetime.fromtimestamp(0, UTC)
@@ -131,7 +155,7 @@ class Gatherer:
     def picture(self, title: str, refold: Refold, differences: int, *, everything: bool) -> Picture:
         """Return the whole, lanes in order of address; unless `everything` was asked for only those of the story."""
         begin = self._begin or datetime.now(UTC)
-        end = max(self._end, self._time(refold.at) if refold.at is not None else 0)
+        end = max(self._end, self._changes.t[-1] if self._changes.t else 0)
         self._marking.finish(end)
         kept = [place for place in range(len(self._lanes.all)) if everything or self._lanes.turns_of(place)]
         order = sorted(kept, key=lambda place: _order(self._lanes.all[place]))
@@ -190,6 +214,7 @@ def _order(lane: Lane) -> tuple[bool, tuple[int, int], str, str]:
 
 def _marks(found: Marks, lane_of: dict[int, int]) -> Marks:
     kept = [place for place, lane in enumerate(found.lane) if lane in lane_of]
+    kept.sort(key=lambda place: found.t[place])
     return Marks(
         lane=[lane_of[found.lane[place]] for place in kept],
         t=steps(found.t[place] for place in kept),

@@ -6,6 +6,7 @@ from porter.events import entries as e
 from porter.events.entries import Recorded
 from porter.events.sentences import sentence
 from porter.model.objects import Agent
+from porter.replay.lanes import Window
 from porter.replay.page.lanes import Lanes
 from porter.replay.page.picture import EVERYWHERE, MarkName, Marks, SpanName, Spans, Texts, microseconds
 
@@ -70,6 +71,16 @@ class Marking:
             case _:
                 return
 
+    def add_window(self, window: Window, end: int) -> None:
+        """Note that several nodes announced an address, or none, until `end`."""
+        begin = max(0, microseconds(window.at - self.begin))
+        if window.what == "nobody":
+            words = f"no node announced it{f': {window.reason}' if window.reason else ''}"
+        else:
+            words = f"{' and '.join(window.nodes)} announced it at the same time"
+            self._note("conflict", self._lanes.of_address(window.address), begin, 0, words)
+        self._span(window.what, window.address, begin, end, words)
+
     def finish(self, end: int) -> None:
         """End what lasts at the end of the log."""
         for address in list(self._announced):
@@ -78,11 +89,14 @@ class Marking:
             self._released(key, end)
 
     def _mark(self, record: Recorded, kind: MarkName, lane: int) -> None:
+        self._note(kind, lane, self._time(record), record.seq, sentence(record.entry))
+
+    def _note(self, kind: MarkName, lane: int, time: int, seq: int, words: str) -> None:
         self.marks.lane.append(lane)
-        self.marks.t.append(self._time(record))
-        self.marks.seq.append(record.seq)
+        self.marks.t.append(time)
+        self.marks.seq.append(seq)
         self.marks.kind.append(kind)
-        self.marks.text.append(self._texts.place(sentence(record.entry)))
+        self.marks.text.append(self._texts.place(words))
 
     def _rivals_of(self, agent: Agent, now: int) -> None:
         heard = {(agent.node, rival.address): rival.mac for rival in agent.rivals}

@@ -61,7 +61,7 @@
     if (lane === undefined || x < 0 || x > view.width) return null;
     const near = P.lanes[lane].marks.filter((mark) => Math.abs(P.x(P.marks.t[mark]) - x) < 8);
     const turn = P.turnAt(lane, P.time(x + 1));
-    const span = P.lanes[lane].spans.find((i) => P.spans.kind[i] === "quarantine" && P.x(P.spans.t[i]) <= x && P.x(P.spans.end[i]) >= x);
+    const span = P.lanes[lane].spans.find((i) => P.spans.kind[i] !== "announced" && P.x(P.spans.t[i]) <= x && P.x(P.spans.end[i]) >= x);
     if (near.length) return { lane, turn, mark: near[near.length - 1], span: -1 };
     return turn >= 0 && P.turns.owner[turn] !== P.FREE ? { lane, turn, mark: -1, span: span === undefined ? -1 : span } : null;
   };
@@ -240,7 +240,7 @@
       row((to) => { to.strokeStyle = P.ink.none; to.setLineDash([4, 3]); to.strokeRect(1, 3, 24, 12); }, "has an address that no node announces"),
       row((to) => { to.strokeStyle = P.ink.soft; to.setLineDash([4, 3]); to.strokeRect(1, 3, 24, 12); }, "waits for an address"),
       row(line("ink", 9, []), "the node of this log announces it"),
-      row(line("warn", 9, [2, 2]), "quarantine: handed out to nobody new"),
+      ...Object.values(P.SPANS).map(([colour, dash, text]) => row(line(colour, 9, dash), text)),
     );
     get("signlist").replaceChildren(...rows);
   };

@@ -42,7 +42,7 @@
     tip.style.top = `${at.y + 18 + h > innerHeight ? at.y - h - 12 : at.y + 18}px`;
   };
   const hintOf = ({ lane, turn, mark, span }) => {
-    if (mark >= 0) return [[P.SIGNS[P.marks.kind[mark]][2]], [P.text(P.marks.text[mark])], [`${moment(P.marks.t[mark])}, entry ${P.marks.seq[mark]}`, "soft"]];
+    if (mark >= 0) return [[P.SIGNS[P.marks.kind[mark]][2]], [P.text(P.marks.text[mark])], [`${moment(P.marks.t[mark])}${P.marks.seq[mark] ? `, entry ${P.marks.seq[mark]}` : ""}`, "soft"]];
     const found = of(turn), t = P.turns.t[turn];
     const lines = [[`${title(lane)}: ${deed(lane, turn)}`], [found.service, "soft"], [found.reason], [`since ${moment(t)}, for ${P.lasting(P.turnEnd(lane, turn) - t)}`, "soft"]];
     if (span >= 0) lines.push([P.text(P.spans.text[span])]);
@@ -84,6 +84,11 @@
     const all = end - first;
     return section(`${all.toLocaleString("en")} change${all === 1 ? "" : "s"} in this lane${until - from < all ? `, ${until - from} shown` : ""}`, list);
   };
+  const meanwhile = (lane, begin, end) => {
+    const found = P.lanes[lane].spans.filter((i) => P.spans.kind[i] !== "announced" && P.spans.t[i] < end && P.spans.end[i] > begin).slice(0, 20);
+    const lines = found.map((i) => element("p", `${P.clock(P.spans.t[i]).slice(0, 12)}, for ${P.lasting(P.spans.end[i] - P.spans.t[i])}: ${P.text(P.spans.text[i])}`));
+    return lines.length ? section("Meanwhile", ...lines) : [];
+  };
   const steps = (lane, turn) => {
     const row = element("div", null, "steps"), { first, end } = P.lanes[lane];
     for (const [text, to] of [["← before", turn - 1], ["after →", turn + 1]]) {
@@ -116,7 +121,7 @@
     if (mark >= 0) {
       parts.push(element("p", `${P.SIGNS[P.marks.kind[mark]][0]} ${P.SIGNS[P.marks.kind[mark]][2]}`, "bad"),
         ...section("What", element("p", P.text(P.marks.text[mark]))),
-        ...section("When", element("p", `${moment(P.marks.t[mark])}, entry ${P.marks.seq[mark]}`)));
+        ...section("When", element("p", `${moment(P.marks.t[mark])}${P.marks.seq[mark] ? `, entry ${P.marks.seq[mark]}` : ""}`)));
       if (turn >= 0) parts.push(element("h3", "The address at that time"));
     }
     if (turn >= 0) {
@@ -128,7 +133,7 @@
         element("p", `since ${moment(t)}`), element("p", `for ${P.lasting(until - t)}${last ? ", to the end of the log" : ""}`, "soft"), steps(lane, turn),
         ...section("Why", element("p", found.reason)),
         ...section("Cause", element("p", found.cause.text), element("p", `${found.cause.kind}, entry ${found.cause.seq}`, "soft")),
-        ...section("How long it took", latencies(found)), ...history(lane, turn));
+        ...meanwhile(lane, t, until), ...section("How long it took", latencies(found)), ...history(lane, turn));
     }
     panel.replaceChildren(...parts);
     panel.scrollTop = 0;

@@ -22,7 +22,7 @@ EVERYWHERE: Final = -1
 MarkName: TypeAlias = Literal[
     "failed", "conflict", "stranger", "plugin", "started", "stopped", "leader", "silent", "heard", "node"
 ]
-SpanName: TypeAlias = Literal["quarantine", "announced"]
+SpanName: TypeAlias = Literal["quarantine", "announced", "several", "nobody"]
 DeedCode: TypeAlias = tuple[str, int, int]
 """What was done, in which entry, and how many microseconds after the decision."""
 
@@ -82,6 +82,7 @@ class Marks(msgspec.Struct, kw_only=True):
     lane: list[int] = []
     t: list[int] = []
     seq: list[int] = []
+    """0 for what only several logs together tell."""
     kind: list[str] = []
     text: list[int] = []
 

@@ -15,6 +15,8 @@ from porter.replay.page.document import document
 from porter.replay.page.picture import Lane, Picture
 from tests.logs import write_log
 from tests.replay.page.lives import eventful
+from tests.replay.recording import ADDRESS
+from tests.replay.test_merging import OFF, ON, log, owned, started
 
 NASTY = [
     "</script><script>alert(1)</script>",
@@ -101,27 +103,51 @@ def test_nothing_is_fetched_and_no_handler_is_inline(picture: Picture) -> None:
 
 
 def test_the_command_prints_the_page(capsys: pytest.CaptureFixture[str], tmp_path: Path, picture: Picture) -> None:
-    log = write_log(tmp_path / "porter.db", eventful())
+    path = write_log(tmp_path / "porter.db", eventful())
 
-    assert main(["replay", str(log), "--format", "html"]) == 0
+    assert main(["replay", str(path), "--format", "html"]) == 0
 
     data = json.loads(Elements(capsys.readouterr().out).of("script")[0][1])
-    assert data["title"] == str(log)
+    assert data["title"] == str(path)
     assert data["changes"] == json.loads(msgspec.json.encode(picture))["changes"]
 
 
 def test_the_command_minds_what_was_asked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    log = write_log(tmp_path / "porter.db", eventful())
+    path = write_log(tmp_path / "porter.db", eventful())
 
-    assert main(["replay", str(log), "--format", "html", "--service", "default/web", "--until", "60"]) == 0
+    assert main(["replay", str(path), "--format", "html", "--service", "default/web", "--until", "60"]) == 0
 
     data = json.loads(Elements(capsys.readouterr().out).of("script")[0][1])
     assert data["lanes"] == [["192.168.0.92", None]]
     assert data["last"] == 60
 
 
-@pytest.mark.parametrize("mode", ["--verify", "--follow", "--merge", "--diff=1..2"])
+@pytest.mark.parametrize("mode", ["--verify", "--follow", "--diff=1..2"])
 def test_other_questions_have_no_page(capsys: pytest.CaptureFixture[str], mode: str) -> None:
     assert main(["replay", "node1.jsonl", "--format", "html", mode]) == 2
 
     assert f"{mode.partition('=')[0]} and --format html do not go together" in capsys.readouterr().err
+
+
+def test_several_logs_make_a_page_of_the_first_with_the_windows_of_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    one = log(tmp_path, "node1", [(0, started("node1")), (1, owned("node1")), (2, ON), (9, OFF), (20, owned("node1"))])
+    other = log(
+        tmp_path, "node2", [(0, started("node2")), (1, owned("node1")), (5, ON), (14, OFF), (20, owned("node1"))]
+    )
+
+    assert main(["replay", "--merge", one, other, "--format", "html"]) == 0
+
+    data = json.loads(Elements(capsys.readouterr().out).of("script")[0][1])
+    texts, spans = data["texts"], data["spans"]
+    found = [
+        (kind, begin, end, texts[text])
+        for kind, begin, end, text in zip(spans["kind"], spans["t"], spans["end"], spans["text"], strict=True)
+        if kind != "announced"
+    ]
+    assert ("several", 5_000_000, 9_000_000, "node1 and node2 announced it at the same time") in found
+    assert ("nobody", 14_000_000, 20_000_000, "no node announced it") in found
+    assert data["marks"]["kind"].count("conflict") == 1
+    assert data["title"] == f"{one}, {other}"
+    assert data["lanes"] == [[ADDRESS, None]]
