@@ -1,11 +1,9 @@
 """What is answered, byte by byte, and what is not; asserted by the frames that a client hears."""
 
 from pathlib import Path
-from socket import inet_aton
 
 import pytest
 
-from porter.model.objects import Nic
 from porter.plugins.layer2.announcer import arp
 from porter.plugins.layer2.announcer.arp import Frame
 from tests.plugins.bench import ADDRESS, ASKER, BURST_OVER, CLIENT, NODE, OTHER, STRANGER, Bench, on
@@ -85,36 +83,6 @@ def test_an_address_is_answered_only_on_its_own_nic() -> None:
             answer = bench.ask(OTHER, second)
             assert answer is not None
             assert answer.sender_mac == bytes.fromhex("020000000102")
-        finally:
-            bench.announcing.stop()
-
-
-def test_what_must_never_be_announced_is_refused_whatever_is_asked_for() -> None:
-    with wire() as made:
-        made.on_node("addr", "add", "192.168.0.2/24", "dev", "eth0")
-        nic = Nic(name="eth0", mac="", networks=("192.168.0.3/24",), gateways=("192.168.0.1", "fd00::1"))
-        bench = Bench(made, nic)
-        try:
-            bench.announcing.want(on("eth0", "192.168.0.1", "192.168.0.2", "192.168.0.3", "fd00::1", "fd00::1%eth0"))
-            settle(lambda: bench.host.count("failed") == 5)
-
-            assert sorted(bench.host.reports) == [
-                (
-                    "failed",
-                    "192.168.0.1",
-                    "192.168.0.1 is never announced: an address of this node or its gateway",
-                ),
-                ("failed", "192.168.0.2", "192.168.0.2 is the address of NIC eth0 itself, and is never announced"),
-                (
-                    "failed",
-                    "192.168.0.3",
-                    "192.168.0.3 is never announced: an address of this node or its gateway",
-                ),
-                ("failed", "fd00::1", "fd00::1 is never announced: an address of this node or its gateway"),
-                ("failed", "fd00::1%eth0", "fd00::1%eth0 is no IP address"),
-            ]
-            assert bench.client.heard(0.5) == []
-            assert bench.ask(inet_aton("192.168.0.1")) is None
         finally:
             bench.announcing.stop()
 

@@ -248,7 +248,7 @@ def test_the_nodes_own_addresses_are_refused(bench: Bench6) -> None:
     settle(lambda: bench.host.count("failed") == 1)
 
     assert bench.host.reports == [
-        ("failed", TEXT, f"{TEXT} is the address of NIC eth0 itself, and is never announced"),
+        ("failed", TEXT, f"{TEXT} is this node's own, on NIC eth0, and is never announced"),
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from porter.model.names import NodeName
 from porter.plugins.layer2.announcer import arp
 from tests.plugins.bench import ADDRESS, ASKER, CLIENT, NODE, OTHER, STRANGER, Bench, on
-from tests.plugins.netns import settle, wire
+from tests.plugins.netns import settle
 
 pytestmark = pytest.mark.root
 RIVAL = STRANGER.hex(":")
@@ -129,37 +129,3 @@ def test_who_asks_or_probes_for_a_held_address_does_not_claim_it(bench: Bench) -
 
     assert len(bench.client.heard(0.5)) == 2  # an answer to each
     assert bench.host.claims == []
-
-
-def test_other_nodes_addresses_and_the_api_servers_are_refused_whatever_is_asked_for() -> None:
-    with wire() as made:
-        bench = Bench(made)
-        bench.host.forbidden = {
-            "192.168.0.12": "address of node node2",
-            "192.168.0.20": "address of the API server",
-        }
-        try:
-            bench.announcing.want(on("eth0", "192.168.0.12", "192.168.0.20"))
-            settle(lambda: bench.host.count("failed") == 2)
-
-            assert bench.host.reports == [
-                ("failed", "192.168.0.12", "192.168.0.12 is never announced: address of node node2"),
-                ("failed", "192.168.0.20", "192.168.0.20 is never announced: address of the API server"),
-            ]
-            assert bench.client.heard(0.5) == []
-        finally:
-            bench.announcing.stop()
-
-
-def test_an_address_that_becomes_forbidden_while_it_is_held_is_let_go(bench: Bench) -> None:
-    bench.hold("192.168.0.91")
-
-    bench.host.forbidden = {"192.168.0.91": "address of node node2"}
-    bench.announcing.want(on("eth0", "192.168.0.91"))
-    settle(lambda: bench.host.count("failed") == 1)
-
-    assert bench.host.reports[-2:] == [
-        ("withdrawn", "192.168.0.91", "eth0"),
-        ("failed", "192.168.0.91", "192.168.0.91 is never announced: address of node node2"),
-    ]
-    assert bench.ask() is None

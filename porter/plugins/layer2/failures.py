@@ -29,7 +29,7 @@ def sentence(event: Event, announcement: Announcement, host: Host) -> str:
             what = host.forbidden.get(event.address, "an address of this node or its gateway")
             return f"{event.address} is never announced: {what}"
         case messages.OWN:
-            return f"{event.address} is the address of NIC {event.nic} itself, and is never announced"
+            return f"{event.address} is this node's own, on NIC {event.detail}, and is never announced"
         case messages.SOCKET:
             return f"no raw socket on {event.nic}: {event.detail}. The agent needs CAP_NET_RAW"
         case messages.NO_ADDRESS:

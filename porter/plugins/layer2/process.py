@@ -4,6 +4,7 @@ Knows nothing of what the messages mean, but for the last `Wanted`, which every 
 """
 
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -95,7 +96,7 @@ class AnnouncerProcess:
         with ours, theirs:
             ours.settimeout(_SEND_LIMIT)
             child = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _BOOT, str(Path(__file__).parent)],
+                [sys.executable, "-I", "-S", "-c", _BOOT, str(os.getpid()), str(Path(__file__).parent)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={},

@@ -8,7 +8,6 @@ took an address out of the table is silent about it.
 import os
 import sys
 import threading
-import traceback
 from collections import Counter
 from socket import MSG_DONTWAIT
 
@@ -88,7 +87,7 @@ class Answering:
         try:
             self._answer()
         except BaseException:  # noqa: BLE001 - whatever it is, see above
-            traceback.print_exc(file=sys.stderr)
+            sys.excepthook(*sys.exc_info())
             os._exit(os.EX_SOFTWARE)
         self._port.close()
 

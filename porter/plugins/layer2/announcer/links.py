@@ -1,4 +1,4 @@
-"""The NICs as the announcer sees them: there or not, usable or not, which MAC. And a socket that tells of changes.
+"""The NICs as the announcer sees them: there or not, usable or not, which MAC and which addresses of the node's own.
 
 Reads the state anew when something changed, so that a lost notification costs nothing. Changes no NIC.
 """
@@ -6,20 +6,18 @@ Reads the state anew when something changed, so that a lost notification costs n
 import fcntl
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-_SIOCGIFFLAGS, _SIOCGIFADDR, _SIOCGIFNETMASK, _SIOCGIFHWADDR = 0x8913, 0x8915, 0x891B, 0x8927  # linux/sockios.h
+from . import netlink
+from .netlink import AddressChanged, Done, LinkChanged, Message
+
+_SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927  # linux/sockios.h
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
-_RTMGRP_LINK = 1
-_RTM_NEWLINK, _RTM_DELLINK = 16, 17
-_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
-_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
+_RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 _CHUNK = 65536
 _NAME_BYTES = 15  # IFNAMSIZ without its final zero
-_HOST_MASK = b"\xff" * 4
-_HOST_LENGTH = 128
-_IPV6_ADDRESSES = "/proc/net/if_inet6"
+_PATIENCE = 2.0  # seconds for the kernel to list the addresses
 
 
 class Link(NamedTuple):
@@ -29,8 +27,17 @@ class Link(NamedTuple):
     up: bool
     carrier: bool
     mac: bytes
-    own: frozenset[bytes]
-    """The NIC's own first IPv4 address and all its IPv6 addresses, packed. A /32 or /128 is lent to it, not its own."""
+
+
+class Changes(NamedTuple):
+    """What happened to the NICs since the last time."""
+
+    interrupted: frozenset[int]
+    """The indexes of those that were down, gone or without carrier, however shortly."""
+    missed: bool
+    """Some of it is not known: it may have been any."""
+    matters: bool
+    """There was something else than addresses that come and go on loan."""
 
 
 class Links:
@@ -39,24 +46,37 @@ class Links:
     def __init__(self) -> None:
         self._ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self._events.bind((0, _RTMGRP_LINK))
+        self._events.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
         self._events.setblocking(False)
+        self._own: Mapping[bytes, int] | None = None
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable when a NIC changed."""
+        """Return the descriptor that becomes readable when a NIC or an address changed."""
         return self._events.fileno()
 
-    def interrupted(self) -> frozenset[int]:
-        """Take all notifications, and return the indexes of NICs that were down or without carrier in one of them."""
-        down: set[int] = set()
+    def changes(self) -> Changes:
+        """Take all notifications."""
+        interrupted: set[int] = set()
+        missed = matters = False
         while True:
             try:
                 chunk = self._events.recv(_CHUNK)
             except BlockingIOError:
-                return frozenset(down)
+                return Changes(frozenset(interrupted), missed, matters or missed)
             except OSError:
-                continue  # ENOBUFS: some were lost; everything is read anew anyway
-            down.update(_down(chunk))
+                missed, self._own = True, None  # ENOBUFS: there were more than the buffer could hold
+                continue
+            for message in netlink.messages(chunk):
+                match message:
+                    case LinkChanged(number=number, usable=usable):
+                        matters = True
+                        if not usable:
+                            interrupted.add(number)
+                    case AddressChanged(is_lent=is_lent):
+                        if not is_lent:
+                            matters, self._own = True, None
+                    case Done():
+                        pass
 
     def read(self, name: str) -> Link | None:
         """Return the NIC of this name as it is now, or None where there is none."""
@@ -70,45 +90,37 @@ class Links:
             mac = self._ioctl(_SIOCGIFHWADDR, request)[18:24]
         except OSError:
             return None
-        return Link(
-            index,
-            bool(flags & _IFF_UP),
-            bool(flags & _IFF_RUNNING),
-            mac,
-            frozenset((*self._own_ipv4(request), *_own_ipv6(index))),
-        )
+        return Link(index, bool(flags & _IFF_UP), bool(flags & _IFF_RUNNING), mac)
 
-    def _own_ipv4(self, request: bytes) -> tuple[bytes, ...]:
+    def owner(self, address: bytes) -> str | None:
+        """Return the name of the NIC whose own this packed address is, of whichever NIC of the node; None for none."""
+        if self._own is None:
+            self._own = {one.address: one.number for one in _addresses() if not one.is_lent}
+        number = self._own.get(address)
+        if number is None:
+            return None
         try:
-            mask = self._ioctl(_SIOCGIFNETMASK, request)[20:24]
-            return () if mask == _HOST_MASK else (self._ioctl(_SIOCGIFADDR, request)[20:24],)
+            return socket.if_indextoname(number)
         except OSError:
-            return ()  # EADDRNOTAVAIL: it has no address
+            return f"number {number}"
 
     def _ioctl(self, number: int, request: bytes) -> bytes:
         return fcntl.ioctl(self._ask, number, request)
 
 
-def _own_ipv6(index: int) -> Iterator[bytes]:
-    """Yield what /proc/net/if_inet6 tells: address, index, prefix length, scope and flags in hexadecimal, and name."""
-    try:
-        with open(_IPV6_ADDRESSES) as table:  # noqa: PTH123 - pathlib is more than this process needs
-            rows = [line.split() for line in table]
-    except OSError:
-        return  # a kernel without IPv6
-    for address, number, length, *_ in rows:
-        if int(number, 16) == index and int(length, 16) != _HOST_LENGTH:
-            yield bytes.fromhex(address)
+def _addresses() -> Iterator[AddressChanged]:
+    """Yield every address of every NIC as it is now."""
+    for message in _answer(netlink.ALL_ADDRESSES):
+        if isinstance(message, AddressChanged):
+            yield message
 
 
-def _down(chunk: bytes) -> Iterator[int]:
-    at = 0
-    while at + _HEADER.size + _LINK.size <= len(chunk):
-        length, kind, *_ = _HEADER.unpack_from(chunk, at)
-        if kind in (_RTM_NEWLINK, _RTM_DELLINK):
-            _, _, index, flags, _ = _LINK.unpack_from(chunk, at + _HEADER.size)
-            if kind == _RTM_DELLINK or not (flags & _IFF_UP and flags & _IFF_RUNNING):
-                yield index
-        if length < _HEADER.size:
-            return
-        at += (length + 3) & ~3  # NLMSG_ALIGN
+def _answer(request: bytes) -> Iterator[Message]:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as connection:
+        connection.settimeout(_PATIENCE)
+        connection.send(request)
+        while True:
+            for message in netlink.messages(connection.recv(_CHUNK)):
+                if isinstance(message, Done):
+                    return
+                yield message

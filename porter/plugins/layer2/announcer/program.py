@@ -32,6 +32,8 @@ SWITCH_INTERVAL = 0.0001
 
 Place = tuple[str, str]
 """An address and a NIC, or a NIC and a family, by name."""
+Refusal = tuple[str, str]
+"""Why an address is not announced, and a detail of it."""
 
 
 class Announcer:
@@ -50,7 +52,7 @@ class Announcer:
         self._planned = 0
         self._tick_ends = 0.0
         self._room = FRAMES_A_TICK
-        self._refused: dict[Place, str] = {}
+        self._refused: dict[Place, Refusal] = {}
         self._wanted = Wanted()
         self._peers: frozenset[bytes] = frozenset()
         for each in (self._lines, self._links, self._news):
@@ -104,9 +106,9 @@ class Announcer:
         nothing: frozenset[bytes] = frozenset()
         for place, segment in self._segments.items():
             segment.drop(segment.wanted - table.get(place, nothing))
-        for (address, nic), why in refused.items():
-            if self._refused.get((address, nic)) != why:
-                self._lines.send(Event(messages.FAILED, address, nic, why=why))
+        for (address, nic), (why, detail) in refused.items():
+            if self._refused.get((address, nic)) != (why, detail):
+                self._lines.send(Event(messages.FAILED, address, nic, why=why, detail=detail))
         self._refused = refused
         handed_over = {known[1] for known in map(families.read, self._wanted.handed_over) if known is not None}
         for place, segment in list(self._segments.items()):
@@ -116,22 +118,22 @@ class Announcer:
                 self._closed.add(segment.tally)
                 del self._segments[place]
 
-    def _allowed(self) -> tuple[dict[Place, set[bytes]], dict[Place, str]]:
+    def _allowed(self) -> tuple[dict[Place, set[bytes]], dict[Place, Refusal]]:
         forbidden = frozenset(map(families.read, self._wanted.forbidden))
         table: dict[Place, set[bytes]] = {}
-        refused: dict[Place, str] = {}
+        refused: dict[Place, Refusal] = {}
         for address, nic in self._wanted.announce:
             known = families.read(address)
             if known is None:
-                refused[address, nic] = messages.NO_ADDRESS
+                refused[address, nic] = messages.NO_ADDRESS, ""
                 continue
             family, packed = known
-            segment = self._segment(nic, family)
+            self._segment(nic, family)
             allowed = table.setdefault((nic, family.name), set())
             if known in forbidden:
-                refused[address, nic] = messages.FORBIDDEN
-            elif packed in segment.own:
-                refused[address, nic] = messages.OWN
+                refused[address, nic] = messages.FORBIDDEN, ""
+            elif (owner := self._links.owner(packed)) is not None:
+                refused[address, nic] = messages.OWN, owner
             else:
                 allowed.add(packed)
         return table, refused
@@ -153,10 +155,13 @@ class Announcer:
         return segment
 
     def _follow(self) -> None:
-        down = self._links.interrupted()
+        changes = self._links.changes()
+        if not changes.matters:
+            return
         for segment in self._segments.values():
             link = self._links.read(segment.nic)
-            segment.follow(link, interrupted=link is not None and link.number in down)
+            was_away = link is not None and link.number in changes.interrupted
+            segment.follow(link, interrupted=was_away or changes.missed)
         self._settle()
 
     def _listen(self) -> None:
@@ -220,6 +225,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     rights.end_with_parent()
+    if sys.argv[1:] and os.getppid() != int(sys.argv[1]):
+        return  # it was gone before it could be followed
     rights.call_it("porter-announce")
     connection = socket.socket(fileno=sys.stdin.fileno())
     sys.setswitchinterval(SWITCH_INTERVAL)

@@ -4,7 +4,7 @@ Reports what happens to every address; decides nothing about which addresses tho
 is answered is the answering thread's, which is told by `publish`.
 """
 
-import random
+import os
 import time
 from collections.abc import Callable, Collection, Iterable
 from socket import MSG_DONTWAIT
@@ -63,11 +63,6 @@ class Segment:
     def is_idle(self) -> bool:
         """Nothing is wanted here, and no socket is open."""
         return not self._claims and self._answering is None
-
-    @property
-    def own(self) -> frozenset[bytes]:
-        """The NIC's own addresses, packed, which are never announced."""
-        return self._link.own if self._link is not None else frozenset()
 
     def drop(self, addresses: Iterable[bytes]) -> None:
         """Be silent about these from now on, then say so."""
@@ -312,4 +307,4 @@ class Segment:
 
 
 def _jitter() -> float:
-    return random.random()  # noqa: S311 - not a secret
+    return os.urandom(1)[0] / 256  # the module random takes more memory than all of this

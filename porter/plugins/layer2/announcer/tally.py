@@ -1,7 +1,6 @@
 """What became of frames: counted where they are heard and said, summed over sockets, and never taken back."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from . import messages
 
@@ -11,15 +10,15 @@ UNSENT = "unsent"
 """An answer, or what was to be said, that the NIC did not take."""
 
 
-@dataclass
 class Tally:
     """Counts that only grow."""
 
-    answered: int = 0
-    sent: int = 0
-    """Frames that were said unasked."""
-    dropped: Counter[str] = field(default_factory=Counter)
-    """Frames by the reason for which they were not answered, or not sent."""
+    def __init__(self, answered: int = 0, dropped: Counter[str] | None = None) -> None:
+        self.answered = answered
+        self.sent = 0
+        """Frames that were said unasked."""
+        self.dropped: Counter[str] = Counter() if dropped is None else dropped
+        """Frames by the reason for which they were not answered, or not sent."""
 
     def add(self, other: "Tally") -> None:
         """Add the counts of another."""
