@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from . import families, messages, rights
 from .claims import Claim
@@ -23,9 +23,11 @@ from .messages import Ask, Event, Wanted
 from .segment import Segment
 from .tally import Tally
 
-TICK = 0.01
-FRAMES_A_TICK = 64
-"""Paces what is said unasked: at most 6,400 frames a second, so that taking thousands of addresses drowns nobody."""
+FRAMES_A_SECOND = 6400
+"""Paces what is said unasked, so that taking thousands of addresses drowns nobody."""
+FRAMES_AT_ONCE = 128
+"""Fit into the receive buffer of any host."""
+TICK = 0.01  # seconds until there is room again
 
 SWITCH_INTERVAL = 0.0001
 """Seconds for which the main thread computes on while another has a frame to answer."""
@@ -50,8 +52,9 @@ class Announcer:
         """The counts of segments that are no more."""
         self._plan: list[tuple[float, int, int, Segment, Claim]] = []
         self._planned = 0
-        self._tick_ends = 0.0
-        self._room = FRAMES_A_TICK
+        self._worked_at = 0.0
+        self._room = 0.0
+        """How many frames may be said now; not below zero for long."""
         self._refused: dict[Place, Refusal] = {}
         self._wanted = Wanted()
         self._peers: frozenset[bytes] = frozenset()
@@ -70,22 +73,27 @@ class Announcer:
                     elif descriptor == changes:
                         self._follow()
                     elif descriptor == orders:
-                        for message in self._lines.receive():
-                            self._obey(message)
+                        self._obey(tuple(self._lines.receive()))
                 pause = self._work()
                 self._flush()
             except ClosedError:
                 return
 
-    def _obey(self, message: Wanted | Ask) -> None:
-        match message:
-            case Wanted():
-                if message != self._wanted:
-                    self._want(message)
-                for segment in self._segments.values():
-                    segment.ask_again()
-            case Ask():
-                self._lines.send(self._count().message())
+    def _obey(self, said: Sequence[Wanted | Ask]) -> None:
+        """Do what the agent says. Of several sets that came together only the last is of interest."""
+        newest: Wanted | None = None
+        for message in said:
+            match message:
+                case Wanted():
+                    newest = message
+                case Ask():
+                    self._lines.send(self._count().message())
+        if newest is None:
+            return
+        if newest != self._wanted:
+            self._want(newest)
+        for segment in self._segments.values():
+            segment.ask_again()
 
     def _want(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -179,8 +187,8 @@ class Announcer:
         if not plan:
             return -1.0
         now = time.monotonic()
-        if now >= self._tick_ends:
-            self._tick_ends, self._room = now + TICK, FRAMES_A_TICK
+        self._room = min(FRAMES_AT_ONCE, self._room + (now - self._worked_at) * FRAMES_A_SECOND)
+        self._worked_at = now
         stepped: set[Segment] = set()
         while plan and plan[0][0] <= now and self._room > 0:
             _, _, turn, segment, claim = heapq.heappop(plan)
@@ -191,7 +199,8 @@ class Announcer:
             segment.flush()
         if not plan:
             return -1.0
-        return max(0.0, (self._tick_ends if self._room <= 0 else plan[0][0]) - now)
+        pause = plan[0][0] - now
+        return max(0.0, pause if self._room > 0 else max(pause, TICK))
 
     def _flush(self) -> None:
         if not self._lines.waiting_to_send:
