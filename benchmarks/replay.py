@@ -18,16 +18,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from benchmarks.cluster_life import BEGIN, HERE, ClusterLife
+from porter.agent.starting import state_of
 from porter.cli.collector import collect_seldom
 from porter.events.codec import decode
 from porter.events.entries import LeaderObserved, Recorded
 from porter.events.log import EventLog
 from porter.events.sources import open_source
 from porter.reconciler.fold import Reconciler
-from porter.reconciler.snapshot import Snapshot
+from porter.reconciler.resuming import packed
 from porter.replay.reading import installed_rules
 from porter.replay.refold import Difference, Refold
 
@@ -77,6 +76,15 @@ def decode_bare(path: Path) -> float:
     return spent
 
 
+def read(path: Path) -> float:
+    """Read the log as a replay does, and do nothing with its entries; seconds."""
+    begin = time.perf_counter()
+    with open_source(str(path)) as source:
+        for _ in source.read():
+            pass
+    return time.perf_counter() - begin
+
+
 def replay(path: Path) -> dict[str, Any]:
     """Fold the whole log and hold it against the decisions recorded, as `porter replay --verify` does."""
     refold, decided, differences = Refold(installed_rules()), 0, 0
@@ -93,24 +101,25 @@ def replay(path: Path) -> dict[str, Any]:
 
 
 def snapshot(path: Path) -> dict[str, Any]:
-    """Keep the state before the last entries of a log, beside it."""
+    """Store the state before the last entries of a log in it, as an agent does."""
     with open_source(str(path)) as source:
         last = source.last_seq - TAIL
         reconciler = Reconciler(installed_rules())
         reconciler.fold_all(source.read(until=last))
-    kept = msgspec.json.encode(reconciler.snapshot())
-    path.with_suffix(".snapshot").write_bytes(kept)
-    return {"snapshot_seq": last, "snapshot_mb": round(len(kept) / 1e6, 2)}
+        (at,) = (record.at for record in source.read(last - 1, last))
+    stored = packed(reconciler.snapshot(), seq=last, at=at)
+    with EventLog.open(str(path), stream=HERE) as log:
+        log.store_snapshot(stored)
+    return {"snapshot_mb": round(len(stored.state) / 1e6, 2)}
 
 
-def start_from_snapshot(path: Path, seq: int) -> dict[str, Any]:
-    """Start as an agent does: take up the state that was kept, and fold what came after; seconds."""
+def start_from_snapshot(path: Path) -> dict[str, Any]:
+    """Start as an agent does: take up the state that was stored, and fold what came after it; seconds."""
     rules = installed_rules()
     begin = time.perf_counter()
-    kept = msgspec.json.decode(path.with_suffix(".snapshot").read_bytes(), type=Snapshot)
-    reconciler = Reconciler.restore(rules, kept)
-    with open_source(str(path)) as source:
-        reconciler.fold_all(source.read(after=seq))
+    with EventLog.open(str(path), stream=HERE, migrate=True) as log:
+        _, seq = state_of(log, rules)
+        assert seq == log.last_seq - TAIL
     return {"start_from_snapshot_s": round(time.perf_counter() - begin, 3)}
 
 
@@ -132,11 +141,11 @@ def measure(folder: Path, entries: int) -> Iterator[tuple[str, Any]]:
     bare.append(apart("--bare", str(many))["bare_decode_s"])
     yield from replayed.items()
     yield "entries_per_s", round(entries / replayed["replay_s"])
+    yield "read_s", apart("--read", str(many))["read_s"]
     yield "bare_decode_s", min(bare)  # of two, around the replay: the machine's noise only adds
     yield "ratio", round(replayed["replay_s"] / min(bare), 2)
-    kept = apart("--snapshot", str(many))
-    yield from kept.items()
-    yield from apart("--start", str(many), "--seq", str(kept["snapshot_seq"])).items()
+    yield from apart("--snapshot", str(many)).items()
+    yield from apart("--start", str(many)).items()
     yield "append_p99_ms", append_singly(many)
 
 
@@ -145,19 +154,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    for part in ("--replay", "--bare", "--snapshot", "--start"):
+    for part in ("--replay", "--bare", "--read", "--snapshot", "--start"):
         parser.add_argument(part, type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--seq", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     collect_seldom()  # as every command does
     if options.replay:
         print(json.dumps(replay(options.replay)))
     elif options.bare:
         print(json.dumps({"bare_decode_s": round(decode_bare(options.bare), 3)}))
+    elif options.read:
+        print(json.dumps({"read_s": round(read(options.read), 3)}))
     elif options.snapshot:
         print(json.dumps(snapshot(options.snapshot)))
     elif options.start:
-        print(json.dumps(start_from_snapshot(options.start, options.seq)))
+        print(json.dumps(start_from_snapshot(options.start)))
     else:
         with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as folder:
             _print(measure(Path(folder), options.entries), as_json=options.json)

@@ -121,8 +121,10 @@ class Book:
 
     def update(self, touched: Touched) -> Turn:
         """Decide what an entry touches, after the world has taken it in."""
-        if touched.only_serving and not self._owners.touch_serving(touched.serving):
-            return _NO_TURN  # of most entries: endpoints that move and change nobody's eligibility
+        if touched.only_serving:  # of most entries
+            if not self._owners.touch_serving(touched.serving):
+                return _NO_TURN  # endpoints that move and change nobody's eligibility
+            return Turn(assignments=self._turn(self._slots_of(self._owners.settle())))
         for name in touched.nodes:
             node, agent = self._world.nodes.get(name), self._world.agents.get(name)
             self._ledger.use_reserved(self._reserved.put(node_source(name), of_node(node)))
@@ -141,10 +143,11 @@ class Book:
         self._owners.touch_serving(touched.serving)
         for name in touched.nodes:
             self._owners.touch_node(name)
-        slots = set(settled.slots)
-        for address in self._owners.settle():
-            slots.update((service.key, family_of(address)) for service in self._ledger.holders(address))
-        return Turn(pools=pools, assignments=self._turn(slots))
+        return Turn(pools=pools, assignments=self._turn(settled.slots | self._slots_of(self._owners.settle())))
+
+    def _slots_of(self, addresses: Iterable[Address]) -> set[Slot]:
+        """Return who has these addresses."""
+        return {(service.key, family_of(address)) for address in addresses for service in self._ledger.holders(address)}
 
     def _update_pools(self, touched: Touched) -> Mapping[EipName, tuple[PoolState | None, PoolState | None]]:
         """Judge the pools anew where an Eip has changed, or the NICs of a node."""

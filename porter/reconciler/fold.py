@@ -32,7 +32,7 @@ from porter.reconciler.book import Book, Turn
 from porter.reconciler.decide import Decisions, Rules
 from porter.reconciler.ownership import why_not_ours
 from porter.reconciler.snapshot import Snapshot
-from porter.reconciler.touched import is_quiet, touched_by
+from porter.reconciler.touched import touched_by
 from porter.reconciler.wishes import families_of
 from porter.reconciler.world import World
 
@@ -114,13 +114,18 @@ class Reconciler:
         """Take in an entry if nothing is to be decided because of it, and that is soon seen: so it is with most."""
         kind = type(entry)
         if kind is EndpointsObserved:
-            return self._take_endpoints(entry.endpoints)  # type: ignore[union-attr, arg-type]  # its type was compared
+            return self.take_endpoints(entry.endpoints)  # type: ignore[union-attr, arg-type]  # its type was compared
         if kind is ServiceObserved:
             return self._take_written_node(entry.service)  # type: ignore[union-attr, arg-type]
         return False
 
-    def _take_endpoints(self, endpoints: Endpoints) -> bool:
-        """Take in endpoints that move and concern nobody's eligibility."""
+    def take_endpoints(self, endpoints: Endpoints) -> bool:
+        """Take in endpoints that merely move, of a Service that any node may serve or whose owner has one still.
+
+        Most of a log is that, and no decision can rest on it. False: nothing was taken in, and `fold` has to be asked.
+        """
+        if not self._is_current:
+            return False
         namespace = endpoints.namespace
         key = f"{namespace}/{endpoints.name}"
         world = self.world
@@ -128,10 +133,17 @@ class Reconciler:
         if before is None or before.service != endpoints.service:
             return False
         service_key = ServiceKey(f"{namespace}/{endpoints.service}")
-        if is_quiet(endpoints, before, world.services.get(service_key)) or before == endpoints:
-            world.slices[key] = endpoints
-            return True
-        if world.has_one_slice(service_key) and self._book.stays_settled(service_key, endpoints):
+        service = world.services.get(service_key)
+        if (
+            service is None
+            or (
+                service.policy == "Cluster"
+                and (before.ready or before.serving or before.unplaced)
+                and (endpoints.ready or endpoints.serving or endpoints.unplaced)
+            )
+            or before == endpoints
+            or (world.has_one_slice(service_key) and self._book.stays_settled(service_key, endpoints))
+        ):
             world.slices[key] = endpoints
             return True
         return False

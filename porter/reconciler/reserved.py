@@ -74,6 +74,8 @@ class Reserved:
         self._quarantined: dict[Address, dict[Source, str]] = {}
         self._networks: dict[tuple[int, int], dict[int, dict[Source, str]]] = {}
         """By version and prefix length, then by the network's own number."""
+        self._found: dict[Address, str | None] = {}
+        """What was found around addresses, as long as no network changes: they are asked for with every election."""
         self.put((-1, "standards"), Contribution(networks=dict(SPECIAL)))
         if world is not None:
             self.put(CLUSTER, of_cluster(world.cluster))
@@ -103,6 +105,8 @@ class Reserved:
             for network in before.networks.keys() | contribution.networks.keys()
             if before.networks.get(network) != contribution.networks.get(network)
         }
+        if networks:
+            self._found.clear()
         for network in networks:
             size = (network.version, network.prefixlen)
             if size not in self._networks:  # the narrowest first, as they are asked
@@ -119,7 +123,9 @@ class Reserved:
         found = self._hosts.get(address)
         if found is not None:
             return _first(found)
-        around = self._around(address)
+        around = self._found.get(address, "")
+        if around == "":
+            around = self._found[address] = self._around(address)
         if around is not None:
             return around
         if eip is None:

@@ -28,7 +28,7 @@ from porter.events.entries import (
     ServiceObserved,
 )
 from porter.model.names import NodeName, ServiceKey, service_key
-from porter.model.objects import Endpoints, Service
+from porter.model.objects import Endpoints
 from porter.reconciler.world import World
 
 
@@ -45,19 +45,6 @@ class Touched(msgspec.Struct, kw_only=True):
     pools: bool = False
     namespaces: bool = False
     cluster: bool = False
-
-
-def is_quiet(endpoints: Endpoints, before: Endpoints, service: Service | None) -> bool:
-    """Tell at once that no decision can rest on this news of an EndpointSlice: of most entries, that is all to know.
-
-    `before` is what was known of the same slice of the same Service. True where the endpoints of a Service that any
-    node may serve have merely moved. False says nothing.
-    """
-    return service is None or (
-        service.policy == "Cluster"
-        and bool(before.ready or before.serving or before.unplaced)
-        and bool(endpoints.ready or endpoints.serving or endpoints.unplaced)
-    )
 
 
 def touched_by(entry: Observed, world: World) -> Touched:  # noqa: C901, PLR0912 - one branch for each kind of entry

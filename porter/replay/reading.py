@@ -64,14 +64,18 @@ def _before(record: Recorded) -> MomentError:
     )
 
 
-def records_following(source: Source, idle: Callable[[], None]) -> Iterator[Recorded]:
-    """Yield the source's entries, and those that are added to it, until interrupted. Calls `idle` while none come."""
+def records_following(opened: Callable[[], Source], idle: Callable[[], None]) -> Iterator[Recorded]:
+    """Yield a log's entries, and those that are added to it, until interrupted. Calls `idle` while none come.
+
+    The log is opened anew for each look: who writes to it may end, and another begin.
+    """
     last = 0
     while True:
         before = last
-        for record in source.read(last):
-            last = record.seq
-            yield record
+        with opened() as source:
+            for record in source.read(last):
+                last = record.seq
+                yield record
         if last == before:
             idle()
             time.sleep(_PAUSE)

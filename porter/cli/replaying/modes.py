@@ -81,9 +81,8 @@ def follow(asked: Asked) -> int:
     """Tell the story as far as it goes, and go on with it until interrupted."""
     with open_source(asked.log, stream=asked.stream) as source:
         follower = Follower(as_json=asked.as_json)
-        records, rules = with_recorded_lots(
-            records_following(source, follower.idle), installed_rules(), source.snapshots()
-        )
+        found = records_following(partial(open_source, asked.log, stream=asked.stream), follower.idle)
+        records, rules = with_recorded_lots(found, installed_rules(), source.snapshots())
         follower.follow(Teller(_refold(source, rules), asked.about), records)
     return 0
 
