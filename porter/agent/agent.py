@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from porter.agent.complaints import Complaints
-from porter.agent.http import HttpServer, Pages, listen
-from porter.agent.metrics import exposition
+from porter.agent.pages.http import HttpServer, Pages, listen
+from porter.agent.pages.metrics import exposition
 from porter.agent.pipeline import Batch, Pipeline
 from porter.agent.publishing import Publishing
+from porter.agent.recent import LOOK_BACK, Recent
 from porter.agent.recorder import Recorder
 from porter.agent.rivals import Rivals
 from porter.agent.settings import Settings
@@ -39,6 +40,7 @@ from porter.events.entries import (
     Observed,
     Relisted,
 )
+from porter.events.errors import LogError
 from porter.events.schema import SCHEMA_VERSION
 from porter.model.names import ServiceKey
 from porter.model.objects import Agent as AgentReport
@@ -109,7 +111,10 @@ class Agent:
             snapshot=beginning.snapshot,
             retention=settings.retention,
         )
-        self._recorder = Recorder(beginning.log, _now, upkeep, report=self._applied)
+        self._recent = Recent()
+        with suppress(LogError):  # what an old version cannot read any more is no reason not to start
+            self._recent.read(beginning.log.read(max(0, beginning.log.last_seq - LOOK_BACK)))
+        self._recorder = Recorder(beginning.log, _now, upkeep, report=self._applied, heard=self._recent.take)
         self._set_aside = beginning.set_aside
         if self._set_aside is not None:
             self._recorder.set_aside = self._set_aside.to
@@ -144,6 +149,7 @@ class Agent:
             pipeline=self._pipeline,
             runner=self._runner,
             adapter=self._adapter,
+            recent=self._recent,
         )
         self._complaints = Complaints(self._teller.troubles)
         self._exposition = exposition(self._teller.readings)
@@ -308,6 +314,7 @@ class Agent:
         return Pages(
             problems=self._teller.problems,
             status=self._teller.status,
+            version=self._teller.version,
             metrics=self._metrics,
         )
 

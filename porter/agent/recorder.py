@@ -36,9 +36,14 @@ class Recorder:
         upkeep: Upkeep | None = None,
         *,
         report: Callable[[Applied], None] | None = None,
+        heard: Callable[[Recorded], None] | None = None,
         most: int = MOST,
     ) -> None:
-        """`report` takes what befell the log itself, and adds it; without it that is added here."""
+        """`report` takes what befell the log itself, and adds it; without it that is added here.
+
+        `heard` is told of every entry when it gets its number, before it is durable.
+        """
+        self._heard = heard or (lambda _record: None)
         self._log = log
         self._upkeep = upkeep
         self._clock = clock
@@ -78,6 +83,7 @@ class Recorder:
         record = Recorded(self._next, self._clock(), entry)
         self._next += 1
         self._pending.add(record)
+        self._heard(record)
         self._wake.set()
         return record.seq
 

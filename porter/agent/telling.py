@@ -5,8 +5,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from porter.agent.metrics import Readings
+from porter.agent.pages.metrics import Readings
 from porter.agent.pipeline import Pipeline
+from porter.agent.recent import Recent
 from porter.agent.recorder import Recorder
 from porter.agent.settings import Settings
 from porter.cluster.adapter import ClusterAdapter
@@ -42,8 +43,10 @@ class Teller:
         pipeline: Pipeline,
         runner: Runner,
         adapter: ClusterAdapter,
+        recent: Recent,
     ) -> None:
         self._settings = settings
+        self._recent = recent
         self._reconciler = reconciler
         self._recorder = recorder
         self._pipeline = pipeline
@@ -79,6 +82,10 @@ class Teller:
         found.extend(Trouble(what=(f"plugin {name}",), sentence=error) for name, error in self._runner.failures.items())
         return found
 
+    def version(self) -> object:
+        """Return what is equal as long as nothing has changed that the status tells. Cheap."""
+        return (self._recorder.last_seq, self._adapter.is_leader, tuple(map(str, self.problems())))
+
     def status(self) -> Mapping[str, Any]:
         """Return everything at a glance, as plain data."""
         reconciler, node = self._reconciler, self._settings.node
@@ -105,6 +112,7 @@ class Teller:
                     "protocol": assignment.protocol,
                     "nodes": assignment.nodes,
                     "reason": assignment.sentence,
+                    "since": self._recent.since(assignment.service, assignment.family),
                 }
                 for _, assignment in sorted(reconciler.decisions.assignments.items())
             ],
@@ -113,6 +121,7 @@ class Teller:
                 for protocol, announcements in reconciler.announcements(node).items()
             },
             "eips": [pool for _, pool in sorted(reconciler.decisions.pools.items())],
+            "changes": self._recent.changes,
         }
 
     def readings(self) -> Readings:

@@ -17,6 +17,7 @@ from porter.errors import PorterError
 COMMANDS: Mapping[str, Subcommand] = {
     "run": Subcommand(module="porter.cli.run", summary="Run the agent of one node."),
     "explain": Subcommand(module="porter.cli.explain", summary="Say why a Service, an Eip or a node is as it is."),
+    "status": Subcommand(module="porter.cli.status", summary="Show what an agent has and does now."),
     "replay": Subcommand(module="porter.cli.replay", summary="Fold a recorded log again: who had which address when."),
     "log": Subcommand(module="porter.cli.log", summary="Look into an event log, verify it, take it elsewhere."),
     "plugins": Subcommand(module="porter.cli.plugins", summary="List the protocols that plugins provide."),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from porter.agent.http import ListenError, listen, split_address
-from porter.agent.metrics import Readings, exposition
+from porter.agent.pages.http import ListenError, listen, split_address
+from porter.agent.pages.metrics import Readings, exposition
 from porter.events.entries import AssignmentDecided
 from porter.plugins.layer2.announcer import responder, tally
 from tests.agent.api import Api

@@ -1,13 +1,19 @@
-"""What the agent tells over HTTP: health, readiness, status as JSON, and metrics. Read-only."""
+"""What the agent tells over HTTP: a page for people, health, readiness, status as JSON, and metrics. Read-only."""
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from porter.agent.pages import overview
 from porter.errors import PorterError
+
+_LOOK = 1.0  # seconds between two looks at whether the page has changed
+_SIGN_OF_LIFE = 15.0  # seconds: a proxy may close a stream that is quiet for longer
 
 
 class ListenError(PorterError):
@@ -20,6 +26,8 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     problems: Callable[[], Sequence[object]]
     """What keeps the agent from being ready; each reads as a sentence."""
     status: Callable[[], Mapping[str, Any]]
+    version: Callable[[], object]
+    """Another value whenever the status has changed."""
     metrics: Callable[[], Awaitable[bytes]]
 
 
@@ -30,28 +38,63 @@ class HttpServer:
         self._listener = listener
         self._pages = pages
         self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Answer from now on."""
         app = web.Application()
         app.add_routes(
             [
+                web.get("/", self._overview),
+                web.get(f"/{overview.STYLE}", self._style),
+                web.get(f"/{overview.SCRIPT}", self._script),
+                web.get("/changes", self._changes),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/status", self._status),
                 web.get("/metrics", self._metrics),
             ],
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
 
     async def stop(self) -> None:
         """Stop listening. Safe to call twice, and without `start`."""
+        self._stopping.set()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
         self._listener.close()
+
+    async def _overview(self, _: web.Request) -> web.Response:
+        headers = {"Content-Security-Policy": overview.CONTENT_POLICY, "Cache-Control": "no-store"}
+        return web.Response(text=overview.page(self._pages.status()), content_type="text/html", headers=headers)
+
+    async def _style(self, _: web.Request) -> web.Response:
+        return web.Response(body=overview.asset(overview.STYLE), content_type="text/css")
+
+    async def _script(self, _: web.Request) -> web.Response:
+        return web.Response(body=overview.asset(overview.SCRIPT), content_type="text/javascript")
+
+    async def _changes(self, request: web.Request) -> web.StreamResponse:
+        """Send the page's main part whenever it is another one (server-sent events: HTML Living Standard, 9.2)."""
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await stream.prepare(request)
+        shown, quiet = object(), 0.0
+        while not self._stopping.is_set():
+            version = self._pages.version()
+            if version != shown:
+                data = overview.main_part(self._pages.status()).replace("\r", " ").replace("\n", " ")
+                await stream.write(f"data: {data}\n\n".encode())
+                shown, quiet = version, 0.0
+            elif quiet >= _SIGN_OF_LIFE:
+                await stream.write(b": still here\n\n")
+                quiet = 0.0
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _LOOK)
+            quiet += _LOOK
+        return stream
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -1,0 +1,126 @@
+"""`porter status`: what an agent has and does now, asked over its HTTP pages."""
+
+import json
+import textwrap
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from porter.cli.options import format_option
+from porter.errors import PorterError
+
+_WIDTH: Final = 80
+_CHANGES: Final = 8
+_TIMEOUT = 5.0
+Status = Mapping[str, Any]
+
+
+@click.command()
+@click.option(
+    "--http",
+    metavar="HOST:PORT",
+    envvar="PORTER_HTTP",
+    default="127.0.0.1:7472",
+    show_default=True,
+    show_envvar=True,
+    help="Where the agent serves its pages.",
+)
+@click.option("--watch", is_flag=True, help="Follow it, until Ctrl-C.")
+@format_option()
+def status(*, http: str, watch: bool, output_format: str) -> None:
+    """Show what an agent has and does now: what is not well, who waits and why, which node has which address.
+
+    It asks the agent of this machine, and changes nothing. On a node:
+
+    \b
+      kubectl -n porter-system exec NAME-OF-A-POD -- porter status
+
+    Exit code 1 when the agent does not answer.
+    """  # noqa: D301 - click's mark for text to leave as it is
+    if not watch:
+        _print(ask(http), output_format)
+        return
+    before = None
+    while True:
+        now = ask(http)
+        if now != before:
+            if output_format == "text":
+                click.clear()
+            _print(now, output_format)
+            before = now
+        time.sleep(1.0)
+
+
+def ask(http: str) -> Status:
+    """Return the status of an agent. Raises PorterError when it does not answer."""
+    url = f"http://{http}/status"
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+            found: Status = json.load(answer)
+    except (OSError, ValueError) as error:
+        said = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise PorterError(f"no agent answers on {http}: {said}; --http says where its pages are") from None
+    return found
+
+
+def _print(found: Status, output_format: str) -> None:
+    if output_format == "json":
+        click.echo(json.dumps(found))
+        return
+    for line in lines(found):
+        click.echo(line)
+
+
+def lines(found: Status) -> Iterator[str]:
+    """Yield the status for people, at most 80 columns wide."""
+    state = click.style("ready", fg="green") if found["ready"] else click.style("not ready", fg="red")
+    role = "leads" if found["leading"] else f"leader: {found['leader'] or 'none'}"
+    yield f"{found['node']}: {state}, {role}, Porter {found['version']}, entry {found['log']['last_seq']}"
+    for problem in found["problems"]:
+        yield from _wrapped("  ! ", problem, fg="red")
+    given = [one for one in found["assignments"] if one["address"] is not None]
+    waiting = [one for one in found["assignments"] if one["address"] is None]
+    if waiting:
+        yield from ("", f"{len(waiting)} waiting for an address:")
+        for one in waiting:
+            yield from _wrapped("  ", f"{one['service']}: {one['reason']}{_since(one)}", fg="red")
+    if given:
+        yield ""
+        wide = max(len(one["address"]) for one in given)
+        name = max(len(one["service"]) for one in given)
+        for one in given:
+            nodes = ", ".join(one["nodes"])
+            head = f"  {one['address']:<{wide}}  {one['service']:<{name}}  "
+            text = nodes + _since(one) if nodes else f"nobody: {one['reason']}{_since(one)}"
+            yield from _wrapped(head, text, fg=None if nodes else "red")
+    used = Counter(one["eip"] for one in given)
+    if found["eips"]:
+        yield ""
+        for pool in found["eips"]:
+            how = "ready" if pool["ready"] else "not ready"
+            yield f"  Eip {pool['eip']}: {how}, {used[pool['eip']]} in use"
+    if found["changes"]:
+        yield from ("", "What happened last:")
+        for change in reversed(found["changes"][:_CHANGES]):
+            at = datetime.fromisoformat(change["at"]).astimezone()
+            yield from _wrapped(f"  {at:%H:%M:%S}  ", change["text"], fg="red" if change["bad"] else None)
+
+
+def _since(one: Mapping[str, Any]) -> str:
+    if one["since"] is None:
+        return ""
+    return f", since {datetime.fromisoformat(one['since']).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _wrapped(head: str, text: str, *, fg: str | None = None) -> list[str]:
+    indent = " " * min(len(head), _WIDTH // 2)
+    found = textwrap.wrap(
+        text, _WIDTH, initial_indent=head, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [click.style(line, fg=fg) if fg else line for line in found]

@@ -1,0 +1,285 @@
+"""The page for people and `porter status`: what they say of a running agent, live, and that nothing gets through them."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from porter.agent.pages.http import HttpServer, Pages, listen
+from porter.agent.pages.overview import MOST, main_part, page
+from porter.agent.recent import Change, Recent
+from porter.cli.status import lines
+from porter.events.entries import AssignmentDecided, AssignmentEnded, Recorded
+from porter.model.assignment import Assignment, PoolState
+from porter.model.names import EipName, NodeName, ServiceKey
+from porter.model.reasons import Reason, Verdict
+from tests.agent.api import Api
+from tests.agent.command import PORTER, Command
+from tests.plugins.netns import Wire
+from tests.replay.page.browser import Tab, chromium, find_chromium
+
+T = TypeVar("T")
+AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
+EVIL = "<script>alert('x')</script>"
+
+
+def one(service: str = "default/web", address: str | None = "192.168.0.91", **more: Any) -> dict[str, Any]:
+    found = {"service": service, "family": "IPv4", "address": address, "eip": "pool", "protocol": "layer2"}
+    return {**found, "nodes": ["node1"], "reason": "first free", "since": AT, **more}
+
+
+def status(*assignments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    pool = PoolState(eip=EipName("pool"), ready=True, reason=Verdict(reason=Reason.POOL_READY))
+    return {
+        "node": "node1",
+        "version": "1",
+        "leader": "node2",
+        "leading": False,
+        "ready": True,
+        "problems": [],
+        "log": {"last_seq": 7, "waiting": 0},
+        "assignments": list(assignments),
+        "announcing": {},
+        "eips": [pool],
+        "changes": [Change(seq=7, at=AT, text="this node announces", bad=False)],
+        **more,
+    }
+
+
+def test_every_service_is_in_the_part_that_fits_it() -> None:
+    found = main_part(
+        status(
+            one("default/served"),
+            one("default/waits", None, nodes=[], reason="every Eip is full"),
+            one("default/silent", "192.168.0.92", nodes=[], reason="no endpoint"),
+        )
+    )
+    waits, silent, served = (found.index(f"default/{name}") for name in ("waits", "silent", "served"))
+
+    heads = ("Services that wait for an address", "Addresses that nobody announces", "<h2>Addresses <small>1")
+    places = [found.index(head) for head in heads]
+    assert places[0] < waits < places[1] < silent < places[2] < served
+    assert "every Eip is full" in found
+    assert "<td>2</td>" in found  # both addresses are of the pool
+
+
+def test_no_word_from_outside_is_taken_for_html() -> None:
+    found = page(
+        status(
+            one(EVIL, EVIL, nodes=[EVIL], eip=EVIL, reason=EVIL),
+            one(EVIL, None, reason=EVIL),
+            node=EVIL,
+            leader=EVIL,
+            problems=[EVIL],
+            changes=[Change(seq=1, at=AT, text=EVIL, bad=True)],
+        )
+    )
+
+    assert "<script>" not in found
+    assert "alert('x')" not in found
+
+
+def test_a_table_is_bounded_and_says_so() -> None:
+    found = main_part(status(*(one(f"default/web-{n}", f"10.0.{n // 256}.{n % 256}") for n in range(MOST + 3))))
+
+    assert f"<small>{MOST + 3}</small>" in found
+    assert "and 3 more" in found
+    assert f"default/web-{MOST}<" not in found
+
+
+def test_an_agent_without_work_says_that() -> None:
+    assert "No Service asks for an address, and there is no Eip." in main_part(status(eips=[], changes=[]))
+
+
+def decided(seq: int, service: str, address: str | None) -> Recorded:
+    assignment = Assignment(
+        service=ServiceKey(service),
+        family="IPv4",
+        address=address,
+        nodes=(NodeName("node1"),) if address else (),
+        reason=Verdict(reason=Reason.HELD if address else Reason.NO_POOL),
+    )
+    return Recorded(seq, AT.replace(minute=seq), AssignmentDecided(cause=1, assignment=assignment))
+
+
+def test_since_when_is_the_newest_decision_and_nothing_after_its_end() -> None:
+    recent = Recent()
+    recent.read([decided(1, "default/a", "192.168.0.91"), decided(2, "default/b", None), decided(3, "default/a", None)])
+    gone = AssignmentEnded(cause=4, service=ServiceKey("default/b"), family="IPv4", reason=Verdict(reason=Reason.HELD))
+    recent.take(Recorded(4, AT, gone))
+
+    assert recent.since(ServiceKey("default/a"), "IPv4") == AT.replace(minute=3)
+    assert recent.since(ServiceKey("default/b"), "IPv4") is None
+    assert [(change.seq, change.bad) for change in recent.changes] == [(4, False), (3, True), (2, True), (1, False)]
+
+
+def test_the_terminal_shows_the_same_in_80_columns() -> None:
+    plain = json.loads(
+        json.dumps(
+            status(
+                one("default/served", since=AT.isoformat()),
+                one("a-long-namespace/a-service-with-a-long-name", None, reason="every Eip is full " * 6, since=None),
+                eips=[{"eip": "pool", "ready": False}],
+                problems=["the API server cannot be reached: " + "very " * 20 + "far"],
+                ready=False,
+                changes=[{"seq": 1, "at": AT.isoformat(), "text": "this node announces", "bad": False}],
+            ),
+            default=str,
+        )
+    )
+    found = list(lines(plain))
+
+    assert max(map(len, found)) <= 90  # with the marks for colours
+    text = "\n".join(found)
+    for word in (
+        "not ready",
+        "1 waiting for an address",
+        "192.168.0.91  default/served  node1, since 2026-11-21",
+        "Eip pool: not ready, 1 in use",
+    ):
+        assert word in text
+
+
+class Served:
+    """The pages of an agent that has whatever a test gives it, over HTTP."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self.status = found
+        self.version = 0
+        self._loop = asyncio.new_event_loop()
+        listener = listen("127.0.0.1:0")
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._server = self._run(self._serve(listener))
+
+    async def _serve(self, listener: socket.socket) -> HttpServer:
+        async def metrics() -> bytes:
+            return b""
+
+        pages = Pages(problems=list, status=lambda: self.status, version=lambda: self.version, metrics=metrics)
+        server = HttpServer(listener, pages)
+        await server.start()
+        return server
+
+    def change(self, found: dict[str, Any]) -> None:
+        self.status = found
+        self.version += 1
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._run(self._server.stop())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    made = Served(status(one("default/a")))
+    yield made
+    made.stop()
+
+
+def until(look: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 20
+    while not look():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def test_the_page_is_live_in_a_browser_and_says_when_it_is_not(served: Served, tab: Tab) -> None:
+    tab.call("Page.navigate", url=served.url)
+    until(lambda: tab.run("document.getElementById('live')?.textContent") == "live")
+    assert "default/a" in tab.run("document.body.innerText")
+
+    served.change(status(one("default/a"), one(EVIL, "192.168.0.92")))
+    until(lambda: "192.168.0.92" in tab.run("document.body.innerText"))
+    assert EVIL in tab.run("document.body.innerText")
+    assert tab.complaints() == []
+
+    served.stop()
+    until(lambda: tab.run("document.getElementById('live').className") == "off")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_narrow_window(served: Served, tab: Tab, tmp_path: Path, scheme: str) -> None:
+    long = "a-namespace-with-a-long-name/" + "a-service-with-a-name-that-is-long-" * 3
+    served.change(
+        status(
+            *(one(f"default/web-{n}", f"192.168.0.{91 + n}", nodes=[f"node{n % 3 + 1}"]) for n in range(4)),
+            one(long, None, nodes=[], reason="every Eip that it may use is full: pool (9 of 9)", since=None),
+            one("default/quiet", "192.168.0.99", nodes=[], reason="the Service has no ready endpoint"),
+            ready=False,
+            problems=["services: the API server https://192.168.0.1:6443 cannot be reached: connection refused"],
+        )
+    )
+    tab.prefer(scheme)
+    for width in (1280, 400):
+        tab.size(width, 900)
+        tab.call("Page.navigate", url=served.url)
+        until(lambda: tab.run("document.getElementById('live')?.textContent") == "live")
+        tab.screenshot(tmp_path / f"{scheme}-{width}.png")
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.fixture
+def tab(tmp_path: Path) -> Iterator[Tab]:
+    if find_chromium() is None:
+        pytest.skip("no Chromium is installed (Debian: chromium)")
+    place = tmp_path / "chromium"
+    place.mkdir()
+    with chromium(place) as made:
+        yield made
+
+
+@pytest.mark.root
+def test_the_page_of_a_running_agent_follows_it(api: Api, agent: Command, net: Wire) -> None:
+    assert net.node
+    agent.start_ready()
+    code, text = agent.page("/")
+    assert (code, "No Service asks for an address" in text) == (200, True)
+    assert [agent.page(f"/overview.{kind}")[0] for kind in ("css", "js")] == [200, 200]
+    stream = subprocess.Popen(
+        ["ip", "netns", "exec", agent.netns, "curl", "-sN", f"http://127.0.0.1:{agent._port}/changes"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert stream.stdout is not None
+    first = stream.stdout.readline()
+    api.eip()
+    api.service("web")
+    seen = next(line for line in stream.stdout if "192.168.0.91" in line)
+    told = subprocess.run(
+        ["ip", "netns", "exec", agent.netns, str(PORTER), "status", "--http", f"127.0.0.1:{agent._port}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    agent.end()  # ends the stream as well
+    stream.wait(10)
+    stream.stdout.close()
+
+    assert first.startswith("data: <h1>node1")
+    assert "default/web" in seen
+    assert "192.168.0.91  default/web  node1, since " in told.stdout
+
+
+def test_an_agent_that_is_not_there_is_one_sentence() -> None:
+    done = subprocess.run([PORTER, "status", "--http", "127.0.0.1:1"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "porter: no agent answers on 127.0.0.1:1: [Errno 111] Connection refused; --http says where its pages are\n"
+    )
