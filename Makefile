@@ -3,6 +3,7 @@
 .PHONY: help demo test venv lint types contracts unit examples format manifests clean
 
 PYTHON ?= python3
+JOBS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLES := $(patsubst %/pyproject.toml,%,$(wildcard plugins-examples/*/pyproject.toml))
@@ -45,8 +46,9 @@ examples: venv  ## install the example plugins, each beside Porter, and run thei
 	  (cd "$$example" && PYTHONPATH="$$place" "$(CURDIR)/$(BIN)/pytest" -q) || exit 1; \
 	done
 
+# Most tests wait for a network or a clock, so several run at a time; those of one file stay together and in order.
 unit: venv  ## all tests of Porter itself
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 format: venv  ## format the code
 	$(BIN)/ruff format

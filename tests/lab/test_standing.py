@@ -47,7 +47,8 @@ def machine(home: Path) -> Machine:
         except OSError:
             continue
     links = {link.name for link in Path("/sys/class/net").iterdir()}
-    names = {netns for netns in os.listdir(namespaces.RUN) if netns.startswith(NAME)}  # noqa: PTH208
+    there = os.listdir(namespaces.RUN) if namespaces.RUN.exists() else []  # noqa: PTH208
+    names = {netns for netns in there if netns.startswith(NAME)}
     return Machine(frozenset(names), frozenset(links), frozenset(marked), frozenset(home.rglob("*")))
 
 
