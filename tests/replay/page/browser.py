@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -152,6 +153,7 @@ def chromium(folder: Path) -> Iterator[Tab]:
             stdout=said,
             stderr=said,
             start_new_session=True,
+            env={**os.environ, **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(folder))},
         )
     try:
         tab = Tab(_first_tab(process, profile / "DevToolsActivePort", folder / "said"))
