@@ -6,7 +6,9 @@ field that is added later cannot give a name away.
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum, auto
-from typing import Any, TypeVar
+from functools import cache
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -52,6 +54,8 @@ class Kind(Enum):
     GONE = auto()
     """Names of whatever kind of object was listed."""
     TEXT = auto()
+
+    __hash__ = object.__hash__  # it is asked for with every text of a log, and each kind is there once
 
 
 K = Kind
@@ -170,22 +174,32 @@ Replace = Callable[[Kind, str, msgspec.Struct], str]
 
 def replaced(value: _Struct, replace: Replace) -> _Struct:
     """Return the value with every text in it, however deep, replaced. Types are kept, and what is no text."""
-    known = FIELDS.get(type(value), {})
     changes: dict[str, Any] = {}
-    for name in value.__struct_fields__:
+    for name, kind in _looked_at(type(value)):
         old = getattr(value, name)
-        if not isinstance(old, str | tuple | msgspec.Struct) or old in ("", ()):
-            continue
-        kind = known.get(name, Kind.TEXT)
-        if kind is Kind.KEPT:
+        if not old:
             continue
         if kind is Kind.GONE:
             assert isinstance(value, e.Relisted)
-            kind = GONE[value.resource]
+            kind = GONE[value.resource]  # noqa: PLW2901 - it says which kind it stands for
         new = _replaced(old, kind, replace, value)
         if new != old:
             changes[name] = new
     return msgspec.structs.replace(value, **changes) if changes else value
+
+
+@cache
+def _looked_at(struct: type[msgspec.Struct]) -> tuple[tuple[str, Kind], ...]:
+    """Return the fields of a value that may hold a text to be replaced, or a value that does."""
+    known = FIELDS.get(struct, {})
+    named = ((name, known.get(name, Kind.TEXT)) for name in struct.__struct_fields__)
+    hints = get_type_hints(struct)
+    return tuple((name, kind) for name, kind in named if kind is not Kind.KEPT and _may_hold_text(hints[name]))
+
+
+def _may_hold_text(hint: Any) -> bool:
+    inner = get_args(hint)
+    return any(map(_may_hold_text, inner)) if inner else hint not in {bool, int, float, NoneType, Ellipsis}
 
 
 def _replaced(old: Any, kind: Kind, replace: Replace, holder: msgspec.Struct) -> Any:
@@ -197,7 +211,7 @@ def _replaced(old: Any, kind: Kind, replace: Replace, holder: msgspec.Struct) ->
         return tuple(
             (replace(Kind.LABEL, label, holder), replace(Kind.LABEL_VALUE, value, holder)) for label, value in old
         )
-    return tuple(_replaced(each, kind, replace, holder) for each in old)
+    return tuple([_replaced(each, kind, replace, holder) for each in old])
 
 
 def texts_in(value: msgspec.Struct) -> Iterator[tuple[Kind, str]]:

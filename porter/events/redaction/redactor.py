@@ -38,6 +38,8 @@ class Redactor:
         self._addresses = Addresses()
         self._table: Table = {}
         self._texts: Texts | None = None
+        self._noted: set[tuple[Kind, str]] = set()
+        self._replaced: dict[tuple[Kind, str], str] = {}
 
     @classmethod
     def over(cls, records: Iterable[Recorded]) -> "Redactor":
@@ -53,10 +55,13 @@ class Redactor:
         if isinstance(value, AgentStarted):
             self._protocols.update(plugin.name for plugin in value.plugins)
         for kind, text in texts_in(value):
-            self._note(kind, text)
+            if (kind, text) not in self._noted:
+                self._noted.add((kind, text))
+                self._note(kind, text)
 
     def settle(self) -> None:
         """Choose what stands for each name. From now on `redact` may be called, and `note` no more."""
+        self._noted.clear()
         self._addresses.settle()
         self._names[Kind.PROTOCOL] -= self._protocols
         for kind, kept in _KEPT.items():
@@ -108,6 +113,14 @@ class Redactor:
                 self._names[kind].add(text)
 
     def _replace(self, kind: Kind, text: str, holder: msgspec.Struct) -> str:
+        if kind is Kind.TEXT:  # the only kind that means something else in another value
+            return self._chosen(kind, text, holder)
+        found = self._replaced.get((kind, text))
+        if found is None:
+            found = self._replaced[kind, text] = self._chosen(kind, text, holder)
+        return found
+
+    def _chosen(self, kind: Kind, text: str, holder: msgspec.Struct) -> str:
         assert self._texts is not None, "settle first"
         match kind:
             case Kind.SERVICE_KEY | Kind.SLICE_KEY:
