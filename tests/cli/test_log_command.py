@@ -228,10 +228,10 @@ def test_stat_counts_the_kinds(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.usefixtures("event_log")
-def test_stat_tells_the_same_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stat_tells_the_same_to_programs(capsys: pytest.CaptureFixture[str], event_log: Path) -> None:
     (found,) = json.loads("\n".join(shown(capsys, "stat", "--format", "json")))
 
+    assert found["disk_bytes"] == event_log.stat().st_size
     assert found["kinds"] == dict.fromkeys(sorted(kind for kind, _ in list(FULL)[:30]), 1)
     assert (found["entries"], found["first"], found["last"], found["missing"]) == (30, 1, 30, 0)
     assert found["bytes"] == pytest.approx(found["bytes_per_entry"] * 30, abs=2)

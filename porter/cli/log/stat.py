@@ -12,6 +12,7 @@ from porter.cli.log.progress import shown_progress
 from porter.cli.options import event_log_option, format_option, stream_option
 from porter.events.chain import moment
 from porter.events.sources import open_source, streams_in
+from porter.events.urls import parse_url
 from porter.replay.text import clock, lasting
 
 _HOUR = 3600
@@ -29,6 +30,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     missing: int
     """Entries that were taken out by compaction, or left out of an export."""
     bytes: int
+    disk_bytes: int | None
+    """Of the file and what SQLite keeps beside it; None for a database server."""
     bytes_per_entry: float
     entries_per_hour: float
     bytes_per_day: float
@@ -68,7 +71,9 @@ def _lines(found: Statistics) -> Iterator[str]:
     missing = f", {found.missing} others were taken out" if found.missing else ""
     yield f"{found.entries} entries, {found.first} to {found.last}{missing}"
     yield f"from {clock(found.oldest)} to {clock(found.newest)} ({lasting(found.newest - found.oldest)})"
-    yield f"{size_of(found.bytes)}, {found.bytes_per_entry:.0f} bytes an entry; {found.snapshots} snapshots"
+    disk = f"; {size_of(found.disk_bytes)} on disk" if found.disk_bytes is not None else ""
+    snapshots = f"{found.snapshots} snapshot{'' if found.snapshots == 1 else 's'}"
+    yield f"{size_of(found.bytes)}, {found.bytes_per_entry:.0f} bytes an entry, {snapshots}{disk}"
     if found.entries_per_hour:
         yield f"{found.entries_per_hour:.0f} entries an hour, {size_of(found.bytes_per_day)} a day"
     yield ""
@@ -102,9 +107,18 @@ def _statistics(event_log: str, stream: str) -> Statistics:
         newest=moment(newest) if entries else None,
         missing=last - entries,
         bytes=size,
+        disk_bytes=_on_disk(event_log),
         bytes_per_entry=round(each, 1),
         entries_per_hour=round(hourly, 1),
         bytes_per_day=round(hourly * 24 * each),
         snapshots=snapshots,
         kinds=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
     )
+
+
+def _on_disk(event_log: str) -> int | None:
+    path = parse_url(event_log).path
+    if path is None:
+        return None
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(one.stat().st_size for one in files if one.exists())
