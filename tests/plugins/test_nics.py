@@ -241,7 +241,7 @@ def test_what_no_nic_reaches_is_told_as_such(routed: Wire) -> None:
         "addr add 10.4.0.1/32 dev lo",
     ):
         routed.on_node(*command.split())
-    targets = ("10.1.1.1", "10.2.1.1", "10.3.1.1", "10.4.0.1", "192.168.0.2")
+    targets = ("10.1.1.1", "10.2.1.1", "10.3.1.1", "10.4.0.1", "192.168.0.2", "192.168.0.255")
 
     assert ways(routed, *targets) == dict.fromkeys(targets, "")
 

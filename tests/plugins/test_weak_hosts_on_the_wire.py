@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from porter.model.names import NodeName
-from porter.plugins.layer2.announcer import arp
+from porter.plugins.layer2.announcer import arp, ndp
 from tests.plugins.bench import ADDRESS, CLIENT, NODE, Bench, on
 from tests.plugins.netns import Wire, ip, settle, wire
 
@@ -82,6 +82,18 @@ def test_a_peer_that_becomes_weak_later_is_noticed_too(bench: Bench) -> None:
     settle(lambda: bench.host.claims == [("192.168.0.91", "eth0", PEER, True)])
 
     assert bench.client.heard(2.5).count(QUESTION) == 1
+    bench.host.forbidden = {"192.168.0.12": "address of node node2"}  # other news about peers
+    bench.announcing.want(on("eth0", "192.168.0.91"))
+    assert bench.client.heard(2.0) == []
+
+
+def test_of_ipv6_nothing_is_asked_since_no_kernel_answers_for_another_nic(bench: Bench) -> None:
+    bench.host.weak_peers = {PEER}
+    ear = bench.wire.capture(ethertype=ndp.ETHERTYPE)
+
+    bench.hold("2001:db8::91")
+
+    assert [frame[54] for frame in ear.heard(4.5)] == [ndp.SOLICITATION] * 3 + [ndp.ADVERTISEMENT] * 3
 
 
 def test_a_kernel_that_answers_before_the_address_is_taken_is_told_with_the_cure(bench: Bench) -> None:

@@ -171,6 +171,7 @@ def test_every_agent_asks_for_what_eips_name_and_for_nothing_else() -> None:
         eip("d", "192.168.0.94", interface="can_reach:router"),
         eip("e", "192.168.0.95", interface="eth0"),
         eip("f", "192.168.0.96"),
+        eip("g", "192.168.0.97", interface="10.9.9.9"),
     )
 
     assert can_reach_targets(world) == {"10.1.2.3", "2001:db8::1"}
