@@ -17,7 +17,7 @@ from tests.plugins.bench import (
     Bench,
     on,
 )
-from tests.plugins.netns import settle, wire
+from tests.plugins.netns import batch, lost_news, settle, wire
 
 pytestmark = pytest.mark.root
 
@@ -102,6 +102,23 @@ def test_a_link_that_was_down_for_a_moment_is_probed_and_announced_again(bench: 
     with held_up(bench.announcing.pid):
         bench.wire.on_node("link", "set", "eth0", "down")
         bench.wire.on_node("link", "set", "eth0", "up")
+    heard = bench.client.heard(BURST_OVER)
+
+    assert len(heard) == 9
+    assert arp.parse(heard[0]).is_probe
+
+
+def test_a_link_that_was_down_while_the_kernel_lost_the_news_is_probed_and_announced_again(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    with held_up(bench.announcing.pid):
+        # more than the socket has room for, none of them of the NIC; then the NIC's, which are lost
+        lines = "link add br0 type bridge\n" + "link set br0 up\nlink set br0 down\n" * 400
+        batch(bench.wire.node, lines)
+        before = lost_news(bench.wire.node)
+        bench.wire.on_node("link", "set", "eth0", "down")
+        bench.wire.on_node("link", "set", "eth0", "up")
+        assert lost_news(bench.wire.node) > before > 0
     heard = bench.client.heard(BURST_OVER)
 
     assert len(heard) == 9
