@@ -12,7 +12,7 @@ def asset(name: str) -> str:
 
 
 def test_every_sign_is_told_with_its_meaning() -> None:
-    drawn = re.findall(r'^    \w+: \["(.)", "\w+", "(.+)"\],$', asset("draw.js"), re.MULTILINE)
+    drawn = re.findall(r'^    \w+: \["(.)", "\w+", "(.+)"\],$', asset("signs.js"), re.MULTILINE)
     told = re.findall(r"^\| (\S) \| (?:address|agent) \| (.+) \|$", PAGE, re.MULTILINE)
 
     assert drawn == told

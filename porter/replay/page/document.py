@@ -16,7 +16,7 @@ import msgspec
 
 from porter.replay.page.picture import Picture
 
-_SCRIPTS: Final = ("data.js", "view.js", "draw.js", "panel.js", "page.js")
+_SCRIPTS: Final = ("data.js", "view.js", "signs.js", "draw.js", "panel.js", "keys.js", "pointing.js", "page.js")
 """In the order in which they run; each adds to one object."""
 _HOLE: Final = re.compile(r"\{\{([A-Z]+)\}\}")
 

@@ -1,7 +1,7 @@
-// The page comes alive: pointer, keys, filter and theme.
+// The page comes alive: labels, filter, what is chosen, theme.
 (() => {
   const P = Porter, view = P.view, get = (id) => document.getElementById(id);
-  const lanes = get("lanes"), body = get("body"), stage = get("stage"), filter = get("filter");
+  const body = get("body"), stage = get("stage"), filter = get("filter");
 
   // The labels on screen are as many elements as there are rows on screen, filled anew when it scrolls.
   const pool = [];
@@ -55,16 +55,6 @@
     layout();
   };
 
-  const at = (event) => {
-    const { left, top } = lanes.getBoundingClientRect();
-    const x = event.clientX - left, row = Math.floor((event.clientY - top + view.top) / P.LANE), lane = view.visible[row];
-    if (lane === undefined || x < 0 || x > view.width) return null;
-    const near = P.lanes[lane].marks.filter((mark) => Math.abs(P.x(P.marks.t[mark]) - x) < 8);
-    const turn = P.turnAt(lane, P.time(x + 1));
-    const span = P.lanes[lane].spans.find((i) => P.spans.kind[i] !== "announced" && P.x(P.spans.t[i]) <= x && P.x(P.spans.end[i]) >= x);
-    if (near.length) return { lane, turn, mark: near[near.length - 1], span: -1 };
-    return turn >= 0 && P.turns.owner[turn] !== P.FREE ? { lane, turn, mark: -1, span: span === undefined ? -1 : span } : null;
-  };
   const pick = (found, { quiet = false } = {}) => {
     view.chosen = found;
     P.panelOf(found);
@@ -77,126 +67,6 @@
     P.redraw();
   };
   P.pick = pick;
-
-  // Problems of the lanes on the list, in time: marks, and turns to no node.
-  const problems = () => {
-    const found = [];
-    for (const lane of view.visible) {
-      for (const mark of P.lanes[lane].marks) if (P.BAD.has(P.marks.kind[mark])) found.push({ t: P.marks.t[mark], lane, turn: P.turnAt(lane, P.marks.t[mark]), mark });
-      for (let turn = P.lanes[lane].first; turn < P.lanes[lane].end; turn++) if (P.orphaned(lane, turn)) found.push({ t: P.turns.t[turn], lane, turn, mark: -1 });
-    }
-    return found.sort((a, b) => a.t - b.t || view.rowOf.get(a.lane) - view.rowOf.get(b.lane));
-  };
-  P.nextProblem = (step) => {
-    const found = problems(), now = view.chosen;
-    if (!found.length) { get("said").textContent = "no problems"; return; }
-    const here = now ? found.findIndex((one) => one.lane === now.lane && one.turn === now.turn && one.mark === now.mark) : -1;
-    pick(found[here < 0 ? (step > 0 ? 0 : found.length - 1) : (here + step + found.length) % found.length]);
-  };
-
-  const along = (step) => {
-    if (!view.visible.length) return;
-    const now = view.chosen && view.rowOf.has(view.chosen.lane) ? view.chosen : null;
-    const lane = now ? now.lane : view.visible[Math.floor(view.top / P.LANE)], { first, end } = P.lanes[lane];
-    if (end <= first) return;
-    const turn = now && now.turn >= 0 ? now.turn + step : Math.max(first, P.turnAt(lane, view.from));
-    pick({ lane, turn: Math.min(end - 1, Math.max(first, turn)), mark: -1 });
-  };
-  const across = (step) => {
-    const now = view.chosen, row = now ? view.rowOf.get(now.lane) : undefined;
-    for (let next = row === undefined ? Math.floor(view.top / P.LANE) : row + step; next >= 0 && next < view.visible.length; next += step) {
-      const lane = view.visible[next], { first, end } = P.lanes[lane];
-      if (end <= first) continue;
-      const t = now && now.turn >= 0 ? P.turns.t[now.turn] : view.from;
-      pick({ lane, turn: Math.max(first, P.turnAt(lane, t)), mark: -1 });
-      return;
-    }
-  };
-  const KEYS = {
-    ArrowLeft: (event) => (event.shiftKey ? P.pan(-view.width / 8) : along(-1)),
-    ArrowRight: (event) => (event.shiftKey ? P.pan(view.width / 8) : along(1)),
-    ArrowUp: () => across(-1),
-    ArrowDown: () => across(1),
-    PageUp: () => { body.scrollTop -= view.height; },
-    PageDown: () => { body.scrollTop += view.height; },
-    Home: () => P.show(0, view.to - view.from),
-    End: () => P.show(P.length - (view.to - view.from), P.length),
-    Enter: () => (view.chosen ? get("panel").focus() : along(0)),
-    "+": () => P.zoom(0.6), "=": () => P.zoom(0.6), "-": () => P.zoom(1 / 0.6), 0: P.fit,
-    n: () => P.nextProblem(1), p: () => P.nextProblem(-1),
-    Escape: () => pick(null),
-  };
-  lanes.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return;
-    event.preventDefault();
-    KEYS[event.key](event);
-  });
-  document.addEventListener("keydown", (event) => {
-    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-    if (event.key === "/" && !typing) { event.preventDefault(); filter.focus(); }
-    if (event.key === "?" && !typing) get("legendary").showModal();
-    if (event.key === "Escape" && (event.target === filter || get("panel").contains(event.target))) lanes.focus();
-  });
-
-  let drag = null;
-  lanes.addEventListener("pointerdown", (event) => {
-    drag = { x: event.clientX, y: event.clientY, from: view.from, to: view.to, top: body.scrollTop, moved: false };
-    lanes.setPointerCapture(event.pointerId);
-  });
-  lanes.addEventListener("pointermove", (event) => {
-    if (!drag) {
-      const found = at(event);
-      P.hint({ x: event.clientX, y: event.clientY }, found && P.hintOf(found));
-      return;
-    }
-    const dx = event.clientX - drag.x, dy = event.clientY - drag.y;
-    if (!drag.moved && Math.hypot(dx, dy) < 4) return;
-    drag.moved = true;
-    lanes.classList.add("moving");
-    P.hint(null, null);
-    const by = (dx / view.width) * (drag.to - drag.from);
-    body.scrollTop = drag.top - dy;
-    P.show(drag.from - by, drag.to - by);
-  });
-  lanes.addEventListener("pointerup", (event) => {
-    if (drag && !drag.moved) pick(at(event), { quiet: true });
-    drag = null;
-    lanes.classList.remove("moving");
-  });
-  lanes.addEventListener("pointercancel", () => { drag = null; });
-  lanes.addEventListener("pointerleave", () => P.hint(null, null));
-  lanes.addEventListener("dblclick", (event) => P.zoom(0.4, event.offsetX));
-
-  const wheel = (event, always) => {
-    const pixels = event.deltaMode ? 16 : 1, dx = event.deltaX * pixels, dy = event.deltaY * pixels;
-    const scrolls = get("spacer").offsetHeight > body.clientHeight + 1;
-    if (event.ctrlKey || event.metaKey || always || (!scrolls && !event.shiftKey && Math.abs(dy) > Math.abs(dx))) {
-      event.preventDefault();
-      P.zoom(Math.exp(Math.max(-1, Math.min(1, dy * 0.002))), event.offsetX);
-    } else if (event.shiftKey || Math.abs(dx) > Math.abs(dy)) {
-      event.preventDefault();
-      P.pan(event.shiftKey && !dx ? dy : dx);
-    }
-    P.hint(null, null);
-  };
-  lanes.addEventListener("wheel", (event) => wheel(event, false), { passive: false });
-  for (const id of ["axis", "overview", "band"]) get(id).addEventListener("wheel", (event) => wheel(event, true), { passive: false });
-  const follow = (canvas, move) => {
-    let last = null;
-    canvas.addEventListener("pointerdown", (event) => { last = event.offsetX; canvas.setPointerCapture(event.pointerId); move(event.offsetX, null); });
-    canvas.addEventListener("pointermove", (event) => { if (last !== null) { move(event.offsetX, last); last = event.offsetX; } });
-    canvas.addEventListener("pointerup", () => { last = null; });
-  };
-  follow(get("overview"), (x) => {
-    const span = view.to - view.from, middle = (x / view.width) * P.length;
-    P.show(middle - span / 2, middle + span / 2);
-  });
-  follow(get("axis"), (x, last) => { if (last !== null) P.pan(last - x); });
-  get("band").addEventListener("pointermove", (event) => {
-    const near = P.band.marks.filter((mark) => Math.abs(P.x(P.marks.t[mark]) - event.offsetX) < 8).slice(-6);
-    P.hint({ x: event.clientX, y: event.clientY }, near.length ? near.flatMap((mark) => [[P.text(P.marks.text[mark])], [`${P.clock(P.marks.t[mark])}, entry ${P.marks.seq[mark]}`, "soft"]]) : null);
-  });
-  get("band").addEventListener("pointerleave", () => P.hint(null, null));
 
   filter.addEventListener("input", refilter);
   get("problems").addEventListener("change", refilter);
