@@ -5,7 +5,7 @@ from typing import assert_never
 
 from porter.events import entries as e
 from porter.model.assignment import Assignment
-from porter.model.objects import Eip, Endpoints, Node, Service
+from porter.model.objects import Eip, Endpoints, Nic, Node, Service
 from porter.model.strict_arp import CURE
 
 _MOST = 3  # names that a sentence lists before it counts the rest
@@ -62,7 +62,7 @@ def _observed(entry: e.Observed) -> str:  # noqa: C901, PLR0912 - one flat case 
         case e.NamespaceGone():
             return f"namespace {entry.namespace} is gone"
         case e.AgentObserved():
-            nics = [nic.name if nic.up and nic.carrier else f"{nic.name} (down)" for nic in entry.agent.nics]
+            nics = [f"{nic.name}{_state(nic)}" for nic in entry.agent.nics]
             leaving = " and is leaving" if entry.agent.leaving else ""
             return f"the agent of {entry.agent.node} has {_several(nics, 'no NIC')}{leaving}"
         case e.AgentGone():
@@ -130,6 +130,10 @@ def _applied(entry: e.Applied) -> str:  # noqa: C901 - one flat case an entry ty
             return f"the log was damaged and is now {entry.to}, this one began anew: {entry.problem}"
         case _:
             assert_never(entry)
+
+
+def _state(nic: Nic) -> str:
+    return " (down)" if not (nic.up and nic.carrier) else "" if nic.arp else " (no ARP)"
 
 
 def _claimed(entry: e.AddressClaimed) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from porter.cli import main
-from porter.events.entries import EipObserved, Entry, NodeObserved
+from porter.events.entries import AgentObserved, EipObserved, Entry, NodeObserved
+from porter.model.objects import Way
 from porter.replay.reading import installed_rules
 from tests.logs import recorded, write_log
 from tests.reconciler.stories import entries
-from tests.worlds import eip, node, nodes, observed, relisted, served, service
+from tests.worlds import agent, eip, nic, node, nodes, observed, relisted, served, service
 
 ALL = ["service default/shop", "service default/blog", "eip edge", "node node2", "what-if --node-lost node1"]
 
@@ -221,3 +222,17 @@ def test_two_families_have_a_verdict_and_a_block_each(
 
     assert lines[0].startswith("IPv6: Traffic cannot reach it: no Eip is there for it: ")
     assert [line for line in lines if line in {"IPv4", "IPv6"}] == ["IPv6", "IPv4"]
+
+
+def test_a_node_says_how_it_reaches_what_pools_name_and_what_its_kernel_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eth0 = nic("eth0", "192.168.0.11/24", arp=False, arp_ignore=0)
+    seen = agent("node1", eth0, ways=(Way(to="10.1.2.3", nic="eth0"), Way(to="10.9.9.9")))
+    use_log(tmp_path, monkeypatch, [*map(observed, nodes()), *relisted(), AgentObserved(agent=seen)])
+
+    text = " ".join(said(capsys, "node node1").split())
+
+    assert "10.1.2.3 is reached over eth0" in text
+    assert "10.9.9.9 is reached over none of them" in text
+    assert "no ARP, answers ARP for addresses of other NICs" in text

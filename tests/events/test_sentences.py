@@ -2,10 +2,11 @@
 
 import pytest
 
-from porter.events.entries import AddressClaimed, Entry
+from porter.events.entries import AddressClaimed, AgentObserved, Entry
 from porter.events.sentences import sentence
 from porter.events.subjects import concerns_node, concerns_service
 from porter.model.names import NodeName
+from porter.model.objects import Agent, Nic
 from tests.events.golden import FULL
 
 SENTENCES = {
@@ -103,3 +104,18 @@ def test_a_node_whose_kernel_answers_is_told_of_with_the_cure(held: bool) -> Non
     assert told.startswith("node node2, 52:54:00:00:00:03, ")
     assert "; node2's kernel answers for addresses of its other NICs too (arp_ignore is 0): set strictARP: true" in told
     assert "kubectl edit configmap kube-proxy -n kube-system" in told
+
+
+def test_nics_that_cannot_be_used_are_told_of_as_such() -> None:
+    nics = (
+        Nic(name="eth0", mac=""),
+        Nic(name="eth1", mac="", up=False),
+        Nic(name="eth2", mac="", carrier=False),
+        Nic(name="eth3", mac="", arp=False),
+    )
+
+    told = sentence(AgentObserved(agent=Agent(node=NodeName("node1"), nics=nics)))
+
+    assert told == "the agent of node1 has eth0, eth1 (down), eth2 (down) and 1 more"
+    told = sentence(AgentObserved(agent=Agent(node=NodeName("node1"), nics=nics[2:])))
+    assert told == "the agent of node1 has eth2 (down), eth3 (no ARP)"

@@ -6,11 +6,12 @@ import pytest
 
 from porter.events.entries import Announced
 from porter.model.names import NodeName
+from porter.model.objects import Way
 from porter.model.reasons import Reason
 from porter.reconciler.explaining.node import explain_node
 from porter.reconciler.explaining.unknown import UnknownError
 from tests.reconciler.explained import case_of, node_of
-from tests.worlds import Thing, eip, node, nodes, ports, published, served, service
+from tests.worlds import Thing, agent, eip, nic, node, nodes, ports, published, served, service
 
 
 def holders(count: int, on: str) -> list[Thing]:
@@ -92,3 +93,12 @@ def test_a_node_with_no_agent_has_no_nics() -> None:
 def test_a_node_that_is_not_there_is_an_error_that_names_similar_ones() -> None:
     with pytest.raises(UnknownError, match=r"no Node 'node11' at that moment; similar: node1$"):
         explain_node(case_of(*nodes(1)), NodeName("node11"))
+
+
+def test_how_a_node_reaches_what_pools_name_is_told_with_its_nics() -> None:
+    eth0 = nic("eth0", "192.168.0.11/24", arp_ignore=0)
+    ways = (Way(to="10.1.2.3", nic="eth0"), Way(to="10.9.9.9"))
+
+    found = node_of(case_of(node("node1"), agent("node1", eth0, ways=ways)), "node1")
+
+    assert (found.nics, found.ways) == ((eth0,), ways)

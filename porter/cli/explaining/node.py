@@ -18,6 +18,8 @@ def node_lines(explanation: NodeExplanation, asked: Asked) -> Iterator[str]:
     yield from heading("NICs" if explanation.nics else "NICs: none is reported")
     for nic in explanation.nics:
         yield from row(nic.name, _nic(nic), width=8)
+    for way in explanation.ways:
+        yield from row("", f"{way.to} is reached over {way.nic or 'none of them'}", width=8)
     if explanation.nic_address is not None:
         yield from row("", f"its annotation names the NIC that carries {explanation.nic_address}", width=8)
     yield from heading(f"owns: {len(explanation.owns):,}" if explanation.owns else "owns: nothing")

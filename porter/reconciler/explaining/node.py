@@ -7,7 +7,7 @@ import msgspec
 from porter.model.addresses import Address
 from porter.model.assignment import Assignment
 from porter.model.names import EipName, NodeName, ServiceKey
-from porter.model.objects import Agent, Nic
+from porter.model.objects import Agent, Nic, Way
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.announcing import is_published
 from porter.reconciler.eligibility import local_nodes, of_endpoints, of_itself, of_nic
@@ -63,6 +63,8 @@ class NodeExplanation(msgspec.Struct, frozen=True, kw_only=True):
     nic_address: str | None
     """What the Node's annotation says about which NIC to use."""
     nics: tuple[Nic, ...]
+    ways: tuple[Way, ...]
+    """Over which of them its kernel reaches what Eips name after `can_reach:`."""
     owns: tuple[Owned, ...]
     others: tuple[RefusedGroup, ...]
     """Why it does not own the rest, the largest group first."""
@@ -86,6 +88,7 @@ def explain_node(case: Case, name: NodeName) -> NodeExplanation:
         sentence=verdict.sentence,
         nic_address=node.layer2_address if node is not None else None,
         nics=agent.nics if agent is not None else (),
+        ways=agent.ways if agent is not None else (),
         owns=owns,
         others=tuple(_grouped(_others(case, name))),
     )
