@@ -12,7 +12,7 @@ from porter.check.asking import Asker
 from porter.check.definition import check_definition, check_server
 from porter.check.disk import check_disk
 from porter.check.findings import Check, Finding, Report
-from porter.check.kube_proxy import check_kube_proxy
+from porter.check.kube_proxy import check_kube_proxy, check_reported
 from porter.check.machine import check_arp_settings, check_identity, check_raw_sockets, noticed
 from porter.check.nodes import check_agents, check_nodes
 from porter.check.others import check_others
@@ -57,7 +57,7 @@ def check(request: Request, progress: Progress) -> Report:
     node = request.node or noticed(found.world.nodes, here)
     if node is None and request.scan:
         raise PorterError("--scan asks on a node's own segment, and this machine is no node: name one with --node")
-    findings = [*check_server(found, read.url), *read.rights, *_of_cluster(found, request.namespace)]
+    findings = [*check_server(found, read.url), *read.rights, *_of_cluster(found, request.namespace, node)]
     if node is not None and node not in found.world.agents:  # from here on as if an agent ran here
         found.world.agents[node] = Agent(node=node, nics=here, api_servers=read.servers)
     case = case_of(found, Rules(protocols=Registry.discover().rules))
@@ -86,9 +86,10 @@ async def _read(request: Request) -> _Read:
         return _Read(survey=found, rights=rights, servers=await connection.server_addresses(), url=connection.server)
 
 
-def _of_cluster(found: Survey, namespace: str) -> Iterator[Finding]:
+def _of_cluster(found: Survey, namespace: str, node: NodeName | None) -> Iterator[Finding]:
     yield from check_definition(found)
     yield from check_kube_proxy(found)
+    yield from check_reported(found, but=node)
     yield from check_nodes(found)
     yield from check_agents(found, namespace=namespace)
     yield from check_others(found)

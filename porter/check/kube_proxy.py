@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from porter.check.findings import Finding
+from porter.check.findings import Finding, named
 from porter.check.survey import Survey, document
+from porter.model.names import NodeName
 
 _SET_FALSE: Final = "strictARP: false"
 RESTART: Final = "kubectl rollout restart daemonset kube-proxy -n kube-system"
@@ -45,6 +46,34 @@ def check_kube_proxy(survey: Survey) -> Iterator[Finding]:
     else:
         strict = "with strictARP" if mode == "ipvs" else "which puts no Service's address on a NIC"
         yield Finding(check="kube-proxy", level="ok", what=f"kube-proxy is in mode {mode}, {strict}")
+
+
+def check_reported(survey: Survey, *, but: NodeName | None) -> Iterator[Finding]:
+    """Judge what agents tell of their kernels, where kube-proxy is in mode ipvs; of one node its own kernel is asked.
+
+    An agent looks when something else about its NICs changes, so it may tell of what was: never a fault.
+    """
+    if mode_of(survey) != "ipvs":
+        return
+    told = {
+        agent.node: any(nic.arp_ignore == 0 for nic in agent.nics)
+        for _, agent in sorted(survey.world.agents.items())
+        if agent.node != but and any(nic.arp_ignore is not None for nic in agent.nics)
+    }
+    weak = [node for node, answers in told.items() if answers]
+    if weak:
+        what = f"when its agent last looked, the kernel of {named(weak)} answered ARP for addresses of other NICs"
+        why = "strictARP is set, and kube-proxy has not been restarted since" if is_strict(survey) else _WHY
+        yield Finding(
+            check="arp-settings",
+            level="warning",
+            what=f"{what} (arp_ignore is 0)",
+            why=why,
+            commands=(RESTART, "sysctl net.ipv4.conf.all.arp_ignore   # on the node"),
+        )
+    elif told:
+        what = f"of {len(told)} {'other nodes' if but else 'nodes'} that report, no kernel answers ARP for other NICs"
+        yield Finding(check="arp-settings", level="ok", what=what)
 
 
 def _not_known(survey: Survey) -> Finding:

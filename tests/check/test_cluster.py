@@ -14,6 +14,8 @@ from tests.check.cluster import EIPS, LEASES, SERVICES, Cluster
 EXCLUDED = {"labels": {"node.kubernetes.io/exclude-from-external-load-balancers": ""}}
 NOT_READY: Any = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
 NO_CARRIER = Nic(name="eth0", mac="52:54:00:00:00:03", networks=("203.0.113.3/24",), carrier=False)
+WEAK = Nic(name="eth0", mac="52:54:00:00:00:03", networks=("203.0.113.4/24",), arp_ignore=0, arp_announce=0)
+STRICT = Nic(name="eth0", mac="52:54:00:00:00:03", networks=("203.0.113.4/24",), arp_ignore=1, arp_announce=2)
 IPVS = 'mode: "ipvs"\nipvs:\n  strictARP: {}\n'
 
 
@@ -54,6 +56,19 @@ CASES = {
     ),
     "ipvs with strictARP": Case(
         do=lambda c: proxy(c, IPVS.format("true")), check="kube-proxy", level="ok", what="mode ipvs, with strictARP"
+    ),
+    "ipvs, and a kernel that answers": Case(
+        do=lambda c: (proxy(c, IPVS.format("true")), c.node("node3"), c.agent("node3", WEAK)),
+        check="arp-settings",
+        level="warning",
+        what="the kernel of node3 answered ARP for addresses of other NICs (arp_ignore is 0)",
+        command="kubectl rollout restart daemonset kube-proxy",
+    ),
+    "ipvs, and kernels that do not": Case(
+        do=lambda c: (proxy(c, IPVS.format("true")), c.node("node3"), c.agent("node3", STRICT)),
+        check="arp-settings",
+        level="ok",
+        what="of 1 nodes that report, no kernel answers ARP for other NICs",
     ),
     "no mode": Case(do=lambda c: proxy(c, "mode: ''\n"), check="kube-proxy", level="ok", what="in mode iptables"),
     "a configuration that is none": Case(
@@ -174,8 +189,10 @@ CASES = {
 KUBEADM = "networking:\n  podSubnet: 10.244.0.0/16\n  serviceSubnet: 10.96.0.0/12\n"
 
 
-def proxy(cluster: Cluster, config: str) -> None:
-    cluster.client.patch("/api/v1/namespaces/kube-system/configmaps/kube-proxy", {"data": {"config.conf": config}})
+def proxy(cluster: Cluster, config: str) -> Any:
+    return cluster.client.patch(
+        "/api/v1/namespaces/kube-system/configmaps/kube-proxy", {"data": {"config.conf": config}}
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
