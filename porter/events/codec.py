@@ -63,6 +63,10 @@ _ENCODER = msgspec.json.Encoder()
 _DECODERS: Mapping[str, msgspec.json.Decoder[Entry]] = {
     kind: msgspec.json.Decoder(cls) for kind, (cls, _) in KINDS.items()
 }
+READERS: Mapping[tuple[str, int], Callable[[bytes | str], Entry]] = {
+    (kind, version): _DECODERS[kind].decode for kind, (_, version) in KINDS.items()
+}
+"""What decodes a body of each kind's current version, for who reads many: `decode` says what is wrong with the rest."""
 
 
 class UndecodableEntryError(ValueError):

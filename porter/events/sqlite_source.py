@@ -11,8 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import msgspec
+
 from porter.events.chain import Row, moment
-from porter.events.codec import UndecodableEntryError, decode
+from porter.events.codec import READERS
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.snapshots import StoredSnapshot
@@ -161,10 +163,10 @@ def _recorded(page: Sequence[Any]) -> Iterator[Recorded] | None:
     """Turn rows into entries with as few steps of Python as can be; None where one of them is wrong."""
     times = list(map(_AT, page))
     try:
-        entries = [decode(kind, version, body) for _, _, kind, version, body in page]
+        entries = [READERS[kind, version](body) for _, _, kind, version, body in page]
         moment(min(times))
         moment(max(times))  # those between are moments too, and are made when they are asked for
-    except (UndecodableEntryError, TypeError, OverflowError):
+    except (KeyError, msgspec.DecodeError, TypeError, OverflowError):
         return None
     return map(Recorded, map(_SEQ, page), times, entries)
 

@@ -17,8 +17,22 @@ from porter.model.reasons import Reason, Verdict
 from porter.reconciler.eligibility import Poll, local_nodes, of_itself, of_nic
 from porter.reconciler.world import World
 
-Need = tuple[str, tuple[Network, ...]]
-"""The interface that an Eip names, or none and the subnets around the address: what the choice of a NIC rests on."""
+
+class Need:
+    """What an address needs of a node: what the choice of a NIC rests on.
+
+    Compared by identity, as an electorate gives out one for all addresses that need the same: it is the key of many
+    tables, and to compare networks by value took a fifth of an election.
+    """
+
+    __slots__ = ("interface", "networks")
+
+    def __init__(self, interface: str, networks: tuple[Network, ...]) -> None:
+        self.interface = interface
+        """Which the Eip names; empty where it names none."""
+        self.networks = networks
+        """The subnets around the address, where no interface is named."""
+
 
 _WELL = Verdict(reason=Reason.NODE_ELIGIBLE)
 _NO_LOCAL_ENDPOINT = Verdict(reason=Reason.NO_LOCAL_ENDPOINT)
@@ -96,6 +110,7 @@ class Electorate:
         self._rolls: dict[Need, _Roll] = {}
         self._networks_of: dict[NodeName, frozenset[Network]] = {}
         self._networks: Counter[Network] = Counter()
+        self._needs: dict[tuple[str, tuple[Network, ...]], Need] = {}
         self._around: dict[Address, Need] = {}
         """What addresses of Eips that name no interface need, as long as the subnets stay."""
         for name in world.agents:
@@ -104,12 +119,19 @@ class Electorate:
     def need(self, eip: Eip | None, address: Address) -> Need:
         """Return what an address needs of a node."""
         if eip is not None and eip.interface is not None:
-            return (eip.interface, ())
+            return self._same(eip.interface, ())
         found = self._around.get(address)
         if found is None:
             around = (network for network in self._networks if address in network)
-            found = ("", tuple(sorted(around, key=lambda network: (network.prefixlen, network))))
-            self._around[address] = found
+            networks = tuple(sorted(around, key=lambda network: (network.prefixlen, network)))
+            found = self._around[address] = self._same("", networks)
+        return found
+
+    def _same(self, interface: str, networks: tuple[Network, ...]) -> Need:
+        """Return the one need that is this."""
+        found = self._needs.get((interface, networks))
+        if found is None:
+            found = self._needs[interface, networks] = Need(interface, networks)
         return found
 
     def poll(self, need: Need, eip: Eip | None, address: Address, services: list[Service]) -> Poll:
@@ -145,12 +167,14 @@ class Electorate:
             return False
         self._around.clear()
         # A roll judges by the address that it was made for: around that one the subnets may be others now.
-        self._rolls = {need: roll for need, roll in self._rolls.items() if need[0]}
+        self._rolls = {need: roll for need, roll in self._rolls.items() if need.interface}
         return True
 
     def drop(self, need: Need) -> None:
         """Forget the roll of a need that no address has any more."""
         self._rolls.pop(need, None)
+        self._needs.pop((need.interface, need.networks), None)
+        self._around.clear()
 
     def _judge(self, roll: _Roll, name: NodeName) -> Verdict | None:
         if name not in self._world.nodes and name not in self._world.agents:

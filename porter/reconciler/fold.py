@@ -132,7 +132,7 @@ class Reconciler:
         before = world.slices.get(key)
         if before is None or before.service != endpoints.service:
             return False
-        service_key = ServiceKey(f"{namespace}/{endpoints.service}")
+        service_key: ServiceKey = f"{namespace}/{endpoints.service}"  # type: ignore[assignment]  # without a call
         service = world.services.get(service_key)
         if (
             service is None

@@ -139,7 +139,7 @@ class Owners:
     def touch_node(self, node: NodeName) -> None:
         """Something about a node, its agent or its NICs has changed."""
         if self._electorate.subnets_changed(node):
-            self._due.update(address for address, need in self._needs.items() if not need[0])
+            self._due.update(address for address, need in self._needs.items() if not need.interface)
         for shift in self._electorate.judge_again(node):
             self._due.update(self._concerned(shift))
 

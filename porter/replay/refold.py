@@ -85,12 +85,12 @@ class Refold:
 
         `is_cut`: the log goes on after them, so what is decided last and not recorded makes no difference.
         """
-        take_endpoints = self.reconciler.take_endpoints
+        after, take_endpoints = self.after, self.reconciler.take_endpoints
         for record in records:
             self.last = record
             entry = record.entry
             kind = type(entry)
-            if record.seq <= self.after:
+            if after and record.seq <= after:
                 yield from self._recorded_only(record)
             elif kind in _OBSERVED:
                 if self._pending:
