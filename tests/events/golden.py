@@ -173,6 +173,7 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
         peer=NODE2,
         held=True,
         defended=True,
+        weak=True,
     ),
     ("log.resumed", 1): e.LogResumed(problem="the disk is full", seconds=4.5, let_go=7),
     ("log.set_aside", 1): e.LogSetAside(to="/var/lib/porter/porter.db.damaged-1", problem="it is damaged"),
