@@ -16,6 +16,12 @@ NOT_READY: Any = {"status": {"conditions": [{"type": "Ready", "status": "False"}
 NO_CARRIER = Nic(name="eth0", mac="52:54:00:00:00:03", networks=("203.0.113.3/24",), carrier=False)
 WEAK = Nic(name="eth0", mac="52:54:00:00:00:03", networks=("203.0.113.4/24",), arp_ignore=0, arp_announce=0)
 STRICT = Nic(name="eth0", mac="52:54:00:00:00:03", networks=("203.0.113.4/24",), arp_ignore=1, arp_announce=2)
+THEIRS = {
+    "apiVersion": "network.kubesphere.io/v1alpha2",
+    "kind": "Eip",
+    "metadata": {"name": "theirs", "labels": {"porter.kubesphere.io/cni": "x"}},
+    "spec": {"address": "203.0.113.128/28", "protocol": "layer2"},
+}
 IPVS = 'mode: "ipvs"\nipvs:\n  strictARP: {}\n'
 
 
@@ -141,6 +147,12 @@ CASES = {
         level="warning",
         what="Eip far: not all of it lies in the subnet of eth0 of node1",
     ),
+    "another program's pool": Case(
+        do=lambda c: c.client.post(EIPS, THEIRS),
+        check="pools",
+        level="ok",
+        what="Eip theirs: it belongs to another program (label cni)",
+    ),
     "two pools that overlap": Case(
         do=lambda c: c.eip("twin", "203.0.113.99-203.0.113.110"),
         check="pools",
@@ -251,6 +263,24 @@ def test_a_pool_is_checked_before_it_is_applied(empty: Cluster, capsys: pytest.C
     assert "203.0.113.2 (address of node node1)" in told[1]["what"]
     assert told[1]["commands"] == [f"${{EDITOR:-vi}} {file}"]
     assert empty.client.ask("GET", EIPS).status == 404, "it was applied"
+
+
+def test_on_a_node_a_pool_is_judged_as_if_an_agent_ran_there(
+    empty: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty.node("node1", "203.0.113.2")
+    file = empty.directory / "pools.yaml"
+    eip = {"apiVersion": "network.kubesphere.io/v1alpha2", "kind": "Eip", "metadata": {"name": "edge"}}
+    spec = {"address": "203.0.113.91", "protocol": "layer2", "interface": "eth77"}
+    file.write_text(json.dumps({**eip, "spec": spec}))
+
+    code, report = look(empty, capsys, "-f", str(file), "--node", "node1")
+
+    [told] = [one for one in report["findings"] if one["check"] == "pools"]
+    assert code == 1
+    assert told["level"] == "fault"
+    assert "no node can announce it: node1: no interface 'eth77' on this node" in told["what"]
+    assert "Porter is not installed in namespace porter-system yet" in [one["what"] for one in report["findings"]]
 
 
 def test_a_pool_in_a_file_stands_for_the_one_in_the_cluster(well: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
