@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,8 @@ def test_a_nic_made_again_under_its_name_is_answered_on_anew_with_its_new_mac(be
     answer = bench.ask(client=again)
     assert answer is not None
     assert answer.sender_mac == bytes.fromhex("020000000177")
+    threads = Path(f"/proc/{bench.announcing.pid}/task")
+    settle(lambda: len(list(threads.iterdir())) == 2)  # who answered on the old one has gone
 
 
 @contextlib.contextmanager

@@ -33,7 +33,9 @@ class Answering:
         self._unsent = 0
         self._told = False
         self._ended = False
-        self._go_on = threading.Event()
+        self._ups = 0
+        """How often the link came up again."""
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="answering", daemon=True)
 
     @property
@@ -69,7 +71,9 @@ class Answering:
 
     def go_on(self) -> None:
         """Do not rest: the link is up again."""
-        self._go_on.set()
+        with self._changed:
+            self._ups += 1
+            self._changed.notify()
 
     def end(self) -> Tally:
         """Hear and say nothing more, and return the counts.
@@ -79,8 +83,9 @@ class Answering:
         self.replace(Table())
         self._port.let_through_nothing()
         counted = self.count()
-        self._ended = True  # from here on the socket is the thread's
-        self._go_on.set()
+        with self._changed:
+            self._ended = True  # from here on the socket is the thread's
+            self._changed.notify()
         return counted
 
     def _run(self) -> None:
@@ -95,12 +100,13 @@ class Answering:
         receive, size, send = self._port.receive, self._port.size, self._port.send
         hear, lock = self._responder.hear, self._lock
         while not self._ended:
+            ups = self._ups
             try:
                 frame = receive(size)
             except BlockingIOError:
                 continue  # nothing came for long: it looks whether it has ended
             except OSError:
-                self._rest()  # ENETDOWN, once, when the link goes down or the NIC is gone
+                self._rest(ups)  # ENETDOWN, once, when the link goes down or the NIC is gone
                 continue
             with lock:
                 answer = hear(frame)
@@ -115,6 +121,10 @@ class Answering:
                 self._told = True
             os.eventfd_write(self._news, 1)
 
-    def _rest(self) -> None:
-        self._go_on.wait(_REST)
-        self._go_on.clear()
+    def _rest(self, ups: int) -> None:
+        """Wait until the link came up since it had done so this often, or for a while: it may have been another error.
+
+        Who rests can be told to end; who is in recv again may stay there until its time limit.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._ups != ups, _REST)

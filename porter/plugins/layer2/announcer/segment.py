@@ -129,15 +129,16 @@ class Segment:
             if before is not None or not self._trouble[0]:
                 self._lose(messages.NO_INTERFACE, "")
             return
-        if self._answering is None or before is None or before.number != link.number:
-            if not self._open():
-                return
+        if self._answering is not None and before is not None and before.number == link.number:
+            if link.up and link.carrier and (interrupted or self._trouble[0]):
+                self._answering.go_on()
+        elif self._open():
             interrupted = True
+        else:
+            return
         if not (link.up and link.carrier):
             self._suspend(messages.DOWN if not link.up else messages.NO_CARRIER)
         elif interrupted or self._trouble[0]:
-            if self._answering is not None:
-                self._answering.go_on()
             self._holdings.mac = link.mac
             self._trouble = ("", "")
             self._holdings.forget_all()
