@@ -32,7 +32,7 @@ SIZES = {"1": "10.1.0.1", "100": "10.2.0.1", "1000": "10.3.0.1", "10000": "10.4.
 KERNEL, BARE, ASKER = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 FOREIGN = "10.3.0.2"
 """The first of those that lie between the addresses of the announcer that is flooded."""
-ROUNDS, EACH = 20, 250
+ROUNDS, EACH = 40, 125
 BUSY_ROUNDS = 3
 OWN_RATE, FOREIGN_RATE, RATE_FOR = 10_000, 20_000, 3.0
 OUTSTANDING = 64
@@ -186,16 +186,21 @@ def _times(client: Client, nodes: dict[str, Node], namespace: str, say: Callable
             own += client.times([BARE], EACH)
         for size, node in nodes.items():
             porter[size] += client.times(node.addresses, EACH)
-    p50 = {size: _percentile(times, 50) for size, times in porter.items()}
-    bare = _percentile(own, 50)
     return {
         "kernel_p50_us": _percentile(kernel, 50),
-        "bare_p50_us": bare,
-        "porter_p50_us": p50,
+        "bare_p50_us": _percentile(own, 50),
+        "porter_p50_us": {size: _percentile(times, 50) for size, times in porter.items()},
         "porter_p99_us": {size: _percentile(times, 99) for size, times in porter.items()},
-        "ratio_bare_p50": round(p50["1000"] / bare, 2),
-        "growth_1_to_10000_p50": round(p50["10000"] / p50["1"], 2),
+        "ratio_bare_p50": _ratio(porter["1000"], own),
+        "growth_1_to_10000_p50": _ratio(porter["10000"], porter["1"]),
     }
+
+
+def _ratio(times: Sequence[float], others: Sequence[float]) -> float:
+    """Return how much slower the first are, as the median over the turns: each with what was measured next to it."""
+    turns = range(0, len(times), EACH)
+    medians = [[statistics.median(each[at : at + EACH]) for at in turns] for each in (times, others)]
+    return round(float(statistics.median(one / other for one, other in zip(*medians, strict=True))), 2)
 
 
 def _busy(client: Client, node: Node) -> dict[str, Any]:

@@ -278,6 +278,7 @@ def test_another_hosts_probe_for_a_held_address_is_answered() -> None:
 DROPPED = {
     "another address": (question(OTHER), NOT_OURS),
     "our own MAC": (question(mac=MAC), OWN_MAC),
+    "our own MAC as the frame's source": (question()[:6] + MAC + question()[12:], OWN_MAC),
     "no sender's MAC": (question(mac=bytes(6)), NO_STATION),
     "a group's MAC": (question(mac=bytes.fromhex("01005e000001")), NO_STATION),
     "our gratuitous request": (arp.gratuitous_request(ADDRESS, mac=MAC).pack(), OWN_MAC),

@@ -100,16 +100,12 @@ def answer(request: Frame, mac: bytes) -> Frame:
     )
 
 
-class Answers:
-    """The replies of one MAC, bytes to bytes: `answer(parse(request), mac).pack()`, in a tenth of the time."""
+def middle_of_answers(mac: bytes) -> bytes:
+    """Return what all answers of a MAC have between the asker's MAC and the address that was asked for.
 
-    def __init__(self, mac: bytes) -> None:
-        self._middle = mac + _ETHERTYPE_BYTES + _REPLY_HEADER + mac
-
-    def to(self, request: bytes) -> bytes:
-        """Return the reply to the frame of a request, of which the caller has checked that it is one."""
-        asker = request[SENDER_MAC]
-        return b"".join((asker, self._middle, request[TARGET], asker, request[SENDER]))
+    With it `asker + middle + target + asker + sender` is `answer(request, mac).pack()`, in a tenth of the time.
+    """
+    return mac + _ETHERTYPE_BYTES + _REPLY_HEADER + mac
 
 
 def question(address: bytes, *, mac: bytes, sender: bytes) -> Frame:

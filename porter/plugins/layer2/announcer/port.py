@@ -11,7 +11,7 @@ from .membership import Membership
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
-LONGEST_WAIT = 60
+LONGEST_WAIT = 3600
 """Seconds after which `receive` raises BlockingIOError when nothing came."""
 _BUFFER_BYTES = 4 << 20  # the kernel gives at most net.core.rmem_max
 

@@ -7,7 +7,18 @@ It answers only for addresses that are held, and never for one that is still bei
 from collections import Counter
 
 from . import arp
-from .arp import MalformedFrameError
+from .arp import (
+    GROUP_BIT,
+    HEAD,
+    LONGEST,
+    NO_MAC,
+    REQUEST_HEAD,
+    SENDER,
+    SENDER_MAC,
+    SOURCE,
+    TARGET,
+    MalformedFrameError,
+)
 from .family import News, Table
 from .hearsay import Hearsay
 
@@ -33,26 +44,27 @@ class ArpResponder:
     def replace(self, table: Table) -> None:
         """Answer from this table from now on."""
         self._mac, self._held, self._probed = table
-        self._answers = arp.Answers(table.mac)
+        self._middle = arp.middle_of_answers(table.mac)
         self._hearsay.keep_to(table)
 
     def hear(self, frame: bytes) -> bytes | None:
         """Return the answer to a frame, or None and count why there is none."""
-        # The one case that must be fast is tested on bytes, without a call; a frame that fails here is read below, to
-        # say why.
-        target = frame[arp.TARGET]
+        # The one case that must be fast is tested on bytes, without a call or a name of another module; a frame that
+        # fails here is read below, to say why.
+        target = frame[TARGET]
         if target in self._held:
-            asker = frame[arp.SENDER_MAC]
+            asker, sender, mac = frame[SENDER_MAC], frame[SENDER], self._mac
             if (
-                frame[arp.HEAD] == arp.REQUEST_HEAD
-                and frame[arp.SENDER] != target
-                and self._mac not in (asker, frame[arp.SOURCE])
-                and not asker[0] & arp.GROUP_BIT
-                and asker != arp.NO_MAC
-                and len(frame) <= arp.LONGEST
+                frame[HEAD] == REQUEST_HEAD
+                and sender != target
+                and asker != mac
+                and frame[SOURCE] != mac
+                and not asker[0] & GROUP_BIT
+                and asker != NO_MAC
+                and len(frame) <= LONGEST
             ):
                 self.answered += 1
-                return self._answers.to(frame)
+                return asker + self._middle + target + asker + sender
         self.dropped[self._notice(frame)] += 1
         return None
 
@@ -67,7 +79,7 @@ class ArpResponder:
 
     def _notice(self, frame: bytes) -> str:
         """Return why a frame is not answered, and remember a rival that it tells of."""
-        if len(frame) > arp.LONGEST:
+        if len(frame) > LONGEST:
             return OVERSIZED
         try:
             heard = arp.parse(frame)
