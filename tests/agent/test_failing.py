@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
 from porter.cluster.reports import report_text
@@ -98,6 +99,31 @@ def test_a_claim_on_an_announced_address_is_logged_once_and_decides_nothing(
     )
     assert agent.entries()[before:] == [expected]
     assert announced(api)[0] == "True"
+
+
+def test_a_stranger_that_insists_gets_the_address_where_that_is_wished_and_it_is_in_quarantine(
+    api: Api, agent: Command, net: Wire
+) -> None:
+    agent.more = ["--on-conflict", "yield"]
+    client = net.capture()
+    api.eip()
+    api.service("web")
+    agent.start_ready()
+    agent.wait("the announcement", lambda: announced(api)[0] == "True")
+
+    with stranger(net):
+        for _ in range(2):
+            client.send(arp.gratuitous_request(ADDRESS, mac=STRANGER).pack())
+            client.heard(0.2)
+        agent.wait("the reason", lambda: announced(api)[0] == "False")
+        mac = STRANGER.hex(":")
+        quarantine = f"192.168.0.91: another host ({mac}) answers for it, as node1 hears"
+        agent.wait("the quarantine", lambda: quarantine in never_handed_out(api))
+        seen = AddressClaimed(address="192.168.0.91", nic="eth0", mac=mac, node=NodeName("node1"))
+        assert agent.of(AddressClaimed) == [msgspec.structs.replace(seen, held=True, defended=True), seen]
+
+    agent.wait("the announcement", lambda: announced(api)[0] == "True", within=40)
+    agent.wait("the end of the quarantine", lambda: "192.168.0.91:" not in never_handed_out(api))
 
 
 def test_a_claim_of_another_node_is_known_as_such_by_the_mac_on_its_lease(api: Api, agent: Command, net: Wire) -> None:
