@@ -11,7 +11,7 @@ import pytest
 from porter.model.names import NodeName
 from porter.plugins.layer2.announcer import ndp
 from tests.plugins.bench import CLIENT, NODE, STRANGER, Bench, on
-from tests.plugins.netns import Capture, Wire, inside, ip, settle, wire
+from tests.plugins.netns import Wire, inside, ip, settle, wire
 from tests.plugins.test_answering_on_the_wire import wake_ups
 from tests.plugins.test_ndp_packets import ALL_NODES_MAC, GROUP, GROUP_MAC, ipv6
 
@@ -51,9 +51,23 @@ def bench() -> Iterator[Bench6]:
             ready.announcing.stop()
 
 
-def neighbour_discovery(client: Capture, seconds: float) -> list[bytes]:
-    """What is heard of it; a kernel with IPv6 says other things besides."""
-    return [frame for frame in client.heard(seconds) if frame[20] == ndp.ICMPV6 and frame[54] in (135, 136)]
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Bench6]:
+    """One that holds the address for several tests, each of which leaves it as it was."""
+    with wire() as made:
+        ready = Bench6(made)
+        try:
+            ready.hold_quietly(TEXT)
+            yield ready
+        finally:
+            ready.announcing.stop()
+
+
+@pytest.fixture
+def quiet(shared: Bench6) -> Bench6:
+    """The address is held, and all is said."""
+    assert shared.client.heard(0.05) == []
+    return shared
 
 
 def test_taking_an_address_is_three_probes_then_three_announcements_that_override(bench: Bench6) -> None:
@@ -74,11 +88,9 @@ def test_taking_an_address_is_three_probes_then_three_announcements_that_overrid
     assert bench.host.reports == [("announced", TEXT, "eth0", NODE.hex(":"))]
 
 
-def test_a_question_is_answered_to_the_asker_alone(bench: Bench6) -> None:
-    bench.hold_quietly(TEXT)
-
-    bench.send(ndp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack())
-    heard = bench.client.heard(0.3)
+def test_a_question_is_answered_to_the_asker_alone(quiet: Bench6) -> None:
+    quiet.send(ndp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack())
+    heard = quiet.client.heard(0.3)
 
     # RFC 4861, 7.2.4: solicited and override, with our MAC
     header = b"\x60\x00\x00\x00" + b"\x00\x20" + b"\x3a\xff" + ADDRESS + ASKER
@@ -88,23 +100,19 @@ def test_a_question_is_answered_to_the_asker_alone(bench: Bench6) -> None:
     assert isinstance(ndp.parse(heard[0]), ndp.Advertisement)
 
 
-def test_a_neighbour_that_makes_sure_is_answered(bench: Bench6) -> None:
+def test_a_neighbour_that_makes_sure_is_answered(quiet: Bench6) -> None:
     # RFC 4861, 7.3.3: a probe of reachability is sent to the neighbour alone
-    bench.hold_quietly(TEXT)
-
     asked = ndp.question(ADDRESS, mac=CLIENT, sender=ASKER)._replace(destination=NODE, receiver=ADDRESS)
-    bench.send(asked.pack())
+    quiet.send(asked.pack())
 
-    assert bench.client.heard(0.3) == [ndp.answer(asked, NODE).pack()]
+    assert quiet.client.heard(0.3) == [ndp.answer(asked, NODE).pack()]
 
 
-def test_anothers_probe_for_an_owned_address_is_answered_to_all_nodes(bench: Bench6) -> None:
-    bench.hold_quietly(TEXT)
+def test_anothers_probe_for_an_owned_address_is_answered_to_all_nodes(quiet: Bench6) -> None:
+    quiet.send(ndp.probe(ADDRESS, mac=STRANGER).pack())
 
-    bench.send(ndp.probe(ADDRESS, mac=STRANGER).pack())
-
-    assert bench.client.heard(0.3) == [ANNOUNCEMENT]
-    assert bench.host.claims == []
+    assert quiet.client.heard(0.3) == [ANNOUNCEMENT]
+    assert quiet.host.claims == []
 
 
 def test_nothing_else_is_answered(bench: Bench6) -> None:
@@ -131,17 +139,16 @@ def test_nothing_else_is_answered(bench: Bench6) -> None:
     assert bench.asked() is not None
 
 
-def test_a_flood_for_other_addresses_of_the_same_group_does_not_wake_the_announcer(bench: Bench6) -> None:
-    bench.hold_quietly(TEXT)
-    threads = Path(f"/proc/{bench.announcing.pid}/task")
+def test_a_flood_for_other_addresses_of_the_same_group_does_not_wake_the_announcer(quiet: Bench6) -> None:
+    threads = Path(f"/proc/{quiet.announcing.pid}/task")
     before = wake_ups(threads)
 
     for number in range(1, 5_000):
         other = ipv6(f"2001:db8:0:{number:x}::91")  # RFC 4291, 2.7.1: its last 24 bits are the owned one's
-        bench.send(ndp.question(other, mac=CLIENT, sender=ASKER).pack())
+        quiet.send(ndp.question(other, mac=CLIENT, sender=ASKER).pack())
 
     assert wake_ups(threads) == before
-    assert bench.asked() is not None
+    assert quiet.asked() is not None
     settle(lambda: wake_ups(threads) > before)
 
 
@@ -191,13 +198,11 @@ def test_ipv4_and_ipv6_are_answered_side_by_side(bench: Bench6) -> None:
     assert Bench.ask(bench, client=ear) is not None
 
 
-def test_an_unchanged_set_is_no_frame(bench: Bench6) -> None:
-    bench.hold_quietly(TEXT)
-
+def test_an_unchanged_set_is_no_frame(quiet: Bench6) -> None:
     for _ in range(100):
-        bench.announcing.want(on("eth0", TEXT))
+        quiet.announcing.want(on("eth0", TEXT))
 
-    assert bench.client.heard(0.5) == []
+    assert quiet.client.heard(0.5) == []
 
 
 def test_an_address_that_another_has_is_not_announced_until_it_is_given_up(bench: Bench6) -> None:
