@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from porter.cli import main
-from porter.events.entries import AssignmentDecided, Recorded
+from porter.events.entries import AgentSilent, AssignmentDecided, AssignmentEnded, Recorded
 from porter.model.names import NodeName
 from tests.replay.recording import ADDRESS, WEB, a_life_of_a_service, log_at, recorded
 
@@ -110,6 +110,40 @@ def _elsewhere(record: Recorded) -> Recorded:
         return record
     assignment = msgspec.structs.replace(entry.assignment, nodes=(NodeName("node9"),))
     return Recorded(record.seq, record.at, msgspec.structs.replace(entry, assignment=assignment))
+
+
+def test_a_decision_for_another_cause_is_a_difference(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    records = recorded(a_life_of_a_service())
+    last = records[-1]
+    assert isinstance(last.entry, AssignmentEnded)
+    moved = Recorded(last.seq, last.at, msgspec.structs.replace(last.entry, cause=last.entry.cause - 1))
+    log = log_at(tmp_path / "cause.db", [*records[:-1], moved])
+
+    (one,) = replayed(capsys, log, "--verify", code=1)["differences"]
+
+    assert one["recorded"].endswith(f"(entry {last.entry.cause - 1})")
+    assert one["decided"].endswith(f"(entry {last.entry.cause})")
+
+
+def test_decisions_that_lie_behind_the_moment_are_no_differences(
+    capsys: pytest.CaptureFixture[str],
+    log: Path,
+) -> None:
+    silent = next(one.seq for one in recorded(a_life_of_a_service()) if isinstance(one.entry, AgentSilent))
+
+    found = replayed(capsys, log, "--until", str(silent))
+
+    assert (found["timeline"][-1]["seq"], found["timeline"][-1]["to"]) == (silent, "node2")
+    assert found["differences"] == []
+
+
+def test_a_decision_that_the_record_lacks_is_a_difference(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = log_at(tmp_path / "short.db", recorded(a_life_of_a_service())[:-1])
+
+    (one,) = replayed(capsys, log, "--verify", code=1)["differences"]
+
+    assert one["recorded"] is None
+    assert one["decided"].startswith("Service default/web loses 192.168.0.91")
 
 
 def test_a_log_that_this_version_wrote_verifies(capsys: pytest.CaptureFixture[str], log: Path) -> None:

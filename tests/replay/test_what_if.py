@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from porter.cli import main
-from porter.events.entries import AgentHeard, AgentStarted, EndpointsObserved, Observed, ServiceObserved
+from porter.events.entries import AgentHeard, AgentSilent, AgentStarted, EndpointsObserved, Observed, ServiceObserved
 from porter.model.names import NodeName
 from tests.replay.recording import ADDRESS, POOL, WEB, a_life_of_a_service, log_at, recorded
 from tests.worlds import endpoints, nodes, observed, published, relisted, service
@@ -88,13 +88,29 @@ def test_an_agent_that_is_lost_is_not_heard_again_by_the_record(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    heard = [*_a_calm_cluster(), AgentHeard(node=NodeName("node1")), *_noise(3)]
-    log = log_at(tmp_path / "heard.db", recorded(heard))
+    """So when the other node is lost, too, nobody is left."""
+    heard = [*_a_calm_cluster(), AgentHeard(node=NodeName("node1")), AgentSilent(node=NodeName("node2"), seconds=6.0)]
+    log = log_at(tmp_path / "heard.db", recorded([*heard, *_noise(2)]))
 
-    (one,) = supposed(capsys, log, {"at": "2026-11-21T10:00:20Z", "lose": "node1"})
+    *_, last = supposed(capsys, log, {"at": "2026-11-21T10:00:20Z", "lose": "node1"})
 
-    assert owners(one) == ("node1", "node2")
-    assert one["until"] is None
+    assert owners(last) == ("node1", None)
+    assert last["until"] is None
+
+
+def test_an_agent_that_is_lost_until_a_moment_may_have_addresses_again(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    other = [*_a_calm_cluster(), AgentSilent(node=NodeName("node2"), seconds=6.0), *_noise(2)]
+    log = log_at(tmp_path / "other.db", recorded(other))
+
+    lost = {"at": "2026-11-21T10:00:20Z", "lose": "node1", "until": "2026-11-21T10:00:22Z"}
+
+    found = supposed(capsys, log, lost)
+
+    assert owners(found[0]) == ("node1", "node2")
+    assert found[-1]["until"] is not None
 
 
 def test_an_edited_pool_gives_other_addresses(capsys: pytest.CaptureFixture[str], log: Path) -> None:
