@@ -35,7 +35,7 @@ def change_lines(change: Change) -> Iterator[str]:
     """Tell one change, behind an empty line."""
     yield ""
     yield f"{change.seq:>5}  {clock(change.at)}  {change.service}"
-    yield f"{_INDENT}{_what(change)}"
+    yield from _wrapped(_what(change))
     yield from _wrapped(f"why: {change.reason}")
     yield from _wrapped(f"cause: entry {change.cause.seq}, {change.cause.text}")
     yield from _wrapped(f"took: {'; '.join(_times(change))}")
@@ -102,7 +102,8 @@ def _standing_lines(standing: Standing, now: datetime) -> Iterator[str]:
         yield from wrap(f"waits: {standing.reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
         return
     owner = standing.node or "nobody"
-    yield f"    {standing.address} of Eip {standing.eip or '(gone)'}, {standing.protocol or 'no protocol'}, on {owner}"
+    having = f"{standing.address} of Eip {standing.eip or '(gone)'}, {standing.protocol or 'no protocol'}, on {owner}"
+    yield from wrap(having, WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
     yield f"    since entry {standing.since}, {clock(standing.since_at)} ({lasting(now - standing.since_at)})"
     yield from wrap(standing.reason, WIDTH, initial_indent="    ", subsequent_indent="      ")
 

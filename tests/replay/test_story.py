@@ -10,7 +10,9 @@ import pytest
 from porter.cli import main
 from porter.events.entries import AgentSilent, AssignmentDecided, AssignmentEnded, Recorded
 from porter.model.names import NodeName
-from tests.replay.recording import ADDRESS, WEB, a_life_of_a_service, log_at, recorded
+from porter.replay.story import Cause, Change, Standing
+from porter.replay.text import change_lines, standing_lines
+from tests.replay.recording import ADDRESS, BEGIN, WEB, a_life_of_a_service, log_at, recorded
 
 
 @pytest.fixture
@@ -182,3 +184,40 @@ def test_replay_changes_nothing_that_it_reads(log: Path) -> None:
     assert main(["replay", str(log)]) == 0
 
     assert {path.name: path.read_bytes() for path in log.parent.iterdir()} == before
+
+
+def test_long_names_are_broken_at_eighty_columns() -> None:
+    nodes = ", ".join(f"worker-{number}.rack.example.com" for number in range(4))
+    why = "chosen by rendezvous hashing"
+    cause = Cause(seq=7, at=BEGIN, kind="endpoints.observed", text=f"Service default/web has endpoints on {nodes}")
+    change = Change(
+        seq=8,
+        at=BEGIN,
+        service=WEB,
+        family="IPv4",
+        what="moved",
+        address=ADDRESS,
+        previous_address=ADDRESS,
+        eip="pool",
+        from_=nodes,
+        to=nodes,
+        cause=cause,
+        reason=why,
+        decided_after=0.001,
+    )
+    standing = Standing(
+        service=WEB,
+        address=ADDRESS,
+        eip="pool",
+        protocol="everywhere",
+        node=nodes,
+        nodes=tuple(nodes.split(", ")),
+        reason=why,
+        since=8,
+        since_at=BEGIN,
+    )
+
+    lines = [*standing_lines(8, BEGIN, [standing]), *change_lines(change)]
+
+    assert max(map(len, lines)) <= 80
+    assert sum("worker-3.rack.example.com" in line for line in lines) == 4  # owner; from; to; in the cause
