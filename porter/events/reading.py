@@ -16,7 +16,18 @@ from porter.events.errors import CompactedLogError, DamagedLogError, LogError
 from porter.events.refusals import explained, refused
 from porter.events.schema import ENTRY
 from porter.events.snapshots import StoredSnapshot, is_sealed
-from porter.events.streams import Head, as_bytes, checksum_at, head_of, last_gap, reason_for, snapshot_at, snapshot_seqs
+from porter.events.streams import (
+    Gap,
+    Head,
+    as_bytes,
+    checksum_at,
+    gaps_in,
+    head_of,
+    last_gap,
+    reason_for,
+    snapshot_at,
+    snapshot_seqs,
+)
 from porter.events.urls import LogUrl
 
 PAGE = 4096  # rows held in memory while reading; each page is a short transaction of its own
@@ -69,8 +80,9 @@ class StoredEntries:
                 yield from self._recorded(page)
                 expected += len(page)
                 continue
+            gaps = self._gaps_within(page, expected)
             for row in page:
-                if row[0] != expected:
+                if row[0] != expected and (whole or not _explains(gaps.get(row[0] - 1), expected)):
                     self._check_gap(expected, row[0] - 1, whole=whole)
                 yield from self._recorded([row])
                 expected = row[0] + 1
@@ -105,10 +117,13 @@ class StoredEntries:
         """
         expected = after + 1
         for page in self._pages(_ROWS, after, until):
+            gaps = self._gaps_within(page, expected)
             for seq, at, kind, version, body, checksum_ in page:
                 previous = None
                 if seq != expected or (seq > 1 and expected == after + 1):
-                    previous = self._continued_from(expected, seq - 1)
+                    gap = gaps.get(seq - 1)
+                    known = gap is not None and _explains(gap, expected)
+                    previous = gap.checksum if gap and known else self._continued_from(expected, seq - 1)
                 yield Row(seq, at, kind, version, body, as_bytes(checksum_), previous)
                 expected = seq + 1
 
@@ -182,6 +197,13 @@ class StoredEntries:
         if expected <= last and not self._page(_ENTRIES, expected - 1, last):
             self._check_gap(expected, last, whole=whole)
 
+    def _gaps_within(self, page: _Page, expected: int) -> dict[int, Gap]:
+        """Return the gaps before and between the rows of a page by the entry that they end with, in one question."""
+        if not page or (page[0][0] == expected and page[-1][0] == expected + len(page) - 1):
+            return {}
+        with self._reading() as connection:
+            return {gap.last_seq: gap for gap in gaps_in(connection, self.stream, expected, page[-1][0])}
+
     def _continued_from(self, first: int, last: int) -> bytes | None:
         """Return the checksum of entry `last`, if it is known why entries `first` to `last` are not there, else None.
 
@@ -231,3 +253,8 @@ class StoredEntries:
 
     def _exclusive(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext() if self._turn is None else self._turn
+
+
+def _explains(gap: Gap | None, first: int) -> bool:
+    """Tell whether entries from `first` to the end of a gap are those that were taken out."""
+    return gap is not None and gap.first_seq <= first

@@ -111,6 +111,9 @@ def test_what_waits_is_bounded_and_what_was_decided_is_written_all_the_same(disk
                 other.execute("ROLLBACK")
             other.close()
             await agent.wait(lambda: not agent.recorder.behind and agent.recorder.problem is None)
+            gap = agent.log.whole_after
+            assert gap > 0
+            await agent.wait(lambda: any(one.seq >= gap for one in agent.log.snapshots()))
             live = agent.reconciler
             let_go = agent.recorder.let_go
             acted = agent.acted
@@ -206,6 +209,27 @@ def test_a_damaged_log_is_set_aside_and_an_agent_begins_a_new_one(
         assert Path(beginning.set_aside.to).stat().st_size == len(before)
         log.append([Recorded(1, NOW, beginning.set_aside)])
         assert verify(log).holds
+
+
+def test_the_write_ahead_log_goes_with_the_damaged_file(disk: Place, tmp_path: Path) -> None:
+    path = tmp_path / "porter.db"
+    with disk.writer() as log:
+        log.append([Recorded(seq, NOW, NodeGone(node=NodeName(f"node{seq}"))) for seq in range(1, 501)])
+    reader = sqlite3.connect(path)  # keeps SQLite from clearing away the -wal file
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM entry").fetchone()
+    disk.execute("UPDATE entry SET at = at + 1")
+    assert path.with_name("porter.db-wal").stat().st_size > 0
+
+    beginning = begin(str(path), node="node1", rules=RULES, now=NOW)
+
+    with beginning.log as log:
+        assert beginning.set_aside is not None
+        assert log.last_seq == 0
+        log.append([Recorded(1, NOW, beginning.set_aside)])
+        assert verify(log).entries == 1
+    assert path.with_name(f"{path.name}.damaged-20261121T100000Z-wal").exists()
+    reader.close()
 
 
 @pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/bash\n" * 40, b"\xff\xd8\xff" * 900])
