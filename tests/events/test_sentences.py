@@ -23,7 +23,10 @@ SENTENCES = {
     "agent.silent": "the agent of node1 is silent: its Lease was not renewed for 12.5 s",
     "leader.observed": "node1 leads",
     "address.claimed": (
-        "node node2, 52:54:00:00:00:03, claims 192.168.0.91 on eth0, which node1 announces and has defended"
+        "node node2, 52:54:00:00:00:03, claims 192.168.0.91 on eth0, which node1 announces and has defended; "
+        "node2's kernel answers for addresses of its other NICs too (arp_ignore is 0): set strictARP: true in kube-proxy's "
+        "configuration (kubectl edit configmap kube-proxy -n kube-system, there config.conf: ipvs.strictARP) and restart it "
+        "(kubectl rollout restart daemonset kube-proxy -n kube-system)"
     ),
     "assignment.decided": "Service default/web has 192.168.0.91 of Eip pool-a on node2: taken over from node1 (entry 7)",
     "pool.decided": "Eip pool-a is not ready: it overlaps with the older Eip pool-b (entry 9)",
