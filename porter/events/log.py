@@ -21,13 +21,14 @@ from porter.events.migrate import found_version, refuse_foreign, upgrade_engine
 from porter.events.reading import StoredEntries
 from porter.events.refusals import another_writer, explained
 from porter.events.retention import Retention
-from porter.events.schema import ENTRY, SCHEMA_VERSION
+from porter.events.schema import SCHEMA_VERSION
 from porter.events.setting_aside import set_aside
 from porter.events.snapshots import StoredSnapshot
 from porter.events.streams import (
     AnotherWriterError,
     Gap,
     add_gaps,
+    add_rows,
     grow,
     head_of,
     put_snapshot,
@@ -37,7 +38,6 @@ from porter.events.urls import LogUrl, parse_url
 
 SNAPSHOTS = 16
 """At most so many are kept in a log: enough to fold from near any moment, and few enough for a small disk."""
-_APPEND = ENTRY.insert()
 
 
 class EventLog(StoredEntries):
@@ -102,23 +102,11 @@ class EventLog(StoredEntries):
             return
         last, tip = self._newest()
         gaps = list(_gaps_between(rows, last, tip))
-        values = [
-            {
-                "stream": self.stream,
-                "seq": row.seq,
-                "at": row.at,
-                "kind": row.kind,
-                "version": row.version,
-                "body": row.body,
-                "checksum": row.checksum,
-            }
-            for row in rows
-        ]
         self._tip = None  # unknown until the commit has returned
         try:
             with self._exclusive(), explained(self._where), writing(self._engine) as connection:
                 add_gaps(connection, self.stream, gaps)
-                connection.execute(_APPEND, values)
+                add_rows(connection, self.stream, rows)
                 grow(connection, self.stream, last, rows, gaps[-1].last_seq if gaps else 0)
         except AnotherWriterError:
             raise LogError(another_writer(self._where)) from None
