@@ -89,14 +89,18 @@ Supposition: TypeAlias = Drop | Change | Lose | Edit | Add
 def parse_edits(lines: Iterable[str], *, name: str, now: datetime) -> tuple[Supposition, ...]:
     """Read a file of edits. `-15m` counts from `now`. Raises EditError that names the file and the line at fault."""
     found: list[Supposition] = []
+    named: dict[int, int] = {}
     for number, line in enumerate(lines, start=1):
         text, where = line.strip(), f"{name}, line {number}"
         if not text or text.startswith("#"):
             continue
         try:
-            found.append(_parsed(text, where, now))
+            one = _parsed(text, where, now)
         except (ValueError, MomentError) as error:
             raise EditError(f"{where}: {error}") from None
+        if isinstance(one, Drop | Change) and named.setdefault(one.seq, number) != number:
+            raise EditError(f"{where}: line {named[one.seq]} says already what became of entry {one.seq}")
+        found.append(one)
     if not found:
         raise EditError(f"{name} supposes nothing: write one edit a line, see 'porter replay --help'")
     return tuple(found)
@@ -105,7 +109,7 @@ def parse_edits(lines: Iterable[str], *, name: str, now: datetime) -> tuple[Supp
 def _parsed(text: str, where: str, now: datetime) -> Supposition:
     try:
         line = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
     if not isinstance(line, dict):
         raise ValueError("an edit is a JSON object")  # noqa: TRY004 - the user's error, not a type of ours
@@ -117,9 +121,10 @@ def _parsed(text: str, where: str, now: datetime) -> Supposition:
         case "change":
             found = Change(where=where, text=text, seq=fields.seq("change"), fields=fields.fields())
         case "lose":
-            found = Lose(
-                where=where, text=text, when=fields.when(), node=NodeName(fields.text("lose")), until=fields.until()
-            )
+            when, until = fields.when(), fields.until()
+            if when.at is not None and until is not None and until.at is not None and until.at <= when.at:
+                raise ValueError("'until' is not after 'at'")
+            found = Lose(where=where, text=text, when=when, node=NodeName(fields.text("lose")), until=until)
         case "edit":
             kind, _, name = fields.text("edit").partition("/")
             if kind not in EDITABLE or not name:

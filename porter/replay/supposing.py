@@ -1,6 +1,7 @@
 """A log's observations as they are supposed to have been: dropped, changed, or with others among them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from porter.model.names import EipName, NodeName, ServiceKey
 from porter.reconciler.world import World
 from porter.replay.edits import Add, Change, Drop, Edit, EditError, Lose, Supposition
 
+_RIGHT_AFTER = datetime.min.replace(tzinfo=UTC)
+
 
 class Supposed:
     """Exchanges each observation of a log for what is supposed in its place. Give it the entries in order."""
@@ -30,7 +33,9 @@ class Supposed:
         self._world = world
         self._drops = {one.seq: one for one in suppositions if isinstance(one, Drop)}
         self._changes = {one.seq: one for one in suppositions if isinstance(one, Change)}
-        self._timed: list[Add | Edit | Lose] = [one for one in suppositions if isinstance(one, Add | Edit | Lose)]
+        timed = [one for one in suppositions if isinstance(one, Add | Edit | Lose)]
+        # In the order of time, whatever that of the lines: several may come between the same two entries.
+        self._timed: list[Add | Edit | Lose] = sorted(timed, key=lambda one: one.when.at or _RIGHT_AFTER)
         self._lost: list[Lose] = []
 
     @property

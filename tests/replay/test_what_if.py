@@ -1,6 +1,7 @@
 """`porter replay --what-if`: what would have been otherwise, had something else been observed."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from porter.cli import main
 from porter.events.entries import AgentHeard, AgentSilent, AgentStarted, EndpointsObserved, Observed, ServiceObserved
 from porter.model.names import NodeName
-from tests.replay.recording import ADDRESS, POOL, WEB, a_life_of_a_service, log_at, recorded
+from tests.replay.recording import ADDRESS, BEGIN, POOL, WEB, a_life_of_a_service, log_at, recorded
 from tests.worlds import endpoints, nodes, observed, published, relisted, service
 
 
@@ -184,6 +185,9 @@ def test_the_text_fits_eighty_columns(capsys: pytest.CaptureFixture[str], log: P
         ('{"add": "assignment.decided", "after": 12, "entry": {}}', "is nothing that is observed"),
         ('{"add": "node.gone", "after": 12, "entry": {}}', "'entry' is no node.gone: Object missing required field"),
         ('{"add": "node.gone", "after": 12, "entry": {"node": "a", "nod": "b"}}', "a node.gone has no field 'nod'"),
+        ('{"change": 14, "set": {"type": "ClusterIP"}}', "line 1 says already what became of entry 14"),
+        ('{"lose": "node1", "at": "2026-11-21T10:05", "until": "2026-11-21T10:04"}', "'until' is not after 'at'"),
+        pytest.param('{"drop": ' + "[" * 99999 + "]" * 99999 + "}", "not JSON", id="deep"),
         ('{"drop": 99}', "the log has no such entry"),
         ('{"drop": 15}', "entry 15 is no observation"),
         ('{"lose": "node9", "after": 12}', "no node node9 is known at that moment"),
@@ -200,7 +204,7 @@ def test_an_error_in_line_7_is_named_as_such(
     said: str,
 ) -> None:
     path = tmp_path / "edits.jsonl"
-    path.write_text('{"after": 13, "lose": "node1"}\n' + "\n" * 5 + f"{line}\n", encoding="utf-8")
+    path.write_text('{"drop": 14}\n{"after": 13, "lose": "node1"}\n' + "\n" * 4 + f"{line}\n", encoding="utf-8")
 
     assert main(["replay", str(log), "--what-if", str(path)]) == 1
 
@@ -247,3 +251,16 @@ def _a_calm_cluster() -> list[Observed]:
 def _noise(count: int) -> list[Observed]:
     places = (("node1", "node2"), ("node2",))
     return [EndpointsObserved(endpoints=endpoints("default/web", *places[turn % 2])) for turn in range(count)]
+
+
+def test_edits_between_two_entries_count_in_the_order_of_time(capsys: pytest.CaptureFixture[str], log: Path) -> None:
+    after = BEGIN + timedelta(seconds=number("EndpointsObserved"))
+    early, late = (
+        {"at": str(after + timedelta(milliseconds=ms)), "edit": "endpoints/default/web-1", "set": {"ready": ready}}
+        for ms, ready in ((300, []), (600, ["node1"]))
+    )
+
+    in_order = supposed(capsys, log, early, late)
+
+    assert supposed(capsys, log, late, early) == in_order
+    assert supposed(capsys, log, early) != in_order
