@@ -97,7 +97,7 @@ def decode(kind: str, version: int, body: bytes | str) -> Entry:
         if version == current:
             return _DECODERS[kind].decode(body)
         return _upcast(kind, version, current, body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableEntryError(f"the body of a {kind} entry cannot be read: {error}") from None
 
 

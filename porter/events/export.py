@@ -10,6 +10,7 @@ format is a public contract (docs/event-log.md). Nothing here opens a database. 
 import os
 from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from porter.events.chain import Row, microseconds, moment
@@ -69,10 +70,10 @@ def write_file(items: Iterable[Recorded | Row], path: Path, snapshots: Iterable[
 
     The file appears whole or not at all. Raises LogError when it cannot be written or is there already.
     """
-    if path.exists():
-        raise LogError(f"{path} exists already; choose another name, or move it away")
-    part = path.with_name(f".{path.name}.part")
+    part = path.parent / f".{path.name}.part"
     try:
+        if path.exists():
+            raise LogError(f"{path} exists already; choose another name, or move it away")
         with part.open("wb") as raw:
             with packing(raw, path.suffix) as packed:
                 count = write(items, packed, snapshots)
@@ -82,7 +83,8 @@ def write_file(items: Iterable[Recorded | Row], path: Path, snapshots: Iterable[
     except OSError as error:
         raise LogError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return count
 
 

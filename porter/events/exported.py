@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Final, Self, TypeAlias
 
 import msgspec
 
@@ -18,13 +18,18 @@ from porter.events.snapshots import StoredSnapshot, is_sealed
 _SNAPSHOT = b'{"snapshot":'
 
 
+_Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+_Version: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+_BAD: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One line of an exported log."""
 
-    seq: int
+    seq: _Seq
     at: datetime
     kind: str
-    version: int
+    version: _Version
     word: str = ""
     checksum: str = ""
     previous: str | None = None
@@ -45,7 +50,7 @@ class _SnapshotLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
-    seq: int
+    seq: _Seq
     previous: str | None = None
 
 
@@ -135,7 +140,7 @@ class ExportedLog:
                         state=one.state,
                         checksum=bytes.fromhex(one.checksum),
                     )
-                except (msgspec.DecodeError, ValueError, TypeError) as error:
+                except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
                     raise self._wrong(number, f"not a line of an exported log: {error}") from None
                 if until is None or kept.seq <= until:
                     found.append(kept)
@@ -184,7 +189,7 @@ class ExportedLog:
         for number, line in self._lines():
             try:
                 yield _PLACES.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except _BAD as error:
                 raise self._wrong(number, f"not a line of an exported log: {error}") from None
 
     def _line(self, number: int, line: bytes) -> Line:
@@ -217,10 +222,15 @@ class ExportedLog:
 def _parsed(line: bytes) -> Line:
     try:
         found = _LINES.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        line.decode()  # msgspec passes over what is in the entry
+    except _BAD as error:
         raise ValueError(f"not a line of an exported log: {error}") from None
     if found.at.tzinfo is None:
         raise ValueError("its time names no time zone")
+    try:
+        found.at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"its time {found.at.isoformat()} is out of range") from None
     for word in (found.checksum, found.previous or ""):
         try:
             bytes.fromhex(word)

@@ -20,6 +20,7 @@ from porter.events.streams import (
     Gap,
     Head,
     as_bytes,
+    as_text,
     checksum_at,
     gaps_in,
     head_of,
@@ -108,6 +109,9 @@ class StoredEntries:
             yield recorded
             previous, expected = row.checksum, row.seq + 1
         self._check_end(expected, None, whole=True)
+        wrong_end = self.wrong_end(expected - 1, previous or b"")
+        if wrong_end is not None:
+            raise DamagedLogError(f"{self.describe()}: {wrong_end}")
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they are stored, with their checksums; to be exported, or verified.
@@ -124,7 +128,7 @@ class StoredEntries:
                     gap = gaps.get(seq - 1)
                     known = gap is not None and _explains(gap, expected)
                     previous = gap.checksum if gap and known else self._continued_from(expected, seq - 1)
-                yield Row(seq, at, kind, version, body, as_bytes(checksum_), previous)
+                yield Row(seq, at, kind, version, as_text(body), as_bytes(checksum_), previous)
                 expected = seq + 1
 
     def wrong_end(self, last: int, ends_with: bytes) -> str | None:

@@ -12,13 +12,17 @@ _SQLITE: tuple[tuple[str, str], ...] = (  # what SQLite says, and what it means 
     ("file is not a database", "{} is not an SQLite database, so it is no event log of Porter's"),
     ("malformed", "{} is damaged: {said}. Restore it from a copy, or move it away and let the agent begin a new one"),
     ("disk image", "{} is damaged: {said}. Restore it from a copy, or move it away and let the agent begin a new one"),
+    (
+        "could not decode",
+        "{} is damaged: {said}. Restore it from a copy, or move it away and let the agent begin a new one",
+    ),
     ("database is locked", "{} is locked by another program; end that program, or try again"),
     ("readonly database", "{} cannot be written; check who owns it and its directory"),
     ("disk is full", "the disk that holds {} is full; the entry was not recorded"),
     ("unable to open", "{} cannot be opened; check that the file and its directory can be read and written"),
     ("disk i/o error", "the disk that holds {} fails: {said}"),
 )
-_DAMAGE = ("malformed", "disk image", "file is not a database")
+_DAMAGE = ("malformed", "disk image", "file is not a database", "could not decode")
 
 
 @contextmanager
@@ -59,7 +63,7 @@ def refused(where: LogUrl, said: str) -> LogError:
 
 def sentence(where: LogUrl, said: str) -> str:
     """Put what a database driver said in words that name the log."""
-    first_line = said.strip().partition("\n")[0]
+    first_line = said.strip().partition("\n")[0].partition(" with text ")[0]  # which may be a whole entry
     if where.path is not None:
         for pattern, sentence in _SQLITE:
             if pattern in said.lower():

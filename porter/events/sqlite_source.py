@@ -119,6 +119,8 @@ class SqliteSource:
         try:
             versions = self._file.connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()  # noqa: S608
             streams = [name for (name,) in self._file.connection.execute("SELECT stream FROM stream ORDER BY stream")]
+            if not streams:  # its row is lost, see `stream_names`
+                streams = [name for (name,) in self._file.connection.execute("SELECT stream FROM entry LIMIT 1")]
         except sqlite3.Error:
             versions, streams = [], []
         if versions != [(SCHEMA_VERSION,)] or (not self._stream and len(streams) > 1):
@@ -166,7 +168,7 @@ def _recorded(page: Sequence[Any]) -> Iterator[Recorded] | None:
         entries = [READERS[kind, version](body) for _, _, kind, version, body in page]
         moment(min(times))
         moment(max(times))  # those between are moments too, and are made when they are asked for
-    except (KeyError, msgspec.DecodeError, TypeError, OverflowError):
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError):
         return None
     return map(Recorded, map(_SEQ, page), times, entries)
 

@@ -84,13 +84,15 @@ _DROP_SNAPSHOT = (
 )
 _NAMES = ", ".join(column.name for column in ENTRY.columns)
 _PLACES = {"qmark": "?", "format": "%s", "pyformat": "%s"}
+_FIRST_STREAM = select(ENTRY.c.stream).order_by(ENTRY.c.stream, ENTRY.c.seq).limit(1)
 _STREAMS = select(STREAM.c.stream).order_by(STREAM.c.stream)
 _CHECKSUM = select(ENTRY.c.checksum).where(ENTRY.c.stream == bindparam("stream")).where(ENTRY.c.seq == bindparam("seq"))
 
 
 def stream_names(connection: sqlalchemy.Connection) -> list[str]:
-    """Return whose logs the database holds."""
-    return list(connection.execute(_STREAMS).scalars())
+    """Return whose logs the database holds; of one whose row is lost, whose entries come first."""
+    found = list(connection.execute(_STREAMS).scalars())
+    return found or list(connection.execute(_FIRST_STREAM).scalars())
 
 
 def head_of(connection: sqlalchemy.Connection, stream: str) -> Head:
@@ -210,9 +212,16 @@ def snapshot_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> Sto
     return StoredSnapshot(**{**found, "state": as_bytes(found["state"]), "checksum": as_bytes(found["checksum"])})
 
 
-def as_bytes(value: bytes | str) -> bytes:
-    """Return what is stored in a column of bytes: SQLite lets strangers store text there."""
-    return value.encode() if isinstance(value, str) else bytes(value)
+def as_bytes(value: object) -> bytes:
+    """Return what is stored in a column of bytes: SQLite lets strangers, and failing disks, store anything there."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+
+
+def as_text(value: object) -> str:
+    """Return what is stored in a column of text, so that it can be held against its checksum whatever it is."""
+    return (
+        value if isinstance(value, str) else value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    )
 
 
 def put_snapshot(connection: sqlalchemy.Connection, stream: str, snapshot: StoredSnapshot, most: int) -> None:

@@ -108,6 +108,8 @@ class _Pass:
             return
         if row.seq != self._last + 1:
             self._pass_over(row)
+        elif self.entries and row.previous is not None and row.previous != self._previous:
+            self._wrong(row.seq, f"entry {row.seq} says that it follows another entry than entry {self._last}")
         self.entries, self._first, self._last = self.entries + 1, self._first or row.seq, row.seq
         if not row.checksum:
             self._unsealed += 1
