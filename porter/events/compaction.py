@@ -34,6 +34,7 @@ _FIRST_ROWS = (
 _SNAPSHOTS = (
     select(SNAPSHOT.c.seq, SNAPSHOT.c.at).where(SNAPSHOT.c.stream == bindparam("stream")).order_by(SNAPSHOT.c.seq)
 )
+_SIZE_OF_ALL = select(func.sum(STREAM.c.size))
 _OUT = (
     ENTRY.delete()
     .where(ENTRY.c.stream == bindparam("of_stream"))
@@ -95,14 +96,16 @@ def _before(now: datetime, age: timedelta) -> int:
 
 
 def _used(connection: sqlalchemy.Connection, head: Head) -> int:
-    """Return the bytes that are in use on disk: of an SQLite file all of them, elsewhere about those of the stream."""
+    """Return the bytes that are in use on disk: of an SQLite file the stream's share, elsewhere about those of it."""
     if connection.dialect.name != "sqlite":
         return head.size
     pages, free, size = (
         connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
         for name in ("page_count", "freelist_count", "page_size")
     )
-    return int((pages - free) * size)
+    used = int((pages - free) * size)
+    every = int(connection.execute(_SIZE_OF_ALL).scalar() or 0)
+    return used * head.size // every if every > head.size else used
 
 
 def _through(connection: sqlalchemy.Connection, stream: str, head: Head, before: int | None) -> int | None:

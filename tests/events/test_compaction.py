@@ -340,3 +340,19 @@ def test_a_log_stays_within_the_size_it_may_have(tmp_path: Path) -> None:
         assert biggest < retention.size + (1 << 20)
         assert log.head.entries < 20_000
         assert verify(log).holds
+
+
+def test_a_log_is_not_cut_for_the_size_of_another_one_in_the_same_file(tmp_path: Path) -> None:
+    path, retention = tmp_path / "porter.db", Retention(size=1 << 20, age=timedelta.max, story_age=timedelta.max)
+    records = life(1_000)
+    with EventLog.open(str(path), stream="node2", migrate=True) as other:
+        other.append(life(20_000))
+        assert other.exceeds(retention)
+    with EventLog.open(str(path), stream="node1", migrate=True) as log:
+        log.append(records)
+        for seq in (500, 990):
+            log.store_snapshot(StoredSnapshot(seq=seq, at=0, format=1, state=b"x"))
+
+        assert not log.exceeds(retention)
+        assert compact(log, retention, after(0)) == 0
+        assert log.head.entries == len(records)
