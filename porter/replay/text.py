@@ -48,11 +48,14 @@ def disagreement_lines(one: Disagreement) -> Iterator[str]:
     yield from wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
-def verdict_line(entries: int, differences: int) -> str:
-    """Say whether this version decides as was recorded."""
+def verdict_line(last: int, differences: int, *, after: int = 0) -> str:
+    """Say whether this version decides as was recorded, from the entry after `after` to the last one."""
+    if after and last <= after:
+        return f"Nothing was compared: what led to entry {after} was taken out, and nothing follows it."
     times = "once" if differences == 1 else f"{differences} times"
     said = "decides the same" if not differences else f"decides differently {times}"
-    return f"{counted(entries, 'entry', 'entries')} replayed: this version {said}."
+    told = f"{counted(last - after, 'entry', 'entries')} replayed: this version {said}."
+    return f"{told} What led to entry {after} was taken out and is not compared." if after else told
 
 
 def note_lines(differences: int) -> Iterator[str]:

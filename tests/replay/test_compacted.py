@@ -64,7 +64,16 @@ def test_its_story_is_the_recorded_one_with_the_observations_that_are_left(
 def test_it_verifies(capsys: pytest.CaptureFixture[str], compacted: Path) -> None:
     assert main(["replay", str(compacted), "--verify"]) == 0
 
-    assert capsys.readouterr().out.endswith("this version decides the same.\n")
+    with EventLog.open(str(compacted), read_only=True) as log:
+        (snapshot,), last = log.snapshots(), log.last_seq
+    assert capsys.readouterr().out == (
+        f"{last - snapshot.seq} entries replayed: this version decides the same. "
+        f"What led to entry {snapshot.seq} was taken out and is not compared.\n"
+    )
+
+    assert main(["replay", str(compacted), "--verify", "--until", str(snapshot.seq)]) == 0
+
+    assert capsys.readouterr().out.startswith("Nothing was compared: ")
 
 
 def test_what_a_snapshot_says_stands_although_no_entry_tells_of_it(

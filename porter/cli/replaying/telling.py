@@ -66,7 +66,7 @@ def print_verdict(teller: Teller, refold: Refold, records: Iterable[Recorded]) -
             differences += 1
             for line in disagreement_lines(told):
                 click.echo(line)
-    click.echo(verdict_line(refold.seq, differences))
+    click.echo(verdict_line(refold.seq, differences, after=refold.after))
     return differences
 
 
