@@ -25,6 +25,7 @@ _RETURN = 0x06
 
 _PACKET_TYPE = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
 _LAST_OWN_TYPE = 2  # PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST
+_NIC = 0xFFFFF000 + 8  # SKF_AD_IFINDEX
 # A frame of a VLAN that has no device here comes with packet type 3 and its tag gone, or, at an earlier stage of the
 # kernel or from a NIC that strips tags itself, with the tag beside the frame: what PACKET_AUXDATA would show.
 _VLAN_TAG, _VLAN_PRESENT = 0xFFFFF000 + 44, 0xFFFFF000 + 48  # SKF_AD_VLAN_TAG, SKF_AD_VLAN_TAG_PRESENT
@@ -73,6 +74,15 @@ TO_US: Program = (
 def only(load: int, at: int, value: int) -> Program:
     """Return instructions that drop a frame with anything else at that place."""
     return (Instruction(load, 0, 0, at), Instruction(JUMP_EQUAL, 1, 0, value), DROP)
+
+
+def of_nic(number: int) -> Program:
+    """Return instructions that drop a frame of another NIC than that of this index.
+
+    A socket that is bound to a NIC also hears what a VLAN or macvlan device upon it takes from it, without the tag, as
+    if it were for the NIC itself (net/core/dev.c, __netif_receive_skb_core: orig_dev).
+    """
+    return only(LOAD_WORD, _NIC, number)
 
 
 def pack(instructions: Program) -> bytes:

@@ -17,9 +17,10 @@ _PACKET_MR_MULTICAST = 0
 class Membership:
     """The groups of one NIC. Of the main thread."""
 
-    def __init__(self, packets: socket.socket, nic: str) -> None:
+    def __init__(self, packets: socket.socket, nic: int) -> None:
+        """`nic`: its index."""
         self._packets = packets
-        self._index = socket.if_nametoindex(nic)
+        self._index = nic
         self._hosts: list[socket.socket] = []
         """A socket has room for some hundreds of groups."""
         self._joined: dict[bytes, socket.socket | None] = {}

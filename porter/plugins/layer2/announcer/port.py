@@ -34,15 +34,17 @@ class Port:
         # Protocol 0 hears nothing: no frame can be queued before the filter is there and the NIC is chosen.
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._program: bpf.Program = ()
-        self._limit = bpf.LIMIT
         self._lost = 0
         try:
+            index = socket.if_nametoindex(nic)
+            self._of_nic = bpf.of_nic(index)
+            self._limit = bpf.LIMIT - len(self._of_nic)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             # The kernel's own time limit: Python's would cost a call of poll for every frame.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", LONGEST_WAIT, 0))
             self.let_through(make)
             self._socket.bind((nic, ethertype))
-            self._membership = Membership(self._socket, nic)
+            self._membership = Membership(self._socket, index)
             self.listen_to(groups)
         except OSError:
             self._socket.close()
@@ -61,11 +63,12 @@ class Port:
         """
         while True:
             try:
-                return self._attach(make(self._limit))
+                return self._attach((*self._of_nic, *make(self._limit)))
             except OSError as error:
                 if error.errno != errno.ENOMEM or self._limit <= _SHORTEST:
                     raise
-            self._limit //= 2  # net.core.optmem_max: both the old one and the new one must fit while they change places
+            # net.core.optmem_max: both the old one and the new one must fit while they change places
+            self._limit = max(_SHORTEST, self._limit // 2)
 
     def listen_to(self, groups: frozenset[bytes]) -> None:
         """Have the NIC, and switches before it, pass on what is sent to exactly these groups of IPv6.
