@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from porter.plugins.layer2.announcer import arp, claims
 from porter.plugins.layer2.announcer.arp import Frame
 from porter.plugins.layer2.announcer.claims import Claim, Dispute, Step
+from porter.plugins.layer2.announcer.family import Table
+from porter.plugins.layer2.announcer.hearsay import Hearsay
 from porter.plugins.layer2.announcer.holdings import Holdings
 from porter.plugins.layer2.announcer.ipv4 import Ipv4
 from porter.plugins.layer2.announcer.responder import (
@@ -359,3 +361,12 @@ def test_what_is_probed_anew_is_in_no_doubt_any_more() -> None:
 
     assert [len(step(claim, side).frames) for _ in range(2)] == [2, 2]
     assert step(claim, side).frames != (arp.probe(ADDRESS, mac=MAC).pack(),)
+
+
+def test_a_rival_that_was_heard_as_the_address_was_taken_disputes_it() -> None:
+    hearsay = Hearsay()
+    hearsay.rival(ADDRESS, STRANGER)
+
+    hearsay.keep_to(Table(mac=MAC, held=frozenset({ADDRESS})))
+
+    assert hearsay.take().disputed == {ADDRESS: [STRANGER]}

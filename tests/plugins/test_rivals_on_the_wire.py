@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ import pytest
 
 from porter.model.names import NodeName
 from porter.plugins.layer2.announcer import arp
+from porter.plugins.layer2.announcer.arp import Frame
 from tests.plugins.bench import ADDRESS, ASKER, CLIENT, NODE, OTHER, STRANGER, Bench, on
 from tests.plugins.netns import settle
 
@@ -129,3 +132,31 @@ def test_who_asks_or_probes_for_a_held_address_does_not_claim_it(bench: Bench) -
 
     assert len(bench.client.heard(0.5)) == 2  # an answer to each
     assert bench.host.claims == []
+
+
+def test_an_answer_that_came_while_the_announcer_stood_still_is_heard_before_the_address_is_taken(
+    bench: Bench,
+) -> None:
+    # As under a limit of CPU: the answer is waiting when both threads go on, and the one that takes may be the first.
+    for _ in range(8):
+        bench.announcing.want(on("eth0", "192.168.0.91"))
+        for _ in range(3):
+            bench.client.first(2, where=is_probe)
+        pid = bench.announcing.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        bench.send(Frame(NODE, STRANGER, arp.REPLY, STRANGER, ADDRESS, NODE, bytes(4)))
+        time.sleep(0.15)
+        os.kill(pid, signal.SIGCONT)
+
+        assert not [frame for frame in bench.client.heard(0.2) if not is_probe(frame) and not is_strangers(frame)]
+        bench.announcing.want([])
+        bench.client.heard(0.1)
+
+
+def is_probe(frame: bytes) -> bool:
+    return arp.parse(frame).is_probe
+
+
+def is_strangers(frame: bytes) -> bool:
+    return arp.parse(frame).sender_mac == STRANGER

@@ -13,9 +13,15 @@ class Hearsay:
         self._disputed: dict[bytes, list[bytes]] = {}
 
     def keep_to(self, table: Table) -> None:
-        """Forget what was said of addresses that are no longer probed, or held."""
+        """Forget what was said of addresses that are no longer probed, or held.
+
+        A rival for what was probed, and is held now, came too late to be asked for: it disputes it.
+        """
+        late = [(address, mac) for address, mac in self._rivals.items() if address in table.held]
         self._rivals = {address: mac for address, mac in self._rivals.items() if address in table.probed}
         self._disputed = {address: macs for address, macs in self._disputed.items() if address in table.held}
+        for address, mac in late:
+            self.claim(address, mac)
 
     def rival(self, address: bytes, mac: bytes) -> None:
         """Note that another host has, or wants, an address that is probed."""

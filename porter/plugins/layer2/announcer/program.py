@@ -6,6 +6,7 @@ claims on what is new, then the filters.
 
 import gc
 import heapq
+import math
 import os
 import select
 import signal
@@ -28,6 +29,9 @@ FRAMES_A_SECOND = 6400
 FRAMES_AT_ONCE = 128
 """Fit into the receive buffer of any host."""
 TICK = 0.01  # seconds until there is room again
+LATE = 0.02
+"""Seconds after which this process must have been stopped, by a limit of CPU for example. What others answered
+meanwhile was not heard either, and is waiting to be."""
 
 SWITCH_INTERVAL = 0.0001
 """Seconds for which the main thread computes on while another has a frame to answer."""
@@ -53,6 +57,9 @@ class Announcer:
         self._plan: list[tuple[float, int, int, Segment, Claim]] = []
         self._planned = 0
         self._worked_at = 0.0
+        self._work_at = math.inf
+        """When `_work` was to be called again."""
+        self._stood_back = False
         self._room = 0.0
         """How many frames may be said now; not below zero for long."""
         self._refused: dict[Place, Refusal] = {}
@@ -183,15 +190,23 @@ class Announcer:
 
     def _work(self) -> float:
         """Do what is due, a tick's worth of it. Returns the seconds until there is more, or -1 for never."""
+        now = time.monotonic()
+        # those who answer go first, once, when this comes late: what they have not heard yet may be a rival
+        self._stood_back = now > self._work_at + LATE and not self._stood_back
+        pause = TICK if self._stood_back else self._work_now(now)
+        self._work_at = now + pause if pause >= 0 else math.inf
+        return pause
+
+    def _work_now(self, now: float) -> float:
         plan = self._plan
         if not plan:
             return -1.0
-        now = time.monotonic()
         self._room = min(FRAMES_AT_ONCE, self._room + (now - self._worked_at) * FRAMES_A_SECOND)
         self._worked_at = now
         stepped: set[Segment] = set()
         while plan and plan[0][0] <= now and self._room > 0:
             _, _, turn, segment, claim = heapq.heappop(plan)
+            segment.listen()
             if turn == claim.turn:
                 self._room -= segment.step(claim, repeat=self._wanted.repeat)
                 stepped.add(segment)
