@@ -12,6 +12,7 @@ from socket import inet_aton, inet_ntoa
 import pytest
 
 from porter.events.entries import Announced, Withdrawn
+from porter.model.assignment import Announcement
 from porter.model.names import NodeName
 from porter.plugins.layer2 import announcer
 from porter.plugins.layer2.announcer import arp
@@ -216,6 +217,22 @@ def test_an_announcer_that_dies_again_and_again_is_started_ever_more_seldom(
 
     pauses = [vars(record)["pause"] for record in caplog.records if "the announcer ended" in record.message]
     assert pauses == [0.2, 0.4, 0.8]
+
+
+def test_a_report_that_cannot_be_handled_does_not_leave_the_node_without_an_announcer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([OSError("first"), ValueError("then")])
+
+    def announced(announcement: Announcement, *, mac: str) -> None:
+        for failure in failures:
+            raise failure
+        bench.host.reports.append(("announced", announcement.address, announcement.nic, mac))
+
+    monkeypatch.setattr(bench.host, "announced", announced)
+    bench.hold("192.168.0.91")
+
+    assert bench.ask() is not None
 
 
 def test_what_the_announcer_imports_is_the_standard_librarys_and_little_of_that() -> None:

@@ -112,7 +112,9 @@ def test_what_a_device_upon_the_nic_takes_from_it_is_not_answered(bench: Bench, 
     mac = bytes.fromhex("020000000a0a")
     settings = ["id", "100"] if kind == "vlan" else ["mode", "bridge"]
     try:
-        bench.wire.on_node("link", "add", "link", "eth0", "name", "up0", "address", mac.hex(":"), "type", kind, *settings)
+        bench.wire.on_node(
+            "link", "add", "link", "eth0", "name", "up0", "address", mac.hex(":"), "type", kind, *settings
+        )
     except subprocess.CalledProcessError:
         pytest.skip(f"this kernel has no {kind}")
     bench.wire.on_node("link", "set", "up0", "up")

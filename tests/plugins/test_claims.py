@@ -370,3 +370,21 @@ def test_a_rival_that_was_heard_as_the_address_was_taken_disputes_it() -> None:
     hearsay.keep_to(Table(mac=MAC, held=frozenset({ADDRESS})))
 
     assert hearsay.take().disputed == {ADDRESS: [STRANGER]}
+
+
+def test_who_asks_for_one_held_address_from_another_claims_that() -> None:
+    side, _ = held()
+    side.holdings.hold(OTHER)
+
+    assert side.hear(question(ADDRESS, sender=OTHER, mac=STRANGER)) is None
+
+    assert side.responder.take().disputed == {OTHER: [STRANGER]}
+
+
+def test_who_asks_for_a_held_address_from_one_that_is_probed_has_that() -> None:
+    side, _ = held()
+    side.holdings.probe(OTHER)
+
+    assert side.hear(question(ADDRESS, sender=OTHER, mac=STRANGER)) is None
+
+    assert side.responder.take().rivals == {OTHER: STRANGER}

@@ -139,3 +139,11 @@ def test_answers_give_the_mac_of_the_table() -> None:
     assert heard is not None
     assert ndp.parse(heard).mac == STRANGER
     assert heard[6:12] == STRANGER
+
+
+def test_who_asks_for_a_held_address_from_one_that_is_probed_has_that() -> None:
+    made = responder()
+
+    assert made.hear(question(mac=STRANGER, sender=PROBED).pack()) is None
+
+    assert made.take() == News({PROBED: STRANGER}, {})

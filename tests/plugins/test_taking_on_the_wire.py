@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from socket import inet_aton, inet_ntoa
 
 import pytest
 
@@ -12,10 +13,13 @@ from porter.model.objects import Nic
 from porter.plugins.layer2.announcer import arp
 from tests.plugins.bench import (
     ADDRESS,
+    ASKER,
     BURST_OVER,
+    CLIENT,
     NODE,
     OTHER,
     Bench,
+    is_reply,
     on,
 )
 from tests.plugins.netns import batch, lost_news, settle, wire
@@ -138,6 +142,24 @@ def test_a_nic_made_again_in_a_moment_is_answered_on_anew(bench: Bench) -> None:
     again.first(where=lambda frame: arp.parse(frame).is_gratuitous)
 
     assert bench.ask(client=again) is not None
+
+
+def test_on_a_nic_made_again_nothing_is_answered_before_it_is_asked_for(bench: Bench) -> None:
+    crowd = [inet_ntoa((0x0A000001 + 3 * number).to_bytes(4, "big")) for number in range(3000)]
+    bench.announcing.want(on("eth0", *crowd))
+    settle(lambda: bench.host.count("announced") == len(crowd), 60)
+    last = inet_aton(crowd[-1])
+
+    with held_up(bench.announcing.pid):
+        bench.wire.disconnect()
+        bench.wire.connect(mac="02:00:00:00:09:09")
+        again = bench.wire.capture()
+    heard: list[bytes] = []
+    while not any(arp.parse(frame).is_probe and arp.parse(frame).target == last for frame in heard):
+        again.send(arp.question(last, mac=CLIENT, sender=ASKER).pack())
+        heard += again.heard(0.001)
+
+    assert [frame for frame in heard if is_reply(frame)] == []
 
 
 def test_a_changed_mac_is_announced_at_once_and_answered_with(bench: Bench) -> None:

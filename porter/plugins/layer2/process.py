@@ -84,11 +84,17 @@ class AnnouncerProcess:
                 ending = self._run_one()
             except OSError as error:
                 ending = f"it could not be started: {error}"
+            except Exception as error:  # noqa: BLE001 - whatever it was, to have no announcer would be worse
+                _LOG.exception("what the announcer said could not be handled")
+                ending = f"what it said could not be handled: {type(error).__name__}"
             if self._stopping.is_set():
                 return
             pause = _FIRST_PAUSE if time.monotonic() - began > _STEADY else min(pause * 2, _LAST_PAUSE)
             _LOG.warning("the announcer ended: %s", ending, extra={"pause": pause})
-            self._on_end(f"the announcer ended ({ending}); it is started again")
+            try:
+                self._on_end(f"the announcer ended ({ending}); it is started again")
+            except Exception:  # noqa: BLE001 - as above
+                _LOG.exception("the end of the announcer could not be told")
             self._stopping.wait(pause)
 
     def _run_one(self) -> str:

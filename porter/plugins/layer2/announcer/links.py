@@ -12,10 +12,11 @@ from typing import NamedTuple
 from . import netlink
 from .netlink import AddressChanged, Done, LinkChanged, Message
 
-_SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927  # linux/sockios.h
+_SIOCGIFFLAGS, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8913, 0x8927, 0x8933  # linux/sockios.h
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 _RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 _CHUNK = 65536
+_BUFFER_BYTES = 4 << 20  # the kernel gives at most net.core.rmem_max
 _NAME_BYTES = 15  # IFNAMSIZ without its final zero
 _PATIENCE = 2.0  # seconds for the kernel to list the addresses
 
@@ -36,8 +37,10 @@ class Changes(NamedTuple):
     """The indexes of those that were down, gone or without carrier, however shortly."""
     missed: bool
     """Some of it is not known: it may have been any."""
-    matters: bool
-    """There was something else than addresses that come and go on loan."""
+    links: bool
+    """Some NIC changed. On a node whose pods come and go that is often, and mostly none of ours."""
+    addresses: bool
+    """The node got or lost an address of its own, and not one that is lent."""
 
 
 class Links:
@@ -47,6 +50,7 @@ class Links:
         self._ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._events.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
+        self._events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         self._events.setblocking(False)
         self._own: Mapping[bytes, int] | None = None
 
@@ -57,24 +61,24 @@ class Links:
     def changes(self) -> Changes:
         """Take all notifications."""
         interrupted: set[int] = set()
-        missed = matters = False
+        missed = links = addresses = False
         while True:
             try:
                 chunk = self._events.recv(_CHUNK)
             except BlockingIOError:
-                return Changes(frozenset(interrupted), missed, matters or missed)
+                return Changes(frozenset(interrupted), missed, links or missed, addresses or missed)
             except OSError:
                 missed, self._own = True, None  # ENOBUFS: there were more than the buffer could hold
                 continue
             for message in netlink.messages(chunk):
                 match message:
                     case LinkChanged(number=number, usable=usable):
-                        matters = True
+                        links = True
                         if not usable:
                             interrupted.add(number)
                     case AddressChanged(is_lent=is_lent):
                         if not is_lent:
-                            matters, self._own = True, None
+                            addresses, self._own = True, None
                     case Done():
                         pass
 
@@ -85,7 +89,8 @@ class Links:
             return None
         request = struct.pack("16s24x", encoded)
         try:
-            index = socket.if_nametoindex(name)
+            # socket.if_nametoindex opens a socket: where that fails, no NIC would seem to be there
+            index = struct.unpack_from("=i", self._ioctl(_SIOCGIFINDEX, request), 16)[0]
             flags = struct.unpack_from("=H", self._ioctl(_SIOCGIFFLAGS, request), 16)[0]
             mac = self._ioctl(_SIOCGIFHWADDR, request)[18:24]
         except OSError:

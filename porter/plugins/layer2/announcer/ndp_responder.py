@@ -37,7 +37,8 @@ class NdpResponder:
             if (
                 self._mac not in (asker, frame[ndp_plain.SOURCE])
                 and is_station(asker)
-                and frame[ndp_plain.SENDER] not in self._held
+                and (sender := frame[ndp_plain.SENDER]) not in self._held
+                and sender not in self._probed
             ):
                 self.answered += 1
                 return self._answers.to(frame)

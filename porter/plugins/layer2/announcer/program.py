@@ -171,13 +171,12 @@ class Announcer:
 
     def _follow(self) -> None:
         changes = self._links.changes()
-        if not changes.matters:
-            return
-        for segment in self._segments.values():
+        for segment in self._segments.values() if changes.links else ():
             link = self._links.read(segment.nic)
             was_away = link is not None and link.number in changes.interrupted
             segment.follow(link, interrupted=was_away or changes.missed)
-        self._settle()
+        if changes.addresses:
+            self._settle()
 
     def _listen(self) -> None:
         os.eventfd_read(self._news)

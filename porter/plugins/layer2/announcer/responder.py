@@ -56,7 +56,8 @@ class ArpResponder:
             asker, sender, mac = frame[SENDER_MAC], frame[SENDER], self._mac
             if (
                 frame[HEAD] == REQUEST_HEAD
-                and sender != target
+                and sender not in self._held  # nor the address itself: that is a claim
+                and sender not in self._probed
                 and asker != mac
                 and frame[SOURCE] != mac
                 and not asker[0] & GROUP_BIT

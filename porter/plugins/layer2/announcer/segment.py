@@ -129,19 +129,22 @@ class Segment:
             if before is not None or not self._trouble[0]:
                 self._lose(messages.NO_INTERFACE, "")
             return
-        if self._answering is not None and before is not None and before.number == link.number:
-            if link.up and link.carrier and (interrupted or self._trouble[0]):
-                self._answering.go_on()
-        elif self._open():
+        is_same = self._answering is not None and before is not None and before.number == link.number
+        if not is_same:
+            self._holdings.forget_all()  # what was held on another NIC of the name is asked for first on this one
+            self._holdings.mac = link.mac
+            if not self._open():
+                return
             interrupted = True
-        else:
-            return
         if not (link.up and link.carrier):
             self._suspend(messages.DOWN if not link.up else messages.NO_CARRIER)
         elif interrupted or self._trouble[0]:
             self._holdings.mac = link.mac
             self._trouble = ("", "")
             self._holdings.forget_all()
+            self.publish()  # silence first: to begin with thousands takes a while
+            if is_same and self._answering is not None:
+                self._answering.go_on()
             for claim in self._claims.values():
                 self._begin(claim)
             self.publish()
