@@ -41,6 +41,17 @@ def test_what_must_never_be_announced_is_refused_whatever_is_asked_for() -> None
             bench.announcing.stop()
 
 
+def test_what_no_host_can_have_is_refused(bench: Bench) -> None:
+    addresses = ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.5", "240.0.0.1", "255.255.255.255"]
+    addresses += ["::", "::1", "ff02::1"]
+
+    bench.announcing.want(on("eth0", *addresses))
+    settle(lambda: bench.host.count("failed") == len(addresses))
+
+    assert bench.client.heard(0.5) == []
+    assert bench.host.count("announced") == 0
+
+
 def test_other_nodes_addresses_and_the_api_servers_are_refused_whatever_is_asked_for() -> None:
     with wire() as made:
         bench = Bench(made)

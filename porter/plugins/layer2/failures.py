@@ -32,6 +32,8 @@ def sentence(event: Event, announcement: Announcement, host: Host) -> str:
             return f"{event.address} is this node's own, on NIC {event.detail}, and is never announced"
         case messages.SOCKET:
             return f"no raw socket on {event.nic}: {event.detail}. The agent needs CAP_NET_RAW"
+        case messages.NO_HOST:
+            return f"{event.address} is never announced: it is a group's, nobody's or each host's own, not one host's"
         case messages.NO_ADDRESS:
             return f"{event.address} is no IP address"
         case _:

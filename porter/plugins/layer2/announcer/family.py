@@ -66,6 +66,9 @@ class Family(Protocol):
     def pack(self, text: str) -> bytes | None:
         """Return the address, or None for what is none of this family."""
 
+    def is_of_host(self, address: bytes) -> bool:
+        """Tell whether one host of a segment can have the address: it is of no group, nobody's, nor each host's own."""
+
     def text(self, address: bytes) -> str:
         """Return the address as people write it."""
 

@@ -7,6 +7,8 @@ from . import arp, filter  # noqa: A004 - the module says what it is
 from .bpf import Program
 from .responder import ArpResponder
 
+_LOOPBACK, _FIRST_OF_GROUPS = 127, 224  # the first byte
+
 
 class Ipv4:
     """Keeps the promises of `family.Family`."""
@@ -22,6 +24,10 @@ class Ipv4:
             return socket.inet_pton(socket.AF_INET, text)
         except (OSError, ValueError):  # ValueError: a null character
             return None
+
+    def is_of_host(self, address: bytes) -> bool:
+        """Tell whether one host can have it: none of 0/8, 127/8, and from 224 on groups, and all (RFC 6890, RFC 5771)."""
+        return 0 < address[0] < _FIRST_OF_GROUPS and address[0] != _LOOPBACK
 
     def text(self, address: bytes) -> str:
         """Return the dotted form."""

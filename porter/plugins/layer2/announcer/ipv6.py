@@ -23,6 +23,10 @@ class Ipv6:
         except (OSError, ValueError):  # ValueError: a null character
             return None
 
+    def is_of_host(self, address: bytes) -> bool:
+        """Tell whether one host can have it: neither a group, nor `::`, `::1` or one of IPv4 in disguise (RFC 4291)."""
+        return address[0] != ndp.MULTICAST and any(address[:8])
+
     def text(self, address: bytes) -> str:
         """Return the short form (RFC 5952)."""
         return socket.inet_ntop(socket.AF_INET6, address)

@@ -24,6 +24,8 @@ TAKEN: Final = "taken"
 FORBIDDEN: Final = "forbidden"
 OWN: Final = "own"
 NO_ADDRESS: Final = "no-address"
+NO_HOST: Final = "no-host"
+"""A group's address, everybody's, nobody's or each host's own."""
 SOCKET: Final = "socket"
 
 

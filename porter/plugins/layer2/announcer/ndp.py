@@ -31,7 +31,7 @@ _HEADERS = struct.Struct("!6s6sHIHBB16s16s")
 _MESSAGE = struct.Struct("!BBHI16s")
 _VERSION_6 = 6
 _MESSAGE_AT = 54
-_MULTICAST = 0xFF  # RFC 4291, 2.7: the first byte
+MULTICAST = 0xFF  # RFC 4291, 2.7: the first byte
 _SOLICITED_NODE = bytes.fromhex("ff0200000000000000000001ff")  # RFC 4291, 2.7.1: then the address's last 3 bytes
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 _UNIT = 8
@@ -113,19 +113,19 @@ def parse(frame: bytes) -> Packet:
     end = _MESSAGE_AT + length
     if end < SHORTEST or end > len(frame):  # what follows the packet is the medium's padding
         raise MalformedPacketError("of another length than it says")
-    if hops != HOP_LIMIT or sender[0] == _MULTICAST:
+    if hops != HOP_LIMIT or sender[0] == MULTICAST:
         raise MalformedPacketError("routed, or from a group")
     message = frame[_MESSAGE_AT:end]
     kind, code, _, flags, target = _MESSAGE.unpack_from(message)
     if kind not in (SOLICITATION, ADVERTISEMENT) or code != 0:
         raise MalformedPacketError("neither solicitation nor advertisement")
-    if target[0] == _MULTICAST or checksum(sender, receiver, message) != 0:
+    if target[0] == MULTICAST or checksum(sender, receiver, message) != 0:
         raise MalformedPacketError("damaged, or about a group")
     options = _options(message[_MESSAGE.size :])
     if kind == SOLICITATION:
         return _checked(Solicitation(destination, source, sender, receiver, target, options))
     router, solicited, override = (bool(flags & each) for each in (_ROUTER, _SOLICITED, _OVERRIDE))
-    if solicited and receiver[0] == _MULTICAST:  # RFC 4861, 7.1.2
+    if solicited and receiver[0] == MULTICAST:  # RFC 4861, 7.1.2
         raise MalformedPacketError("an answer to a group")
     return Advertisement(destination, source, sender, receiver, target, router, solicited, override, options)
 

@@ -145,7 +145,9 @@ class Announcer:
             family, packed = known
             self._segment(nic, family)
             allowed = table.setdefault((nic, family.name), set())
-            if known in forbidden:
+            if not family.is_of_host(packed):
+                refused[address, nic] = messages.NO_HOST, ""
+            elif known in forbidden:
                 refused[address, nic] = messages.FORBIDDEN, ""
             elif (owner := self._links.owner(packed)) is not None:
                 refused[address, nic] = messages.OWN, owner
