@@ -6,6 +6,11 @@ from porter.plugins.api import Host
 from porter.plugins.layer2.announcer import messages
 from porter.plugins.layer2.announcer.messages import Event
 
+_NO_ADDRESS = {
+    messages.NO_ADDRESS: "is no IP address",
+    messages.NO_HOST: "is never announced: it is a group's, nobody's or each host's own",
+}
+
 
 def sentence(event: Event, announcement: Announcement, host: Host) -> str:
     """Return why the announcer could not, or does not, announce the address."""
@@ -32,9 +37,7 @@ def sentence(event: Event, announcement: Announcement, host: Host) -> str:
             return f"{event.address} is this node's own, on NIC {event.detail}, and is never announced"
         case messages.SOCKET:
             return f"no raw socket on {event.nic}: {event.detail}. The agent needs CAP_NET_RAW"
-        case messages.NO_HOST:
-            return f"{event.address} is never announced: it is a group's, nobody's or each host's own, not one host's"
-        case messages.NO_ADDRESS:
-            return f"{event.address} is no IP address"
+        case messages.NO_ADDRESS | messages.NO_HOST:
+            return f"{event.address} {_NO_ADDRESS[event.why]}"
         case _:
             return f"the announcer failed: {event.why} {event.detail}".rstrip()

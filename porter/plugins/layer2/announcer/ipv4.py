@@ -26,7 +26,7 @@ class Ipv4:
             return None
 
     def is_of_host(self, address: bytes) -> bool:
-        """Tell whether one host can have it: none of 0/8, 127/8, and from 224 on groups, and all (RFC 6890, RFC 5771)."""
+        """Tell whether one host can have it: none of 0/8 and 127/8, and no group (RFC 6890, RFC 5771)."""
         return 0 < address[0] < _FIRST_OF_GROUPS and address[0] != _LOOPBACK
 
     def text(self, address: bytes) -> str:
