@@ -30,7 +30,7 @@ from tests.events.conftest import Place
 from tests.events.postgresql import Server
 from tests.worlds import RULES
 
-KILLS = int(os.environ.get("PORTER_KILLS", "150"))
+KILLS = int(os.environ.get("PORTER_KILLS", "180"))
 ON_A_SERVER = 6  # of which every sixth is on PostgreSQL
 MOST_STEPS = 7  # of observing, deciding, recording and acting, in one life
 STATEMENTS = 120  # about as many as an agent makes in that time

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,9 @@ from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
 from tests.agent.api import SERVICES, SLICES, Api
 from tests.agent.command import Command
+from tests.agent.test_life import answers
 from tests.events.test_compaction import size_on_disk
+from tests.plugins.netns import Wire
 from tests.worlds import lasting
 
 ROUNDS = 60  # a minute each
@@ -156,3 +159,33 @@ def test_a_log_stays_within_its_bounds_while_a_cluster_lives(tmp_path: Path) -> 
 def _observe(pipeline: Pipeline, entry: object) -> None:
     assert isinstance(entry, Observed)
     pipeline.observe(entry)
+
+
+@pytest.mark.root
+def test_an_agent_keeps_as_much_of_its_log_as_it_is_told(api: Api, agent: Command, net: Wire) -> None:
+    client = net.capture()
+    api.eip()
+    api.service("web")
+    agent.more = ["--keep-age", "1s"]
+    agent.start_ready()
+    agent.wait("an answer on the wire", lambda: answers(client))
+    assert agent.terminate() == 0
+    with EventLog.open(str(agent.log), read_only=True) as log:
+        first, decided = log.last_seq, [one for one in log.read() if isinstance(one.entry, AssignmentDecided)]
+        assert [one.seq for one in log.snapshots()] == [first]
+        assert log.whole_after == 0
+    time.sleep(1.1)  # as long as observations are to stay
+
+    agent.start_ready()
+
+    def compacted_through() -> int:
+        with EventLog.open(str(agent.log), read_only=True) as log:
+            return log.head.compacted_through
+
+    agent.wait("what the snapshot knows to go", lambda: compacted_through() == first - 1)
+    agent.wait("an answer on the wire", lambda: answers(client))
+    with EventLog.open(str(agent.log), read_only=True) as log:
+        found = verify(log)
+        assert found.holds
+        assert found.taken_out > 0
+        assert [one for one in log.read(until=first) if isinstance(one.entry, AssignmentDecided)] == decided
