@@ -1,6 +1,5 @@
 """What is answered, byte by byte, and what is not; asserted by the frames that a client hears."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -107,21 +106,16 @@ def wake_ups(threads: Path) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
-@pytest.mark.parametrize("kind", ["vlan", "macvlan"])
-def test_what_a_device_upon_the_nic_takes_from_it_is_not_answered(bench: Bench, kind: str) -> None:
+def test_what_a_device_upon_the_nic_takes_from_it_is_not_answered(bench: Bench) -> None:
+    """A macvlan, which more kernels have than a VLAN; the kernel hands both their frames in the same way."""
     mac = bytes.fromhex("020000000a0a")
-    settings = ["id", "100"] if kind == "vlan" else ["mode", "bridge"]
-    try:
-        bench.wire.on_node(
-            "link", "add", "link", "eth0", "name", "up0", "address", mac.hex(":"), "type", kind, *settings
-        )
-    except subprocess.CalledProcessError:
-        pytest.skip(f"this kernel has no {kind}")
+    device = ["link", "eth0", "name", "up0", "address", mac.hex(":"), "type", "macvlan", "mode", "bridge"]
+    bench.wire.on_node("link", "add", *device)
     bench.wire.on_node("link", "set", "up0", "up")
     bench.hold_quietly("192.168.0.91")
 
     question = arp.question(ADDRESS, mac=CLIENT, sender=ASKER)._replace(destination=mac).pack()
-    bench.send(question[:12] + b"\x81\x00\x00\x64" + question[12:] if kind == "vlan" else question)
+    bench.send(question)
     bench.send(arp.question(ADDRESS, mac=CLIENT, sender=ASKER).pack())
 
     assert len(bench.replies(0.5)) == 1  # to the second, which is for the NIC itself

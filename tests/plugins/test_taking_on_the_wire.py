@@ -120,7 +120,7 @@ def test_a_link_that_was_down_while_the_kernel_lost_the_news_is_probed_and_annou
 
     with held_up(bench.announcing.pid):
         # more than the socket has room for, none of them of the NIC; then the NIC's, which are lost
-        lines = "link add br0 type bridge\n" + "link set br0 up\nlink set br0 down\n" * 400
+        lines = "link add br0 type bridge\n" + "link set br0 up\nlink set br0 down\n" * 3000
         batch(bench.wire.node, lines)
         before = lost_news(bench.wire.node)
         bench.wire.on_node("link", "set", "eth0", "down")
