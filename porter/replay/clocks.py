@@ -50,6 +50,7 @@ _SHARED: Final = frozenset(
     },
 )
 """What all agents see in the same way. What an agent judges by its own clock is not among it, nor a list."""
+_SETBACK: Final = timedelta(seconds=1)  # less is what a clock's daemon does all day
 _MOST: Final = 50_000  # observations of a log that are compared: memory is bounded, and no more are needed
 
 
@@ -67,6 +68,13 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
         return at - timedelta(seconds=self.ahead)
 
 
+class Setback(msgspec.Struct, frozen=True, kw_only=True):
+    """A log's own clock was set back: entry `seq` is that many seconds earlier than the entry before it."""
+
+    seq: int
+    seconds: float
+
+
 class Survey(msgspec.Struct, kw_only=True):
     """What one pass over a log finds: whose it is, how far it goes, what it shares, and who died when."""
 
@@ -75,6 +83,7 @@ class Survey(msgspec.Struct, kw_only=True):
     last: Recorded | None = None
     seen: dict[int, datetime | None] = {}
     """By an observation's hash, when it was made; None where more than once."""
+    setbacks: list[Setback] = []
     deaths: set[int] = set()
     """The last entries before a start of the agent that no orderly stop precedes."""
     heard: list[tuple[NodeName, datetime]] = []
@@ -83,10 +92,12 @@ class Survey(msgspec.Struct, kw_only=True):
 
 def survey(records: Iterable[Recorded]) -> Survey:
     """Read a log through. Memory is bounded."""
-    found = Survey(seen={}, deaths=set(), heard=[])
+    found = Survey(seen={}, deaths=set(), heard=[], setbacks=[])
     before: Recorded | None = None
     for record in records:
         entry = record.entry
+        if before is not None and before.at - record.at >= _SETBACK:
+            found.setbacks.append(Setback(seq=record.seq, seconds=(before.at - record.at).total_seconds()))
         if isinstance(entry, AgentStarted):
             found.node = found.node or entry.node
             if before is not None and not isinstance(before.entry, AgentStopped):

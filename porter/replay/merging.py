@@ -17,7 +17,7 @@ from porter.events.entries import (
     Withdrawn,
 )
 from porter.events.sentences import sentence
-from porter.replay.clocks import Clock, Survey, clocks, survey
+from porter.replay.clocks import Clock, Setback, Survey, clocks, survey
 from porter.replay.lanes import Sighting
 
 _TOLD = Announced | Withdrawn | AnnouncementFailed | AddressClaimed | AgentStarted | AgentStopped
@@ -33,6 +33,8 @@ class NodeLog(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
     last_at: datetime
     clock: Clock
+    setbacks: tuple[Setback, ...] = ()
+    """Where its own clock was set back. Around these its times say little: one offset is taken for the whole log."""
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,16 +79,17 @@ class Merged:
         """
         log, deaths = self.logs[place], self._deaths[place]
         dead: Recorded | None = None
+        before = log.clock.corrected(log.first_at)
         for record in self._reads[place]():
-            at = log.clock.corrected(record.at)
+            at = max(before, log.clock.corrected(record.at))  # none is earlier than one before it, whatever the clock
             if dead is not None:
-                begin = log.clock.corrected(dead.at)
-                lived = [heard for heard in self._heard.get(log.node, ()) if begin < heard < at]
-                yield Sighting(at=max([begin, *lived]), node=log.node, record=dead, is_death=True)
+                lived = [heard for heard in self._heard.get(log.node, ()) if before < heard < at]
+                yield Sighting(at=max([before, *lived]), node=log.node, record=dead, is_death=True)
             yield Sighting(at=at, node=log.node, record=record, is_last=record.seq == log.last_seq)
             if record.seq == log.last_seq:
                 return
             dead = record if record.seq in deaths else None
+            before = at
 
 
 def deed_of(sighting: Sighting) -> Deed | None:
@@ -111,4 +114,5 @@ def _node_log(name: str, found: Survey, clock: Clock) -> NodeLog:
         last_seq=found.last.seq,
         last_at=found.last.at,
         clock=clock,
+        setbacks=tuple(found.setbacks),
     )

@@ -205,6 +205,23 @@ def test_an_agent_that_was_killed_announced_as_long_as_others_heard_its_lease(
     assert [told["text"].partition(" announces")[0] for told in found["timeline"]].count("this node") == 2
 
 
+def test_a_clock_that_was_set_back_is_told_and_the_timeline_stays_in_order(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    one: Entries = [(3600.0, started("node1")), (3601.0, owned("node1")), (2.0, ON), (9.0, shared(9))]
+    other: Entries = [(0.0, started("node2")), (1.0, owned("node1")), (9.0, shared(9))]
+    logs = (log(tmp_path, "node2", other), log(tmp_path, "node1", one))
+
+    found = merged(capsys, *logs)
+    main(["replay", "--merge", *map(str, logs)])
+
+    assert [stored["setbacks"] for stored in found["logs"]] == [[], [{"seq": 3, "seconds": 3599.0}]]
+    times = [told["at"] for told in found["timeline"]]
+    assert times == sorted(times)
+    assert "at entry 3 its clock was set back by" in " ".join(capsys.readouterr().out.split())
+
+
 def test_an_agent_that_stopped_announces_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     one: Entries = [
         (0.0, started("node1")),

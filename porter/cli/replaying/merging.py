@@ -47,6 +47,9 @@ def _told(sightings: Iterable[Sighting], deeds: Spool, about: About, *, as_json:
 
 def _log_lines(log: NodeLog) -> Iterator[str]:
     yield from wrapped(f"{log.node}: {log.log}, entries {log.first_seq} to {log.last_seq}", indent=2)
+    for step in log.setbacks:
+        told = f"at entry {step.seq} its clock was set back by {short(step.seconds)}: times around that say little"
+        yield from wrapped(told, indent=4)
     one = log.clock
     if not one.samples:
         yield "    its clock is not known: no observation is in this log and in the first one"
