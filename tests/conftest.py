@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,13 @@ NO_SKIPS = "PORTER_NO_SKIPS"
 """Set in the environment where everything must be there: then a skipped test fails the run."""
 
 _skipped: list[str] = []
+
+
+@pytest.hookimpl
+def pytest_configure() -> None:
+    """Heed Ctrl-C, as all that a test starts then does: a worker of pytest-xdist, and a job of a shell, ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl

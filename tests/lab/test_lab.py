@@ -255,6 +255,7 @@ def test_in_iptables_mode_no_node_answers_icmp_and_every_node_serves(lab: Lab) -
     finally:
         change(lab)
         mode("ipvs")
+        time.sleep(1.1)  # kubectl restarts nothing twice within a second
     until("the address again", lambda: ADDRESS in lab.exec("node3", ["ip", "-brief", "address"]).stdout)
     assert "lookup 100" not in lab.exec("node3", ["ip", "rule"]).stdout
 
