@@ -5,6 +5,7 @@ What is particular to SQLite or PostgreSQL is here and nowhere else.
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,7 +128,7 @@ def _writing_engine(path: Path, *, create: bool) -> sqlalchemy.Engine:
             check_same_thread=False,
         )
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file; see give_back
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # a commit has reached the disk when it returns
         connection.execute(f"PRAGMA journal_size_limit={_JOURNAL}")
         return connection
@@ -135,6 +136,20 @@ def _writing_engine(path: Path, *, create: bool) -> sqlalchemy.Engine:
     engine = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=pool.QueuePool)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch a file to WAL. SQLite does not wait where two do that to a new file at once, so it is done here."""
+    limit = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > limit:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _reading_engine(path: Path) -> sqlalchemy.Engine:
