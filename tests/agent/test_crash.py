@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -61,7 +61,8 @@ def lived(forks: ForkServerContext, place: Place, chance: random.Random) -> tupl
         time.sleep(chance.uniform(0, 0.01))
         assert agent.pid is not None
         if agent.exitcode is None:
-            os.kill(agent.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has died by its own hand since
+                os.kill(agent.pid, signal.SIGKILL)
         while (message := received(ours)) is not None:
             if message:
                 acted.append(msgspec.json.decode(message, type=Acted))
