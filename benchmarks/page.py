@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from porter.replay.page.document import document
-from tests.replay.page.browser import chromium
+from tests.browser import chromium
 from tests.replay.page.lives import many
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.browser import Tab, chromium
 from tests.events.postgresql import Server, find_binaries, running_server
+from tests.needs import needed
 
 NO_SKIPS = "PORTER_NO_SKIPS"
 """Set in the environment where everything must be there: then a skipped test fails the run."""
@@ -70,11 +72,16 @@ def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A server of the tests' own, for as long as they run."""
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
-    with running_server(binaries) as server:
+    with running_server(needed(find_binaries(), "a PostgreSQL server", "postgresql")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """A browser of the tests' own, in UTC, for as long as they run."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as tab:
+        tab.call("Emulation.setTimezoneOverride", timezoneId="UTC")
+        yield tab
 
 
 def _reason(outcome: object) -> str:

@@ -10,10 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def run(folder: Path, body: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, body: str, *workers: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(f"import pytest\n{body}\n")
+    options = ["-p", "tests.conftest", "-p", "no:cacheprovider", *workers]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "--rootdir", folder, folder],
+        [sys.executable, "-m", "pytest", *options, "--rootdir", folder, folder],
         cwd=ROOT,
         env={**os.environ, "PORTER_NO_SKIPS": "", **environment},
         capture_output=True,
@@ -29,13 +30,25 @@ SKIPPED = {
 }
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadfile")], ids=["alone", "several at a time"])
 @pytest.mark.parametrize("body", SKIPPED.values(), ids=SKIPPED)
-def test_a_skipped_test_fails_a_run_that_may_skip_none(tmp_path: Path, body: str) -> None:
-    ran = run(tmp_path, f"def test_b(): pass\n{body}", PORTER_NO_SKIPS="1")
+def test_a_skipped_test_fails_a_run_that_may_skip_none(tmp_path: Path, body: str, workers: tuple[str, ...]) -> None:
+    ran = run(tmp_path, f"def test_b(): pass\n{body}", *workers, PORTER_NO_SKIPS="1")
 
     assert ran.returncode != 0, ran.stdout
     assert "PORTER_NO_SKIPS is set and 1 tests were skipped" in ran.stdout
     assert "no such thing here" in ran.stdout
+
+
+def test_what_is_needed_is_skipped_with_what_to_install(tmp_path: Path) -> None:
+    body = "from tests.needs import needed\ndef test_a(): needed(None, 'a thing', 'thing')"
+    there = "\ndef test_b(): assert needed('/usr/bin/thing', 'a thing', 'thing') == '/usr/bin/thing'"
+
+    ran = run(tmp_path, body + there, "-rs")
+
+    assert ran.returncode == 0, ran.stdout
+    assert "1 passed, 1 skipped" in ran.stdout
+    assert "needs a thing (Debian: thing)" in ran.stdout
 
 
 @pytest.mark.parametrize("body", list(SKIPPED.values())[:2])

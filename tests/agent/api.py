@@ -1,14 +1,12 @@
 """An API server for agents that run as commands: in a thread of its own, behind a gate that counts, refuses and closes."""
 
-import asyncio
 import json
 import re
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import yaml
@@ -18,8 +16,8 @@ from porter.lab.apiserver import ApiServer, Listen
 from porter.lab.apiserver.listening import open_socket
 from porter.manifests import render
 from porter.model import keys
+from tests.loop import Loop
 
-T = TypeVar("T")
 NAMESPACE = "porter-system"
 SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
@@ -35,11 +33,9 @@ class Api:
     """The server, and what a test does to it and asks of it. Safe to close twice."""
 
     def __init__(self, service_cidr: str = "10.233.0.0/18") -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="api server")
-        self._thread.start()
+        self._loop = Loop()
         self._server = ApiServer(tls=False, service_cidr=service_cidr)
-        self._run(self._server.start())
+        self._loop.run(self._server.start())
         self._gates: list[_Gate] = []
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request of the agents."""
@@ -50,7 +46,7 @@ class Api:
     def kubeconfig(self, path: Path, netns: str = "") -> Path:
         """Open a gate on the loopback of a network namespace, by default this one, and write how to get through it."""
         gate = _Gate(Listen("127.0.0.1", 0, netns), self)
-        port = self._run(gate.open())
+        port = self._loop.run(gate.open())
         self._gates.append(gate)
         path.write_text(self._server.kubeconfig().replace(self._server.url, f"http://127.0.0.1:{port}"))
         return path
@@ -58,14 +54,14 @@ class Api:
     def go_away(self) -> None:
         """Refuse connections from now on, and cut those that there are."""
         for gate in self._gates:
-            self._run(gate.close())
+            self._loop.run(gate.close())
 
     def come_back(self, *, history: bool = True) -> None:
         """Listen again."""
         if not history:
-            self._loop.call_soon_threadsafe(self._server.forget_history)
+            self._loop.loop.call_soon_threadsafe(self._server.forget_history)
         for gate in self._gates:
-            self._run(gate.open())
+            self._loop.run(gate.open())
 
     @property
     def writes(self) -> list[tuple[str, str]]:
@@ -129,11 +125,9 @@ class Api:
         return found
 
     def close(self) -> None:
-        if self._thread.is_alive():
+        if not self._loop.closed:
             self.go_away()
-            self._run(self._server.stop())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._loop.run(self._server.stop())
             self._loop.close()
 
     # -- inside
@@ -152,9 +146,6 @@ class Api:
         except urllib.error.HTTPError as error:
             with error:
                 raise AssertionError(f"{method} {path}: {error.read().decode()}") from None
-
-    def _run(self, job: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(job, self._loop).result(10)
 
     @property
     def upstream(self) -> str:

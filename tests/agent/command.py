@@ -1,6 +1,7 @@
 """`porter run` as a process of its own, with everything that can be seen of it from outside."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,6 +98,16 @@ class Command:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def stream(self, path: str) -> io.TextIOWrapper:
+        """Open a page that does not end before the agent does, and return what comes, line by line."""
+
+        def ask() -> HTTPResponse:
+            connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+            connection.request("GET", path)
+            return connection.getresponse()
+
+        return io.TextIOWrapper(inside(self.netns, ask))
 
     def page(self, path: str) -> tuple[int, str]:
         """Status and text of a page; (0, "") while nobody answers."""

@@ -1,12 +1,9 @@
 """The page for people and `porter status`: what they say of a running agent, live, and that nothing gets through them."""
 
-import asyncio
 import json
 import socket
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,8 +20,9 @@ from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
 from tests.agent.api import Api
 from tests.agent.command import PORTER, Command
-from tests.plugins.netns import Wire
-from tests.replay.page.browser import Tab, chromium, find_chromium
+from tests.browser import Tab
+from tests.loop import Loop
+from tests.plugins.netns import Wire, settle
 
 T = TypeVar("T")
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -154,12 +152,10 @@ class Served:
     def __init__(self, found: dict[str, Any]) -> None:
         self.status = found
         self.version = 0
-        self._loop = asyncio.new_event_loop()
+        self._loop = Loop()
         listener = listen("127.0.0.1:0")
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._server = self._run(self._serve(listener))
+        self._server = self._loop.run(self._serve(listener))
 
     async def _serve(self, listener: socket.socket) -> HttpServer:
         async def metrics() -> bytes:
@@ -175,14 +171,9 @@ class Served:
         self.version += 1
 
     def stop(self) -> None:
-        if self._thread.is_alive():
-            self._run(self._server.stop())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
+        if not self._loop.closed:
+            self._loop.run(self._server.stop())
             self._loop.close()
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
 
 @pytest.fixture
@@ -192,29 +183,22 @@ def served() -> Iterator[Served]:
     made.stop()
 
 
-def until(look: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 20
-    while not look():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-
-
-def test_the_page_is_live_in_a_browser_and_says_when_it_is_not(served: Served, tab: Tab) -> None:
-    tab.call("Page.navigate", url=served.url)
-    until(lambda: tab.run("document.getElementById('live')?.textContent") == "live")
-    assert "default/a" in tab.run("document.body.innerText")
+def test_the_page_is_live_in_a_browser_and_says_when_it_is_not(served: Served, browser: Tab) -> None:
+    browser.go(served.url)
+    settle(lambda: browser.run("document.getElementById('live')?.textContent") == "live", 20)
+    assert "default/a" in browser.run("document.body.innerText")
 
     served.change(status(one("default/a"), one(EVIL, "192.168.0.92")))
-    until(lambda: "192.168.0.92" in tab.run("document.body.innerText"))
-    assert EVIL in tab.run("document.body.innerText")
-    assert tab.complaints() == []
+    settle(lambda: "192.168.0.92" in browser.run("document.body.innerText"), 20)
+    assert EVIL in browser.run("document.body.innerText")
+    assert browser.complaints() == []
 
     served.stop()
-    until(lambda: tab.run("document.getElementById('live').className") == "off")
+    settle(lambda: browser.run("document.getElementById('live').className") == "off", 20)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_a_narrow_window(served: Served, tab: Tab, tmp_path: Path, scheme: str) -> None:
+def test_the_page_fits_a_narrow_window(served: Served, browser: Tab, tmp_path: Path, scheme: str) -> None:
     long = "a-namespace-with-a-long-name/" + "a-service-with-a-name-that-is-long-" * 3
     served.change(
         status(
@@ -225,23 +209,13 @@ def test_the_page_fits_a_narrow_window(served: Served, tab: Tab, tmp_path: Path,
             problems=["services: the API server https://192.168.0.1:6443 cannot be reached: connection refused"],
         )
     )
-    tab.prefer(scheme)
+    browser.prefer(scheme)
     for width in (1280, 400):
-        tab.size(width, 900)
-        tab.call("Page.navigate", url=served.url)
-        until(lambda: tab.run("document.getElementById('live')?.textContent") == "live")
-        tab.screenshot(tmp_path / f"{scheme}-{width}.png")
-        assert tab.run("document.documentElement.scrollWidth <= innerWidth")
-
-
-@pytest.fixture
-def tab(tmp_path: Path) -> Iterator[Tab]:
-    if find_chromium() is None:
-        pytest.skip("no Chromium is installed (Debian: chromium)")
-    place = tmp_path / "chromium"
-    place.mkdir()
-    with chromium(place) as made:
-        yield made
+        browser.size(width, 900)
+        browser.go(served.url)
+        settle(lambda: browser.run("document.getElementById('live')?.textContent") == "live", 20)
+        browser.screenshot(tmp_path / f"{scheme}-{width}.png")
+        assert browser.run("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.root
@@ -251,25 +225,20 @@ def test_the_page_of_a_running_agent_follows_it(api: Api, agent: Command, net: W
     code, text = agent.page("/")
     assert (code, "No Service asks for an address" in text) == (200, True)
     assert [agent.page(f"/overview.{kind}")[0] for kind in ("css", "js")] == [200, 200]
-    stream = subprocess.Popen(
-        ["ip", "netns", "exec", agent.netns, "curl", "-sN", f"http://127.0.0.1:{agent._port}/changes"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert stream.stdout is not None
-    first = stream.stdout.readline()
+    stream = agent.stream("/changes")
+    first = stream.readline()
     api.eip()
     api.service("web")
-    seen = next(line for line in stream.stdout if "192.168.0.91" in line)
+    seen = next(line for line in stream if "192.168.0.91" in line)
     told = subprocess.run(
         ["ip", "netns", "exec", agent.netns, str(PORTER), "status", "--http", f"127.0.0.1:{agent._port}"],
         capture_output=True,
         text=True,
         check=True,
     )
-    agent.end()  # ends the stream as well
-    stream.wait(10)
-    stream.stdout.close()
+    assert agent.terminate() == 0  # ends the stream as well, in order
+    assert stream.read() == ""
+    stream.close()
 
     assert first.startswith("data: <h1>node1")
     assert "default/web" in seen

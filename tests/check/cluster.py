@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import yaml
@@ -23,8 +21,8 @@ from porter.model import keys
 from porter.model.objects import Nic
 from porter.reconciler.world import World
 from tests.lab.apiserver.client import Client
+from tests.loop import Loop
 
-T = TypeVar("T")
 EIPS = "/apis/network.kubesphere.io/v1alpha2/eips"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/porter-system/leases"
@@ -47,25 +45,18 @@ class Cluster:
 
     def __init__(self, directory: Path, *, tls: bool = False) -> None:
         self.directory = directory
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="api server")
-        self._thread.start()
+        self._loop = Loop()
         self._audit = AuditLog(directory / "audit.log", utc_now)
         self.server = ApiServer(tls=tls, audit=self._audit)
-        self._run(self.server.start())
+        self._loop.run(self.server.start())
         self.client = Client(self.server.url, self.server.token, self.server.authority if tls else b"")
         self.kubeconfig = directory / "kubeconfig"
         self.kubeconfig.write_text(self.server.kubeconfig())
 
     def close(self) -> None:
-        self._run(self.server.stop())
+        self._loop.run(self.server.stop())
         self._audit.close()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
         self._loop.close()
-
-    def _run(self, job: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(job, self._loop).result(10)
 
     # -- what is in it
 

@@ -1,9 +1,7 @@
 """The definition of the Eip: a structural schema with a word on every field, and what it takes and refuses."""
 
-import asyncio
 import itertools
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from porter.lab.apiserver import ApiServer
 from porter.manifests import render
 from porter.model.addresses import InvalidRangeError, parse_range
 from tests.lab.apiserver.client import Client
+from tests.loop import Loop
 
 DEFINITION = yaml.safe_load(render(["crd"]))
 VERSION = DEFINITION["spec"]["versions"][0]
@@ -82,18 +81,14 @@ def test_what_older_versions_promise_is_there() -> None:
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     """An API server that has the definition."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
+    loop = Loop()
     server = ApiServer(tls=False)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
+    loop.run(server.start())
     made = Client(server.url, server.token, server.authority)
     answer = made.ask("POST", DEFINITIONS, DEFINITION)
     assert answer.status == 201, answer.body
     yield made
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    loop.run(server.stop())
     loop.close()
 
 

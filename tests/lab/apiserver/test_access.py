@@ -14,7 +14,8 @@ from porter.lab.apiserver import ApiServer
 from porter.lab.apiserver.audit import Audited, AuditLog
 from porter.lab.apiserver.rbac import Attributes, granted
 from tests.lab.apiserver.client import APPLY, Answer, Client
-from tests.lab.apiserver.conftest import Loop, Running
+from tests.lab.apiserver.conftest import Running
+from tests.loop import Loop
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"

@@ -18,8 +18,7 @@ import pytest
 
 from porter.lab.apiserver import ApiServer
 from tests.lab.apiserver.conftest import Running
-
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+from tests.needs import needed
 
 CRD = """
 apiVersion: apiextensions.k8s.io/v1
@@ -107,6 +106,7 @@ class Kubectl:
 
 @pytest.fixture
 def kubectl(start: Callable[[ApiServer], Running], tmp_path: Path) -> Kubectl:
+    needed(shutil.which("kubectl"), "kubectl", "kubernetes-client")
     made = Kubectl(start(ApiServer()), tmp_path)
     made("apply", "-f", "-", stdin=CRD)
     made("wait", "--for=condition=Established", "crd/eips.network.kubesphere.io", "--timeout=5s")

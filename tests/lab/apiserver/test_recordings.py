@@ -16,7 +16,8 @@ import pytest
 
 from porter.lab.apiserver import ApiServer
 from tests.lab.apiserver.client import Client
-from tests.lab.apiserver.conftest import Loop, Running
+from tests.lab.apiserver.conftest import Running
+from tests.loop import Loop
 
 RECORDED = sorted((Path(__file__).parents[2] / "data" / "kube-api").glob("*.json"))
 

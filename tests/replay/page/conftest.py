@@ -1,6 +1,5 @@
-"""One browser for all tests of the page, and the pages that they look at."""
+"""The pages that the tests of the page look at."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from porter.replay.page.picture import Picture
 from porter.replay.reading import installed_rules
 from porter.replay.refold import Refold
 from porter.replay.story import About
-from tests.replay.page.browser import Tab, chromium, find_chromium
+from tests.browser import Tab
 from tests.replay.page.lives import eventful
 
 
@@ -24,15 +23,6 @@ def written(picture: Picture, path: Path) -> Path:
 def picture() -> Picture:
     """The eventful hour as the page is given it."""
     return gather("node1.jsonl.gz", eventful(), Refold(installed_rules()), About())
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    if find_chromium() is None:
-        pytest.skip("no Chromium is installed (Debian: chromium)")
-    with chromium(tmp_path_factory.mktemp("chromium")) as tab:
-        tab.call("Emulation.setTimezoneOverride", timezoneId="UTC")
-        yield tab
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from porter.replay.page.picture import Picture
-from tests.replay.page.browser import Tab
+from tests.browser import Tab
 from tests.replay.page.conftest import written
 from tests.replay.page.lives import many
 from tests.replay.page.test_document import NASTY

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its DevTools protocol: as much of it as the tests of the page need."""
+"""A headless Chromium, driven by its DevTools protocol: as much of it as the tests of pages need."""
 
 import base64
 import itertools
@@ -15,6 +15,8 @@ from typing import Any
 
 import websocket
 
+from tests.needs import needed
+
 _START_SECONDS = 60
 _ANSWER_SECONDS = 60
 _OPTIONS = (
@@ -30,11 +32,6 @@ _OPTIONS = (
     "--remote-debugging-port=0",
     "--remote-allow-origins=*",
 )
-
-
-def find_chromium() -> str | None:
-    """Return where Debian's Chromium is, None where there is none."""
-    return shutil.which("chromium")
 
 
 class Tab:
@@ -66,10 +63,14 @@ class Tab:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
+    def go(self, url: str) -> None:
+        """Begin to open an address; what the browser told of the page before is forgotten."""
+        self.events.clear()
+        self.call("Page.navigate", url=url)
+
     def open(self, path: Path) -> None:
         """Open a file and wait until its scripts have run and it was drawn."""
-        self.events.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.go(path.resolve().as_uri())
         end = time.monotonic() + _ANSWER_SECONDS
         while not self.run("Boolean(globalThis.Porter && Porter.ready)"):
             assert time.monotonic() < end, f"the page did not come up: {self.complaints()}"
@@ -144,8 +145,7 @@ class Tab:
 @contextmanager
 def chromium(folder: Path) -> Iterator[Tab]:
     """Start a Chromium with a fresh profile in an empty folder, and end it afterwards."""
-    program = find_chromium()
-    assert program is not None
+    program = needed(shutil.which("chromium"), "Chromium", "chromium")
     profile = folder / "profile"
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
