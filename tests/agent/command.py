@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,15 +99,15 @@ class Command:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def stream(self, path: str) -> io.TextIOWrapper:
-        """Open a page that does not end before the agent does, and return what comes, line by line."""
-
-        def ask() -> HTTPResponse:
-            connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+    @contextlib.contextmanager
+    def stream(self, path: str) -> Iterator[io.TextIOWrapper]:
+        """Open a page that does not end before the agent does; what comes, line by line."""
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+        inside(self.netns, connection.connect)
+        with contextlib.closing(connection):
             connection.request("GET", path)
-            return connection.getresponse()
-
-        return io.TextIOWrapper(inside(self.netns, ask))
+            with io.TextIOWrapper(connection.getresponse()) as lines:
+                yield lines
 
     def page(self, path: str) -> tuple[int, str]:
         """Status and text of a page; (0, "") while nobody answers."""

@@ -225,20 +225,19 @@ def test_the_page_of_a_running_agent_follows_it(api: Api, agent: Command, net: W
     code, text = agent.page("/")
     assert (code, "No Service asks for an address" in text) == (200, True)
     assert [agent.page(f"/overview.{kind}")[0] for kind in ("css", "js")] == [200, 200]
-    stream = agent.stream("/changes")
-    first = stream.readline()
-    api.eip()
-    api.service("web")
-    seen = next(line for line in stream if "192.168.0.91" in line)
-    told = subprocess.run(
-        ["ip", "netns", "exec", agent.netns, str(PORTER), "status", "--http", f"127.0.0.1:{agent._port}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert agent.terminate() == 0  # ends the stream as well, in order
-    assert stream.read() == ""
-    stream.close()
+    with agent.stream("/changes") as stream:
+        first = stream.readline()
+        api.eip()
+        api.service("web")
+        seen = next(line for line in stream if "192.168.0.91" in line)
+        told = subprocess.run(
+            ["ip", "netns", "exec", agent.netns, str(PORTER), "status", "--http", f"127.0.0.1:{agent._port}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert agent.terminate() == 0
+        stream.read()  # it ends with the agent, in order
 
     assert first.startswith("data: <h1>node1")
     assert "default/web" in seen
