@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Final, Self, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from porter.events.chain import Row, microseconds
+from porter.events.closing import Closing
 from porter.events.codec import decode
 from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError, LogError
@@ -64,7 +64,7 @@ def from_line(line: bytes) -> Recorded:
     return _recorded(_parsed(line))
 
 
-class ExportedLog:
+class ExportedLog(Closing):
     """An exported file as a source of entries, read from its start each time."""
 
     def __init__(self, path: Path) -> None:
@@ -155,17 +155,6 @@ class ExportedLog:
 
     def close(self) -> None:
         """Do nothing: the file is open only while it is read."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _checked(self, until: int | None) -> Iterator[tuple[int, Line]]:
         """Yield lines up to an entry. Raises LogError where one does not follow the other, or the file was cut."""

@@ -6,13 +6,13 @@ It never changes an entry, never reorders, never reads a clock.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import count
-from types import TracebackType
 from typing import Self
 
 import msgspec
 import sqlalchemy
 
 from porter.events.chain import Row, chained
+from porter.events.closing import Closing
 from porter.events.compaction import exceeds, step
 from porter.events.engines import give_back, make_engine, shrink, writing
 from porter.events.entries import Recorded
@@ -40,7 +40,7 @@ SNAPSHOTS = 16
 """At most so many are kept in a log: enough to fold from near any moment, and few enough for a small disk."""
 
 
-class EventLog(StoredEntries):
+class EventLog(StoredEntries, Closing):
     """One agent's log. Append from one thread; read from any. Made by `EventLog.open`."""
 
     def __init__(self, *, engine: sqlalchemy.Engine, where: LogUrl, stream: str, read_only: bool) -> None:
@@ -174,17 +174,6 @@ class EventLog(StoredEntries):
     def close(self) -> None:
         """Let go of the database. Safe to call twice."""
         self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _refuse_reader(self) -> None:
         if self._read_only or not self.stream:

@@ -1,9 +1,9 @@
 """Where entries come from when they are only read: a log's database, or a file that was exported from one."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from porter.events.chain import Row
 from porter.events.entries import Recorded
@@ -16,7 +16,7 @@ from porter.events.sqlite_source import SqliteSource
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
-class Source(Protocol):
+class Source(AbstractContextManager["Source"], Protocol):
     """Entries of one log, in order. Reading changes nothing and may be repeated."""
 
     @property
@@ -52,17 +52,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of it. Safe to call twice."""
-
-    def __enter__(self) -> Self:
-        """Return the source."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
 
 
 def streams_in(url_or_path: str) -> list[str]:

@@ -8,12 +8,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
 from porter.events.chain import Row, moment
+from porter.events.closing import Closing
 from porter.events.codec import READERS
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
@@ -32,7 +32,7 @@ _NO_LIMIT: Final = 2**63 - 1
 _SEQ, _AT = itemgetter(0), itemgetter(1)
 
 
-class SqliteSource:
+class SqliteSource(Closing):
     """One stream of an SQLite log, open for reading. It changes nothing, not even beside the file."""
 
     def __init__(self, path: Path, file: StandingFile, stream: str) -> None:
@@ -100,17 +100,6 @@ class SqliteSource:
         if self._log is not None:
             self._log.close()
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # ------------------------------------------------------------------------------------------ the plain case
 

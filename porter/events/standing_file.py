@@ -15,8 +15,7 @@ import sqlite3
 import struct
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 _BUSY_SECONDS: Final = 15.0
@@ -26,7 +25,7 @@ _ATTEMPTS: Final = 5
 
 
 class StandingFile:
-    """A connection that only reads. Close it, or use it in a `with`. Not safe to share between threads."""
+    """A connection that only reads. Close it. Not safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
         """Raises sqlite3.Error or OSError where the file cannot be opened."""
@@ -45,17 +44,6 @@ class StandingFile:
         self.connection.close()
         if self._aside is not None:
             self._aside.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _copy(self, path: Path) -> bool:
         """Copy the database and what was not moved into it. False: somebody has begun to write meanwhile."""

@@ -5,17 +5,17 @@ import sys
 from collections.abc import Iterable
 from tempfile import SpooledTemporaryFile
 from textwrap import wrap
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 
+from porter.events.closing import Closing
 from porter.replay.text import WIDTH
 
 _IN_MEMORY: Final = 4 << 20  # bytes that a list may have before it goes to a temporary file
 
 
-class Spool:
+class Spool(Closing):
     """Lines, or items of a JSON list, that are printed later. Close it, or use it in a `with`."""
 
     def __init__(self) -> None:
@@ -48,17 +48,6 @@ class Spool:
     def close(self) -> None:
         """Let go of the temporary file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def wrapped(text: str, *, indent: int) -> list[str]:
