@@ -1,9 +1,7 @@
-"""What a replay reads from: the entries up to a moment, the state to begin with, and progress for people."""
+"""What a replay reads from: the entries up to a moment, and the state to begin with."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from porter.errors import PorterError
 from porter.events.entries import Recorded
@@ -12,11 +10,11 @@ from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import resume
+from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import Moment, MomentError
+from porter.replay.refold import Refold
 from porter.replay.text import clock
 
-_LONG = 50_000  # entries from which on a replay shows its progress
-_STEP = 4096
 _PAUSE = 0.5  # seconds between looks at a log that is followed
 
 
@@ -43,10 +41,20 @@ def beginning(source: Source, rules: Rules) -> tuple[Reconciler, int]:
     return reconciler, seq
 
 
-def records_until(source: Source, moment: Moment | None, *, after: int = 0) -> Iterator[Recorded]:
+def begun(source: Source, records: Iterator[Recorded]) -> tuple[Refold, Iterator[Recorded]]:
+    """Return a fold that stands where the log begins, by the rules that are installed here, and what to give it.
+
+    `records` are those of the source, from its first entry. Raises PorterError as `beginning` does.
+    """
+    found, rules = with_recorded_lots(records, installed_rules(), source.snapshots())
+    reconciler, after = beginning(source, rules)
+    return Refold(rules, reconciler=reconciler, after=after), found
+
+
+def records_until(source: Source, moment: Moment | None) -> Iterator[Recorded]:
     """Yield the source's entries up to a moment, all of them without one. Raises MomentError for one before them."""
     is_first = True
-    for record in source.read(after, moment.seq if moment is not None else None):
+    for record in source.read(until=moment.seq if moment is not None else None):
         if moment is not None and not moment.covers(record.seq, record.at):
             if is_first:
                 raise _before(record)
@@ -54,7 +62,7 @@ def records_until(source: Source, moment: Moment | None, *, after: int = 0) -> I
         is_first = False
         yield record
     if is_first and moment is not None:
-        for record in source.read(after):
+        for record in source.read():
             raise _before(record)
 
 
@@ -79,25 +87,3 @@ def records_following(opened: Callable[[], Source], idle: Callable[[], None]) ->
         if last == before:
             idle()
             time.sleep(_PAUSE)
-
-
-@contextmanager
-def shown_progress(records: Iterator[Recorded], total: int) -> Iterator[Iterator[Recorded]]:
-    """Show a progress bar on standard error while a long log is read, if somebody is there to see it."""
-    if total < _LONG or not sys.stderr.isatty():
-        yield records
-        return
-    from rich.console import Console  # noqa: PLC0415 - 0.1 s that only a long replay shall cost
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("replay", total=total)
-
-        def counted() -> Iterator[Recorded]:
-            for count, record in enumerate(records, start=1):
-                yield record
-                if count % _STEP == 0:
-                    progress.update(task, completed=count)
-
-        yield counted()

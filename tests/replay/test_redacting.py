@@ -19,10 +19,8 @@ from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import packed
 from porter.reconciler.world import World
 from porter.replay.compacting import compact_log
-from porter.replay.lots import with_recorded_lots
-from porter.replay.reading import beginning, installed_rules
+from porter.replay.reading import begun, installed_rules
 from porter.replay.redacting import RedactedLog, entries_of
-from porter.replay.refold import Refold
 from porter.replay.story import Story
 from porter.replay.telling import tell
 from tests.events.redaction.test_redaction import lives
@@ -50,9 +48,8 @@ def compacted(tmp_path: Path) -> Path:
 
 
 def told(source: Source) -> Story:
-    records, rules = with_recorded_lots(source.read(), installed_rules(), source.snapshots())
-    reconciler, after = beginning(source, rules)
-    return tell(records, Refold(rules, reconciler=reconciler, after=after))
+    refold, records = begun(source, source.read())
+    return tell(records, refold)
 
 
 def test_a_compacted_log_tells_the_same_story_redacted(compacted: Path, tmp_path: Path) -> None:

@@ -5,15 +5,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from porter.cli.progress import shown_progress
 from porter.errors import PorterError
 from porter.events.sources import open_source
 from porter.reconciler.explaining.case import Case
 from porter.reconciler.explaining.history import History, When
 from porter.reconciler.explaining.hypotheses import Hypothesis, suppose
-from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import parse_moment
-from porter.replay.reading import beginning, installed_rules, records_until, shown_progress
-from porter.replay.refold import Refold
+from porter.replay.reading import begun, records_until
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,17 +30,15 @@ def read_case(event_log: str, *, stream: str, at: str | None, supposing: Sequenc
     history = History()
     with (
         open_source(event_log, stream=stream) as source,
-        shown_progress(records_until(source, moment), source.last_seq) as found,
+        shown_progress("replaying", records_until(source, moment), source.last_seq) as read,
     ):
-        records, rules = with_recorded_lots(found, installed_rules(), source.snapshots())
-        reconciler, after = beginning(source, rules)
-        refold = Refold(rules, reconciler=reconciler, after=after)
+        refold, records = begun(source, read)
         for refolded in refold.run(history.follow(records)):
             history.decided(refolded.decision, When(seq=refolded.seq, at=refolded.at))
     if refold.at is None:
         raise PorterError("there is no entry in the log up to that moment: nothing can be explained")
-    if refold.seq < after:
-        raise PorterError(f"what led there was taken out of the log by compaction: ask from entry {after} on")
+    if refold.seq < refold.after:
+        raise PorterError(f"what led there was taken out of the log by compaction: ask from entry {refold.after} on")
     case = Case.of(refold.reconciler, history)
     return Asked(
         case=suppose(case, supposing) if supposing else case,

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import click
 
 from porter.cli.log.printing import size_of
-from porter.cli.log.progress import shown_steps
 from porter.cli.options import event_log_option, stream_option
+from porter.cli.progress import shown_steps
 from porter.cli.retention import retention_options
 from porter.events.log import EventLog
 from porter.events.retention import Retention

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from porter.cli.log.choosing import choice_of, when_options
-from porter.cli.log.progress import shown_progress
 from porter.cli.options import event_log_option, stream_option
+from porter.cli.progress import shown_progress
 from porter.events import export as exports
 from porter.events.sources import open_source
 

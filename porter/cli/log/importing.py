@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from porter.cli.log.progress import shown_progress
 from porter.cli.options import event_log_option, stream_option
+from porter.cli.progress import shown_progress
 from porter.events.entries import AgentStarted
 from porter.events.errors import LogError
 from porter.events.log import EventLog

@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from porter.cli.log.printing import size_of
-from porter.cli.log.progress import shown_progress
 from porter.cli.options import event_log_option, format_option, stream_option
+from porter.cli.progress import shown_progress
 from porter.events.chain import moment
 from porter.events.sources import open_source, streams_in
 from porter.events.urls import parse_url

@@ -3,8 +3,8 @@
 import click
 import msgspec
 
-from porter.cli.log.progress import shown_steps
 from porter.cli.options import event_log_option, format_option, stream_option
+from porter.cli.progress import shown_steps
 from porter.events.sources import open_source, streams_in
 from porter.events.verify import Verification
 from porter.events.verify import verify as hold_against_chain

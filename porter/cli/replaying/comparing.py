@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from porter.cli.progress import shown_progress
 from porter.cli.replaying.between import between_lines, print_between
 from porter.cli.replaying.merging import print_merged
 from porter.cli.replaying.modes import Asked
@@ -14,11 +15,9 @@ from porter.cli.replaying.what_if import print_what_if, read_edits
 from porter.events.sources import Source, open_source
 from porter.replay.between import between
 from porter.replay.lanes import Lanes
-from porter.replay.lots import with_recorded_lots
 from porter.replay.merging import Merged
 from porter.replay.moments import Moment, MomentError, parse_moment
-from porter.replay.reading import beginning, installed_rules, records_until, shown_progress
-from porter.replay.refold import Refold
+from porter.replay.reading import beginning, begun, records_until
 from porter.replay.what_if import WhatIf
 
 
@@ -31,11 +30,10 @@ def diff(asked: Asked, span: str) -> int:
     second = parse_moment(second_text, asked.now) if second_text.strip() else Moment()
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_progress(source.read(), source.last_seq) as read,
+        shown_progress("replaying", source.read(), source.last_seq) as read,
     ):
-        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
-        reconciler, after = beginning(source, rules)
-        found = between(records, reconciler, first, second, after=after)
+        refold, records = begun(source, read)
+        found = between(records, refold.reconciler, first, second, after=refold.after)
     if asked.as_json:
         print_between(found)
     else:
@@ -49,11 +47,11 @@ def what_if(asked: Asked, path: Path) -> int:
     suppositions = read_edits(path)
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_progress(records_until(source, asked.moment), source.last_seq) as read,
+        shown_progress("replaying", records_until(source, asked.moment), source.last_seq) as read,
     ):
-        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
-        (real, after), (other, _) = beginning(source, rules), beginning(source, rules)
-        asking = WhatIf(real, other, suppositions, after=after)
+        real, records = begun(source, read)
+        other, _ = beginning(source, real.reconciler.rules)
+        asking = WhatIf(real.reconciler, other, suppositions, after=real.after)
         print_what_if(asking, suppositions, records, asked.about, as_json=asked.as_json)
     return 0
 
@@ -73,7 +71,5 @@ def merge(asked: Asked, logs: Sequence[str]) -> int:
 def _print_merged_page(asked: Asked, logs: Sequence[str], merged: Merged, first: Source) -> None:
     """Print the story of the first log as a page, with every window that only the logs together tell of."""
     windows = list(Lanes().windows(merged.sightings()))
-    records, rules = with_recorded_lots(first.read(), installed_rules(), first.snapshots())
-    reconciler, after = beginning(first, rules)
-    refold = Refold(rules, reconciler=reconciler, after=after)
+    refold, records = begun(first, first.read())
     print_page(", ".join(logs), refold, records, asked.about, windows=windows)

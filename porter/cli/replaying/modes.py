@@ -7,15 +7,14 @@ from functools import partial
 
 import msgspec
 
+from porter.cli.progress import shown_progress
 from porter.cli.replaying.page import print_page
 from porter.cli.replaying.telling import Follower, print_json, print_story, print_verdict
 from porter.events.entries import Recorded
-from porter.events.sources import Source, open_source
-from porter.reconciler.decide import Rules
+from porter.events.sources import open_source
 from porter.reconciler.world import World
-from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import Moment, parse_moment
-from porter.replay.reading import beginning, installed_rules, records_following, records_until, shown_progress
+from porter.replay.reading import begun, records_following, records_until
 from porter.replay.refold import Refold
 from porter.replay.story import About
 from porter.replay.telling import Teller
@@ -82,8 +81,8 @@ def follow(asked: Asked) -> int:
     with open_source(asked.log, stream=asked.stream) as source:
         follower = Follower(as_json=asked.as_json)
         found = records_following(partial(open_source, asked.log, stream=asked.stream), follower.idle)
-        records, rules = with_recorded_lots(found, installed_rules(), source.snapshots())
-        follower.follow(Teller(_refold(source, rules), asked.about), records)
+        refold, records = begun(source, found)
+        follower.follow(Teller(refold, asked.about), records)
     return 0
 
 
@@ -92,13 +91,7 @@ def _read(asked: Asked) -> Iterator[tuple[Teller, Refold, Iterator[Recorded]]]:
     moment = asked.moment
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_progress(records_until(source, moment), source.last_seq) as read,
+        shown_progress("replaying", records_until(source, moment), source.last_seq) as read,
     ):
-        records, rules = with_recorded_lots(read, installed_rules(), source.snapshots())
-        refold = _refold(source, rules)
+        refold, records = begun(source, read)
         yield Teller(refold, asked.about, is_cut=moment is not None), refold, records
-
-
-def _refold(source: Source, rules: Rules) -> Refold:
-    reconciler, after = beginning(source, rules)
-    return Refold(rules, reconciler=reconciler, after=after)

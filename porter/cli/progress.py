@@ -13,7 +13,7 @@ _STEP = 4096
 @contextmanager
 def shown_progress(doing: str, records: Iterable[_Item], total: int) -> Iterator[Iterator[_Item]]:
     """Give the records on, and show a bar with what is being done while many of them are taken."""
-    if total < _LONG:
+    if total < _LONG or not sys.stderr.isatty():
         yield iter(records)
         return
     with shown_steps(doing) as progress:
