@@ -15,7 +15,7 @@ from porter.events.streams import stream_names
 from porter.events.urls import LogUrl
 
 KEPT = 3
-"""So many damaged files stay beside a log; older ones are deleted, so that a failing disk does not fill itself."""
+"""So many damaged logs of an agent stay; older ones are deleted, so that a failing disk does not fill itself."""
 _MAGICS = (b"SQLite format 3\x00", bytes(16))  # a database; and what a crash leaves of one
 
 
@@ -28,12 +28,16 @@ def set_aside(where: LogUrl, stream: str, now: datetime) -> str:
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     if where.path is not None and _only(where, stream):
         return str(_rename(where.path, stamp))
-    name = f"{stream}.damaged-{stamp}"
+    mark = f"{stream}.damaged-"
+    name = f"{mark}{stamp}"
     engine = make_engine(where, read_only=False, create=False)
     try:
         with explained(where), writing(engine) as connection:
             for table in METADATA.sorted_tables:
                 connection.execute(table.update().where(table.c.stream == stream).values(stream=name))
+            there = sorted(one for one in stream_names(connection) if one.startswith(mark) and one.endswith("Z"))
+            for table in METADATA.sorted_tables:
+                connection.execute(table.delete().where(table.c.stream.in_(there[:-KEPT])))
     finally:
         engine.dispose()
     return f"{where}, stream {name}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select
 
 from porter.agent.pipeline import Pipeline
 from porter.agent.recorder import Recorder
@@ -17,8 +18,10 @@ from porter.agent.upkeep import Upkeep
 from porter.events.codec import is_observed
 from porter.events.entries import Applied, AssignmentDecided, LogResumed, LogSetAside, NodeGone, Observed, Recorded
 from porter.events.errors import LogError
-from porter.events.log import EventLog
+from porter.events.log import EventLog, streams_at
+from porter.events.schema import METADATA
 from porter.events.setting_aside import KEPT
+from porter.events.snapshots import StoredSnapshot
 from porter.events.verify import verify
 from porter.model.names import NodeName
 from porter.reconciler.fold import Reconciler
@@ -262,6 +265,31 @@ def test_few_damaged_logs_are_kept(disk: Place, tmp_path: Path) -> None:
         begin(disk.url, node="node1", rules=RULES, now=NOW).log.close()
 
     assert len(list(tmp_path.glob("*.damaged-*"))) == KEPT
+
+
+def test_few_damaged_logs_are_kept_of_each_agent_that_shares_a_database(postgresql: Server, tmp_path: Path) -> None:
+    for place in (
+        Place(url=postgresql.new_database(), server=postgresql),
+        Place(url=f"sqlite:///{tmp_path}/porter.db"),
+    ):
+        for stream in ("node1", "node10", "node10.damaged-20261121T095959Z", "node1.damaged-by-me"):
+            with place.writer(stream) as log:
+                log.append([Recorded(1, NOW, NodeGone(node=NodeName(stream)))])
+                log.store_snapshot(StoredSnapshot(seq=1, at=0, format=0, state=b""))
+        others = set(streams_at(place.url)) - {"node1"}
+        for second in range(KEPT + 2):
+            place.execute("UPDATE entry SET at = at + 1 WHERE stream = 'node1'")
+            with begin(place.url, node="node1", rules=RULES, now=NOW.replace(second=second)).log as log:
+                log.append([Recorded(1, NOW, NodeGone(node=NodeName("node1")))])
+
+        kept = {f"node1.damaged-20261121T10000{second}Z" for second in range(2, KEPT + 2)}
+        assert set(streams_at(place.url)) == {"node1", *others, *kept}
+        for stream in kept:
+            with place.reader(stream) as log:
+                assert [one.seq for one in log.read()] == [1]
+        with place.reader("node1") as log, log._engine.connect() as connection:
+            for table in METADATA.sorted_tables:
+                assert set(connection.execute(select(table.c.stream)).scalars()) <= {"node1", *others, *kept}, table
 
 
 def test_the_log_of_one_of_several_agents_is_set_aside_alone(postgresql: Server, tmp_path: Path) -> None:
