@@ -12,4 +12,4 @@ class DamagedLogError(LogError):
 
 
 class CompactedLogError(LogError):
-    """A fold would need entries that compaction has taken out; it must begin with a snapshot."""
+    """A fold would need entries that are not there any more; it must begin with a snapshot."""

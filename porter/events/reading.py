@@ -191,7 +191,8 @@ class StoredEntries:
             raise DamagedLogError(f"{missing(first, last)} from {self.describe()}: the log was altered")
         if whole:
             raise CompactedLogError(
-                f"entries {gap.first_seq} to {gap.last_seq} were taken out of {self.describe()} by compaction",
+                f"entries {gap.first_seq} to {gap.last_seq} were taken out of {self.describe()} by compaction, or let "
+                "go while it took no entries",
             )
 
     def _check_end(self, expected: int, until: int | None, *, whole: bool) -> None:

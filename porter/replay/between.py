@@ -13,7 +13,7 @@ from porter.model.assignment import Assignment, PoolState
 from porter.model.names import EipName, ServiceKey
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.terms import Slot
-from porter.replay.moments import Moment, MomentError
+from porter.replay.moments import Moment, MomentError, too_early
 from porter.replay.text import clock
 
 What = Literal["new", "gone", "changed"]
@@ -132,7 +132,7 @@ class _Reading:
                 f"{clock(self._ahead.at)}",
             )
         if self._point.seq < self._after:
-            raise MomentError(f"what led there was taken out of the log by compaction: ask from entry {self._after} on")
+            raise too_early(self._after)
         if self._point.at is not None and not moment.covers(self._point.seq, self._point.at):
             raise MomentError("the second moment is before the first one: write them the other way round")
         world, decisions = self._reconciler.world, self._reconciler.decisions

@@ -28,6 +28,14 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
         return self.at is None or at <= self.at
 
 
+def too_early(known: int) -> MomentError:
+    """Return the error for a moment before entry `known`, after which a log's oldest state stands."""
+    return MomentError(
+        "what led there was taken out of the log by compaction, or let go while it took no entries: "
+        f"ask from entry {known} on",
+    )
+
+
 def parse_moment(text: str, now: datetime) -> Moment:
     """Read `1234`, `2026-11-21T10:00` (local time unless it says otherwise) or `-15m` (s, m, h, d) before `now`."""
     stripped = text.strip()

@@ -35,8 +35,8 @@ def beginning(source: Source, rules: Rules) -> tuple[Reconciler, int]:
     reconciler, seq = resume(rules, reversed(usable))
     if not seq:
         raise PorterError(
-            f"entries up to {gap} were taken out of {source.describe()} by compaction, and it has no snapshot after "
-            "them that this Porter can read: replay it with the Porter that compacted it",
+            f"entries up to {gap} were taken out of {source.describe()} by compaction, or let go while it took "
+            "none, and it has no snapshot after them that this Porter can read: replay it with the one that wrote it",
         )
     return reconciler, seq
 

@@ -75,8 +75,7 @@ class Teller:
     def _cause_of(self, step: Refolded) -> Cause:
         """Describe a cause once: a list of all Services leads to as many decisions."""
         if step.cause is None:
-            taken_out = "an entry that compaction has taken out"
-            return Cause(seq=step.decision.cause, at=step.at, kind="", text=taken_out)
+            return Cause(seq=step.decision.cause, at=step.at, kind="", text="an entry that is not in the log any more")
         if self._cause is None or self._cause.seq != step.cause.seq:
             self._cause = cause_of(step.cause)
         return self._cause

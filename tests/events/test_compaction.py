@@ -116,9 +116,9 @@ def test_a_fold_is_told_that_entries_were_taken_out(place: Place) -> None:
     with written(place, life(100), [60]) as log:
         compact(log, Retention(age=MINUTE), now=after(10_000))
 
-        with pytest.raises(CompactedLogError, match="entries 1 to 4 were taken out of "):
+        with pytest.raises(CompactedLogError, match=r"entries 1 to 4 were taken out of .* by compaction, or let go"):
             list(log.read(whole=True))
-        with pytest.raises(CompactedLogError, match="entries 59 to 59 were taken out of "):
+        with pytest.raises(CompactedLogError, match=r"entries 59 to 59 were taken out of .* by compaction, or let go"):
             list(log.read(after=55, whole=True))
 
 

@@ -75,6 +75,9 @@ def test_it_verifies(capsys: pytest.CaptureFixture[str], compacted: Path) -> Non
 
     assert capsys.readouterr().out.startswith("Nothing was compared: ")
 
+    assert story(capsys, compacted, "--verify")["compared"] == {"first": snapshot.seq + 1, "last": last}
+    assert story(capsys, compacted, "--verify", "--until", str(snapshot.seq))["compared"] is None
+
 
 def test_what_a_snapshot_says_stands_although_no_entry_tells_of_it(
     capsys: pytest.CaptureFixture[str],
@@ -107,6 +110,14 @@ def test_from_the_snapshot_on_all_can_be_asked(capsys: pytest.CaptureFixture[str
 
 
 def test_before_the_snapshot_the_state_is_not_known(capsys: pytest.CaptureFixture[str], compacted: Path) -> None:
-    assert main(["replay", str(compacted), "--diff", f"{LOST - 1}..{LOST}"]) == 1
+    with EventLog.open(str(compacted), read_only=True) as log:
+        (snapshot,) = log.snapshots()
 
-    assert "was taken out of the log by compaction: ask from entry " in capsys.readouterr().err
+    for question in (["replay", "--diff", f"{LOST - 1}..{LOST}"], ["explain", "service", WEB, "--at", str(LOST)]):
+        log_option = ["--event-log"] if question[0] == "explain" else []
+        assert main([*question, *log_option, str(compacted)]) == 1
+
+        assert (
+            "what led there was taken out of the log by compaction, or let go while it took no entries: "
+            f"ask from entry {snapshot.seq} on"
+        ) in capsys.readouterr().err

@@ -34,7 +34,7 @@ def until_gone() -> str:
 def test_the_json_has_the_documented_keys(capsys: pytest.CaptureFixture[str], log: Path) -> None:
     found = replayed(capsys, log, "--until", until_gone())
 
-    assert list(found) == ["seq", "at", "assignments", "timeline", "differences"]
+    assert list(found) == ["seq", "at", "assignments", "timeline", "differences", "compared"]
     (assignment,) = found["assignments"]
     assert set(assignment) >= {"service", "address", "eip", "protocol", "node", "reason"}
     assert set(found["timeline"][0]) >= {"seq", "at", "service", "from", "to", "cause", "reason"}
@@ -152,6 +152,8 @@ def test_a_log_that_this_version_wrote_verifies(capsys: pytest.CaptureFixture[st
     assert main(["replay", str(log), "--verify"]) == 0
 
     assert capsys.readouterr().out.endswith("entries replayed: this version decides the same.\n")
+    found = replayed(capsys, log, "--verify")
+    assert found["compared"] == {"first": 1, "last": found["seq"]}
 
 
 @pytest.mark.parametrize(

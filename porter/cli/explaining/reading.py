@@ -11,7 +11,7 @@ from porter.events.sources import open_source
 from porter.reconciler.explaining.case import Case
 from porter.reconciler.explaining.history import History, When
 from porter.reconciler.explaining.hypotheses import Hypothesis, suppose
-from porter.replay.moments import parse_moment
+from porter.replay.moments import parse_moment, too_early
 from porter.replay.reading import begun, records_until
 
 
@@ -38,7 +38,7 @@ def read_case(event_log: str, *, stream: str, at: str | None, supposing: Sequenc
     if refold.at is None:
         raise PorterError("there is no entry in the log up to that moment: nothing can be explained")
     if refold.seq < refold.after:
-        raise PorterError(f"what led there was taken out of the log by compaction: ask from entry {refold.after} on")
+        raise too_early(refold.after)
     case = Case.of(refold.reconciler, history)
     return Asked(
         case=suppose(case, supposing) if supposing else case,

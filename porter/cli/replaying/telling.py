@@ -53,6 +53,7 @@ def print_json(teller: Teller, refold: Refold, records: Iterable[Recorded], *, c
                 ("assignments", standing),
                 ("timeline", changes),
                 ("differences", differences),
+                ("compared", None if refold.seq <= refold.after else {"first": refold.after + 1, "last": refold.seq}),
             ],
         )
         return differences.count
