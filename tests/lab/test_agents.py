@@ -1,12 +1,11 @@
 """Faults of a node with a real agent on it: each is seen on the wire, and gone after `recover`."""
 
+import functools
 import json
-import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,11 @@ from porter.lab.processes import porter
 from porter.lab.state import Process
 from porter.manifests import render
 from porter.model import keys
+from tests.lab import labs
+from tests.lab.labs import YAML
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
+until = functools.partial(labs.until, within=20.0)
 
 ADDRESS = "192.168.0.91"
 SELDOM = {
@@ -35,26 +37,15 @@ SELDOM = {
     ]
 }
 """Needed after a write that met another (test_publish_faults), or a list that is older than the watch (test_mirror)."""
-YAML = Path(str(resources.files("porter.lab.tutorial")))
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
-        made = Lab.up(f"g{os.getpid()}", nodes=2, lease_duration=3.0)
-    with made:
+    with labs.up(tmp_path_factory, "g", nodes=2, lease_duration=3.0) as made:
         for file in ("porter-layer2-eip.yaml", "porter-layer2.yaml", "porter-layer2-svc.yaml"):
             made.kube("apply", "-f", str(YAML / file))
         made.api.patch("Eip", "porter-layer2-eip", {"metadata": {"finalizers": sorted(keys.OLD_FINALIZERS)[:1]}})
         yield made
-
-
-def until(what: str, look: Callable[[], bool], *, within: float = 20.0) -> None:
-    limit = time.monotonic() + within
-    while not look():
-        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
-        time.sleep(0.05)
 
 
 def owners(lab: Lab) -> list[str]:

@@ -3,6 +3,7 @@
 Each trouble lasts PORTER_CHAOS_SECONDS, by default 4.5; try 60 by hand after a change of watches, leases or the agent.
 """
 
+import functools
 import json
 import os
 import signal
@@ -10,29 +11,26 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib import resources
-from pathlib import Path
 
 import pytest
 
 from porter.lab import Lab, processes
 from porter.lab.faults import How
 from porter.lab.probing import Report
+from tests.lab import labs
+from tests.lab.labs import YAML
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
+until = functools.partial(labs.until, within=30.0)
 
 SECONDS = float(os.environ.get("PORTER_CHAOS_SECONDS") or 4.5)
-YAML = Path(str(resources.files("porter.lab.tutorial")))
 PROBE_WINDOW = 1.0  # seconds: clocks and applied entries of two nodes are no finer
 NAMES = ("chaos-a", "chaos-b", "chaos-c", "chaos-d")
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
-        made = Lab.up(f"c{os.getpid()}", nodes=3, lease_duration=3.0)
-    with made:
+    with labs.up(tmp_path_factory, "c", nodes=3, lease_duration=3.0) as made:
         made.kube("apply", "-f", str(YAML / "porter-layer2-eip.yaml"), "-f", str(YAML / "porter-layer2.yaml"))
         for name in NAMES:
             spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "porter-layer2"}}
@@ -47,13 +45,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         for address in addresses(made).values():
             until("an owner", lambda address=address: len(made.arp(address, wait=0.2)) == 1)  # type: ignore[misc]
         yield made
-
-
-def until(what: str, look: Callable[[], bool], *, within: float = 30.0) -> None:
-    limit = time.monotonic() + within
-    while not look():
-        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
-        time.sleep(0.05)
 
 
 def addresses(lab: Lab) -> dict[str, str]:

@@ -1,29 +1,25 @@
 """`porter check` in a lab, from a workstation and on a node: agents run, and the API server's audit log is the proof."""
 
+import functools
 import json
-import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from importlib import resources
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from porter.lab import Lab
 from porter.lab.processes import porter
+from tests.lab import labs
+from tests.lab.labs import YAML
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
-YAML = Path(str(resources.files("porter.lab.tutorial")))
+until = functools.partial(labs.until, within=20.0)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
-        made = Lab.up(f"k{os.getpid()}", nodes=2, strict_arp=False)
-    with made:
+    with labs.up(tmp_path_factory, "k", nodes=2, strict_arp=False) as made:
         made.kube("apply", "-f", str(YAML / "porter-layer2-eip.yaml"))
         yield made
 
@@ -35,7 +31,7 @@ def look(lab: Lab, *more: str, node: str | None = None) -> Any:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     else:
         log = lab.stage.event_log(node)
-        argv += ["--kubeconfig", str(lab.directory / f"kubeconfig-{lab.topology.gateway.ip}"), "--event-log", str(log)]
+        argv += ["--kubeconfig", str(lab.stage.node_kubeconfig()), "--event-log", str(log)]
         done = lab.exec(node, argv, wait=60)
     assert done.stderr == ""
     return json.loads(done.stdout)
@@ -95,10 +91,3 @@ def test_uninstalling_under_running_agents_leaves_nothing_stuck(lab: Lab) -> Non
     told = lab.kube("get", "service,namespace,clusterrole,crd", "-A", "-o", "name")
     assert "porter" not in told
     assert "eips" not in told
-
-
-def until(what: str, look: Callable[[], bool], *, within: float = 20.0) -> None:
-    limit = time.monotonic() + within
-    while not look():
-        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
-        time.sleep(0.1)

@@ -3,13 +3,15 @@
 Those of agents are in test_agents. One lab without agents for all.
 """
 
+import contextlib
+import http.client
 import os
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +19,8 @@ from porter.lab import Lab, faults, furniture, namespaces
 from porter.lab.errors import LabError
 from porter.lab.faults import How
 from porter.lab.kube import Access, Kube, RefusedError, read_access
+from tests.lab import labs
+from tests.lab.labs import until
 
 pytestmark = pytest.mark.root
 
@@ -26,18 +30,8 @@ NODE1, NODE2, GATEWAY = "192.168.0.2", "192.168.0.3", "192.168.0.1"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
-        made = Lab.up(f"f{os.getpid()}", nodes=2, agents=False, grace=2.0)
-    with made:
+    with labs.up(tmp_path_factory, "f", nodes=2, agents=False, grace=2.0) as made:
         yield made
-
-
-def until(what: str, look: Callable[[], bool], *, within: float = 10.0) -> None:
-    limit = time.monotonic() + within
-    while not look():
-        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
-        time.sleep(0.05)
 
 
 def reaches(lab: Lab, source: str, address: str, port: int = 22) -> bool:
@@ -96,8 +90,7 @@ def test_what_passes_a_bad_cable_is_whole(lab: Lab) -> None:
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "long"}, "data": {"a": "\n".join(lines)}}
     )
     access = read_access(lab.stage.node_kubeconfig())
-    url = f"{access.server}/api/v1/namespaces/default/configmaps/long"
-    fetched = curl(url, access, inside=lab.command("node1", []))
+    fetched = fetch(access, "/api/v1/namespaces/default/configmaps/long", netns=lab.namespace("node1"))
     lab.recover("node1")
 
     assert lines[99] in fetched
@@ -211,15 +204,21 @@ def test_watches_are_cut_in_the_middle_of_a_line(lab: Lab) -> None:
 
 def watched(lab: Lab) -> str:
     """What a watch of the Nodes brings until it ends, in two seconds at the latest."""
-    access = read_access(lab.kubeconfig)
-    url = f"{access.server}/api/v1/nodes?watch=1&timeoutSeconds=2"
-    return curl(url, access)
+    return fetch(read_access(lab.kubeconfig), "/api/v1/nodes?watch=1&timeoutSeconds=2")
 
 
-def curl(url: str, access: Access, *, inside: Sequence[str] = ()) -> str:
-    """What comes back, however the connection ends."""
-    command = [*inside, "curl", "-skN", "-H", f"Authorization: Bearer {access.token}", url]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
+def fetch(access: Access, path: str, *, netns: str = "") -> str:
+    """What comes back, however the connection ends; asked in a namespace, or in this machine's own."""
+    server = urlsplit(access.server)
+    connection = http.client.HTTPSConnection(server.hostname or "", server.port, timeout=30, context=access.context())
+    with contextlib.closing(connection):
+        if netns:
+            namespaces.inside(netns, connection.connect)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {access.token}"})
+        try:
+            return connection.getresponse().read().decode()
+        except http.client.IncompleteRead as cut:
+            return cut.partial.decode()
 
 
 def test_a_silent_api_server_takes_connections_and_says_nothing(lab: Lab) -> None:

@@ -5,9 +5,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from importlib import resources
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,43 +13,35 @@ import pytest
 from porter.lab import Lab, processes
 from porter.lab.errors import LabError
 from porter.lab.processes import porter
+from tests.lab import labs
+from tests.lab.labs import YAML, until
 
 pytestmark = pytest.mark.root
 
 ADDRESS = "192.168.0.91"
 SERVICE = "porter-layer2-svc"
-YAML = Path(str(resources.files("porter.lab.tutorial")))
 ARP = 0x0806
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
-        made = Lab.up(f"l{os.getpid()}", agents=False)
-    with made:
+    with labs.up(tmp_path_factory, "l", agents=False) as made:
         made.kube("apply", "-f", str(YAML / "porter-layer2.yaml"), "-f", str(YAML / "porter-layer2-svc.yaml"))
-        status = {"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}}
-        made.api.request(
-            "PATCH",
-            f"/api/v1/namespaces/default/services/{SERVICE}/status",
-            status,
-            kind="application/merge-patch+json",
-        )
+        publish(made, SERVICE, ADDRESS)
         made.kube("rollout", "status", "deployment", "porter-layer2", "--timeout=20s")
         yield made
 
 
-def until(what: str, look: Callable[[], bool], *, within: float = 10.0) -> None:
-    limit = time.monotonic() + within
-    while not look():
-        assert time.monotonic() < limit, f"not seen within {within} s: {what}"
-        time.sleep(0.05)
+def publish(lab: Lab, service: str, address: str) -> None:
+    """Say in a Service's status which address it has: what Porter writes."""
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}
+    path = f"/api/v1/namespaces/default/services/{service}/status"
+    lab.api.request("PATCH", path, status, kind="application/merge-patch+json")
 
 
-def point(lab: Lab, node: str) -> None:
+def point(lab: Lab, node: str, address: str = ADDRESS) -> None:
     """Tell the client's kernel that the Service's address is at a node: what Porter's ARP answer does."""
-    neighbour = ["ip", "neigh", "replace", ADDRESS, "lladdr", lab.mac(node), "dev", "eth0", "nud", "permanent"]
+    neighbour = ["ip", "neigh", "replace", address, "lladdr", lab.mac(node), "dev", "eth0", "nud", "permanent"]
     assert lab.exec("client", neighbour).returncode == 0
 
 
@@ -135,22 +125,8 @@ def test_datagrams_come_to_the_pods_and_back(lab: Lab) -> None:
     spec = {"type": "LoadBalancer", "selector": {"app": "echo"}, "ports": ports}
     lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod})
     lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "echo"}, "spec": spec})
-    status = {"status": {"loadBalancer": {"ingress": [{"ip": "192.168.0.92"}]}}}
-    path = "/api/v1/namespaces/default/services/echo/status"
-    lab.api.request("PATCH", path, status, kind="application/merge-patch+json")
-    neighbour = [
-        "ip",
-        "neigh",
-        "replace",
-        "192.168.0.92",
-        "lladdr",
-        lab.mac("node3"),
-        "dev",
-        "eth0",
-        "nud",
-        "permanent",
-    ]
-    lab.exec("client", neighbour)
+    publish(lab, "echo", "192.168.0.92")
+    point(lab, "node3", "192.168.0.92")
 
     def echoed() -> bool:
         report = lab.traffic("192.168.0.92", "udp", port=7, interval=0.05, patience=0.3, duration=0.2).start().wait()

@@ -1,7 +1,6 @@
 """Traffic at a steady rate: what was lost, when, and who answered; against a lab whose hosts really fail."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from porter.lab.errors import LabError
 from porter.lab.faults import How
 from porter.lab.probing import Attempt, Gap, Report
 from porter.lab.processes import porter
+from tests.lab import labs
 
 NODE1 = "192.168.0.2"
 ECHO = """
@@ -43,11 +43,8 @@ s.serve_forever()
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
-        made = Lab.up(f"p{os.getpid()}", nodes=2, agents=False)
-        with made:
-            yield made
+    with labs.up(tmp_path_factory, "p", nodes=2, agents=False) as made:
+        yield made
 
 
 @pytest.fixture
