@@ -17,6 +17,7 @@ from porter.lab import faults, furniture, namespaces, processes, standing, state
 from porter.lab.errors import LabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.lab import GRACE, Lab
+from porter.lab.stage import Stage
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _TAIL = 1 << 20
@@ -130,7 +131,7 @@ def status(name: str | None, form: str) -> None:
 
 
 def _status_of(name: str) -> dict[str, Any]:
-    stage = standing.Stage.of(state.directory(name))
+    stage = Stage.of(state.directory(name))
 
     def runs(role: str, node: str | None = None) -> str:
         process = stage.process(role, node)
@@ -164,7 +165,7 @@ def _status_of(name: str) -> dict[str, Any]:
     return {"name": name, "phase": phase_text, **roles, "kubeconfig": str(stage.kubeconfig()), "nodes": nodes}
 
 
-def _fault(stage: standing.Stage, target: str) -> str | None:
+def _fault(stage: Stage, target: str) -> str | None:
     fault = stage.known.faults.get(target)
     return None if fault is None else str(fault)
 
@@ -245,7 +246,7 @@ def recover(name: str, node: str) -> None:
 def logs(name: str, role: str, node: str) -> None:
     """Show what a node's agent printed; NODE may also be apiserver or controllers."""
     directory = state.directory(name)
-    stage = standing.Stage.of(directory)
+    stage = Stage.of(directory)
     if node in {"apiserver", "controllers"}:
         path = processes.log_file(directory, node)
     else:

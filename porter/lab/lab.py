@@ -19,7 +19,7 @@ from typing import Self
 from porter.lab import faults, probe, probing, standing, state, topology
 from porter.lab.errors import LabError
 from porter.lab.kube import Kube, read_access
-from porter.lab.standing import Stage
+from porter.lab.stage import Stage
 from porter.lab.topology import Topology
 
 GRACE = 4.0  # seconds of silence until a Node is NotReady; a real control plane waits 40

@@ -5,126 +5,19 @@ import functools
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from porter.lab import furniture, installing, mounts, namespaces, processes, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.network import SWITCH, Network
-from porter.lab.state import Namespace, Process, State
-from porter.lab.topology import Host, Topology, parse, plain
+from porter.lab.stage import AGENT_PORT, Stage
+from porter.lab.state import Namespace, State
+from porter.lab.topology import Topology, parse, plain
 
 Say = Callable[[str], None]
-AGENT_PORT = 7472
 _DISK = "128m"
-_PATIENCE = 60.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
-
-
-class Stage:
-    """A lab's directory, state and network together, as the functions here and the faults need them."""
-
-    def __init__(self, directory: Path, known: State) -> None:
-        self.directory = directory
-        self.known = known
-        self.topology: Topology = parse(known.topology)
-        self.network = Network(self.topology, lab=known.name, env=processes.environment(directory))
-
-    @classmethod
-    def of(cls, directory: Path) -> "Stage":
-        """What is on the disk."""
-        return cls(directory, state.load(directory))
-
-    def save(self) -> None:
-        """Write the state down."""
-        state.save(self.directory, self.known)
-
-    def process(self, role: str, node: str | None = None) -> Process | None:
-        """The newest process in a role, alive or not."""
-        found = [process for process in self.known.processes if (process.role, process.node) == (role, node)]
-        return found[-1] if found else None
-
-    def start(
-        self,
-        role: str,
-        command: list[str],
-        *,
-        node: str | None = None,
-        netns: str | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> None:
-        """Start a process and write it down, in place of the one that had its role."""
-        started = processes.start(self.directory, role, command, node=node, netns=netns, env=env)
-        others = [process for process in self.known.processes if (process.role, process.node) != (role, node)]
-        self.known.processes = [*others, started]
-        self.save()
-
-    def kubeconfig(self) -> Path:
-        """For the host's shell."""
-        return self.directory / "kubeconfig"
-
-    def node_kubeconfig(self) -> Path:
-        """For everything that lives in the lab's network, but Porter."""
-        return self.directory / f"kubeconfig-{self.topology.gateway.ip}"
-
-    def agent_kubeconfig(self) -> Path:
-        """For the agents: the rights that `porter manifests` grants."""
-        return self.directory / "kubeconfig-porter"
-
-    def audit_log(self) -> Path:
-        """Every request that the API server was asked, a line of JSON each."""
-        return self.directory / "audit.log"
-
-    def event_log(self, node: str) -> Path:
-        """The agent's log of events."""
-        return self.directory / node / "porter.db"
-
-    def start_node(self, node: Host) -> None:
-        """Start the stand-ins of a node."""
-        command = processes.python("porter.lab.node", "--name", node.name, "--address", str(node.address.ip))
-        command += ["--pods", str(self.topology.pods_of(node.name)), "--kubeconfig", str(self.node_kubeconfig())]
-        command += ["--control-plane"] if node is self.topology.nodes[0] else []
-        self.start("node", command, node=node.name, netns=self.network.namespace(node.name))
-
-    def start_server(self) -> None:
-        """Start the API server; again with the objects, the port and the token that it had."""
-        port, token = 0, ""
-        if self.kubeconfig().exists():
-            access = read_access(self.kubeconfig())
-            port, token = urlsplit(access.server).port or 0, access.token
-        inside = f"{self.topology.gateway.ip}:{self.topology.api_port}@{self.network.namespace(SWITCH)}"
-        command = processes.python("porter.lab.apiserver", "--listen", f"127.0.0.1:{port}", "--listen", inside)
-        command += ["--advertise", f"{self.topology.gateway.ip}:{self.topology.api_port}"]
-        command += ["--dir", str(self.directory), "--service-cidr", str(self.topology.services)]
-        command += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
-        command += ["--token", token] if token else []
-        self.start("apiserver", [*command, "--kubeconfig-name", f"porter-{self.known.name}"])
-
-    def start_agent(self, node: Host, *, env: Mapping[str, str] | None = None) -> None:
-        """Start Porter on a node: the ordinary command."""
-        options = ["--kubeconfig", str(self.agent_kubeconfig()), "--node-name", node.name]
-        options += ["--event-log", f"sqlite:///{self.event_log(node.name)}", "--http", f"127.0.0.1:{AGENT_PORT}"]
-        options += ["--lease-duration", f"{self.known.lease_duration:g}"] if self.known.lease_duration else []
-        command = processes.porter("run", *options)
-        self.start("agent", command, node=node.name, netns=self.network.namespace(node.name), env=env)
-
-    def wait(self, what: str, ready: Callable[[], Any], *, on: list[tuple[str, str | None]]) -> None:
-        """Wait until something is ready. Raises LabError at once when a process that it depends on has ended."""
-        limit = time.monotonic() + _PATIENCE
-        while not ready():
-            for role, node in on:
-                process = self.process(role, node)
-                if process is None or not processes.alive(process):
-                    words = processes.last_words(self.directory, role, node)
-                    raise LabError(f"the {role} {f'of {node} ' if node else ''}ended; its last words: {words}")
-            if time.monotonic() > limit:
-                role, node = on[0]
-                words = processes.last_words(self.directory, role, node)
-                raise LabError(f"{what} did not come within {_PATIENCE:g} s; the {role}'s last words: {words}")
-            time.sleep(0.02)
 
 
 def bring_up(

@@ -6,24 +6,18 @@ from pathlib import Path
 from porter.lab import processes
 from porter.lab.errors import LabError
 from porter.lab.faults.kinds import How, Kind, until
-from porter.lab.standing import Stage
+from porter.lab.stage import Stage
 from porter.lab.state import Process
 
-
-def agent_of(stage: Stage, node: str) -> Process:
-    """The agent that runs on a node. Raises LabError when none does."""
-    agent = stage.process("agent", node)
-    if agent is None or not processes.alive(agent):
-        raise LabError(f"no agent runs on {node}")
-    return agent
+_ROLE = "agent"
 
 
-def _must_run(stage: Stage, node: str) -> None:
-    agent_of(stage, node)
+def _agent(stage: Stage, node: str) -> Process:
+    return stage.must_run(_ROLE, node)
 
 
 def _kill(stage: Stage, node: str, _how: How) -> None:
-    agent = agent_of(stage, node)
+    agent = _agent(stage, node)
     processes.end(agent, how=signal.SIGKILL)
     until(f"the end of {node}'s agent", lambda: not processes.alive(agent), pause=0.001)
     processes.collect(agent.pid)
@@ -34,11 +28,11 @@ def _start(stage: Stage, node: str) -> None:
 
 
 def _stop(stage: Stage, node: str, _how: How) -> None:
-    processes.end(agent_of(stage, node), how=signal.SIGSTOP)
+    processes.end(_agent(stage, node), how=signal.SIGSTOP)
 
 
 def _go_on(stage: Stage, node: str) -> None:
-    processes.end(agent_of(stage, node), how=signal.SIGCONT)
+    processes.end(_agent(stage, node), how=signal.SIGCONT)
 
 
 def _library() -> Path:
@@ -49,7 +43,7 @@ def _library() -> Path:
 
 
 def _may_step(stage: Stage, node: str) -> None:
-    agent_of(stage, node)
+    _agent(stage, node)
     _library()
 
 
@@ -67,8 +61,8 @@ def _set_right(stage: Stage, node: str) -> None:
 
 
 KINDS = {
-    "agent": Kind(_kill, _start, "SIGKILL of its agent", check=_must_run),
-    "hang": Kind(_stop, _go_on, "SIGSTOP of its agent: it is there and does nothing", check=_must_run),
+    "agent": Kind(_kill, _start, "SIGKILL of its agent", check=_agent),
+    "hang": Kind(_stop, _go_on, "SIGSTOP of its agent: it is there and does nothing", check=_agent),
     "clock": Kind(
         _step,
         _set_right,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from porter.lab.errors import LabError
 from porter.lab.faults.kinds import How, Kind, until
-from porter.lab.standing import Stage
+from porter.lab.stage import Stage
 
 _CHUNK = 1 << 20
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from porter.lab.errors import LabError
-from porter.lab.standing import Stage
+from porter.lab.stage import Stage
 
 SERVER: Final = "apiserver"
 """What faults of the API server are done to, in place of a node's name."""
@@ -43,7 +43,7 @@ class Kind(NamedTuple):
     recover: Callable[[Stage, str], None]
     says: str
     words: Callable[[How], str] = _no_words
-    check: Callable[[Stage, str], None] = _no_check
+    check: Callable[[Stage, str], object] = _no_check
     of_server: bool = False
 
 

@@ -4,10 +4,9 @@ import functools
 import signal
 
 from porter.lab import furniture, processes
-from porter.lab.errors import LabError
 from porter.lab.faults.kinds import PATIENCE, How, Kind, until
 from porter.lab.kube import Kube, read_access
-from porter.lab.standing import Stage
+from porter.lab.stage import Stage
 from porter.lab.state import Process
 
 _NOT_READY = 60.0  # seconds: the longest grace that one would give a lab's nodes
@@ -31,14 +30,7 @@ def _power_on(stage: Stage, node: str) -> None:
 
 
 def _stand_ins(stage: Stage, node: str) -> Process:
-    process = stage.process("node", node)
-    if process is None or not processes.alive(process):
-        raise LabError(f"the stand-ins of {node} do not run")
-    return process
-
-
-def _must_run(stage: Stage, node: str) -> None:
-    _stand_ins(stage, node)
+    return stage.must_run("node", node)
 
 
 def _ready(stage: Stage, node: str) -> bool:
@@ -58,6 +50,6 @@ def _wake_kubelet(stage: Stage, node: str) -> None:
 KINDS = {
     "power": Kind(_power_off, _power_on, "all of the node at once; its log stays"),
     "kubelet": Kind(
-        _silence_kubelet, _wake_kubelet, "only its kubelet is silent: NotReady, and all goes on", check=_must_run
+        _silence_kubelet, _wake_kubelet, "only its kubelet is silent: NotReady, and all goes on", check=_stand_ins
     ),
 }

@@ -4,18 +4,16 @@ import signal
 from typing import Any
 
 from porter.lab import processes
-from porter.lab.errors import LabError
 from porter.lab.faults.kinds import SERVER, How, Kind, until
 from porter.lab.kube import Kube, read_access
-from porter.lab.standing import Stage
+from porter.lab.stage import Stage
 
 _PATH = "/lab/trouble"
 
 
 def _stop(stage: Stage, _target: str, _how: How) -> None:
-    process = stage.process(SERVER)
-    if process is None or not processes.end(process, how=signal.SIGKILL):
-        raise LabError("the API server does not run")
+    process = stage.must_run(SERVER)
+    processes.end(process, how=signal.SIGKILL)
     until("the end of the API server", lambda: not processes.alive(process))
     processes.collect(process.pid)
 

@@ -9,7 +9,7 @@ from porter.lab import processes
 from porter.lab.errors import LabError
 from porter.lab.faults.kinds import How, Kind, until
 from porter.lab.network import SWITCH
-from porter.lab.standing import Stage
+from porter.lab.stage import Stage
 
 _ROLE = "wire"
 
@@ -54,9 +54,7 @@ def _lay(stage: Stage, node: str, options: list[str]) -> None:
     pairs = stage.network.lay_wires(node)
     words = [word for pair in pairs for word in ("--pair", *pair)]
     command = processes.python("porter.lab.wire", *words, "--ready", str(ready), *options)
-    stage.start(_ROLE, command, node=node, netns=stage.network.namespace(SWITCH))
-    process = stage.process(_ROLE, node)
-    assert process is not None, "it was written down a line before"
+    process = stage.start(_ROLE, command, node=node, netns=stage.network.namespace(SWITCH))
 
     def carries() -> bool:
         if not processes.alive(process) and not ready.exists():
@@ -68,7 +66,7 @@ def _lay(stage: Stage, node: str, options: list[str]) -> None:
 
 
 def _take_up(stage: Stage, node: str) -> None:
-    process = stage.process(_ROLE, node)
+    process = stage.running(_ROLE, node)
     stage.network.attach(node)
     if process is not None and processes.end(process, how=signal.SIGKILL):
         until(f"the end of {node}'s wire", lambda: not processes.alive(process))
