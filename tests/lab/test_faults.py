@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from porter.lab import Lab, faults, furniture, namespaces
+from porter.lab import Lab, faults, furniture, namespaces, processes
 from porter.lab.errors import LabError
 from porter.lab.faults import How
 from porter.lab.kube import Access, Kube, RefusedError, read_access
@@ -231,6 +231,58 @@ def test_a_silent_api_server_takes_connections_and_says_nothing(lab: Lab) -> Non
     lab.recover("apiserver")
 
     assert quick.list("Node")
+
+
+def end(lab: Lab, role: str, node: str | None = None) -> None:
+    """End a process as a crash does."""
+    process = lab.stage.must_run(role, node)
+    processes.end(process)
+    until("its end", lambda: not processes.alive(process))
+    processes.collect(process.pid)
+
+
+@pytest.mark.parametrize("kind", ["hang", "clock"])
+def test_an_agent_that_ended_while_it_was_broken_can_be_mended(lab: Lab, kind: str) -> None:
+    lab.stage.start("agent", ["sleep", "600"], node="node1")
+    lab.fail("node1", kind)
+    if lab.stage.running("agent", "node1"):  # with the clock a real agent was started; it finds no kubeconfig here
+        end(lab, "agent", "node1")
+
+    lab.recover("node1")
+
+    assert lab.stage.known.faults == {}
+    if lab.stage.running("agent", "node1"):
+        end(lab, "agent", "node1")
+
+
+def test_stand_ins_that_ended_while_their_kubelet_was_silent_are_started_again(lab: Lab) -> None:
+    lab.fail("node1", "kubelet")
+    end(lab, "node", "node1")
+
+    lab.recover("node1")
+
+    assert furniture.ready_nodes(lab.api) == {"node1", "node2"}
+
+
+def test_an_api_server_that_ended_while_it_was_in_trouble_is_started_again(lab: Lab) -> None:
+    lab.fail("apiserver", "slow")
+    end(lab, "apiserver")
+
+    lab.recover("apiserver")
+
+    assert lab.api.ready()
+
+
+def test_an_api_server_that_does_not_run_cannot_be_broken(lab: Lab) -> None:
+    end(lab, "apiserver")
+    try:
+        for kind in ("stopped", "slow", "errors", "cuts", "silent"):
+            with pytest.raises(LabError, match="no API server runs; porter lab status shows what does"):
+                lab.fail("apiserver", kind)
+            assert lab.stage.known.faults == {}
+    finally:
+        lab.stage.start_server()
+        until("an API server that answers", lab.api.ready)
 
 
 def test_a_full_disk_is_full_for_that_node_alone(lab: Lab) -> None:

@@ -17,7 +17,10 @@ def _agent(stage: Stage, node: str) -> Process:
 
 
 def _kill(stage: Stage, node: str, _how: How) -> None:
-    agent = _agent(stage, node)
+    _end(_agent(stage, node), node)
+
+
+def _end(agent: Process, node: str) -> None:
     processes.end(agent, how=signal.SIGKILL)
     until(f"the end of {node}'s agent", lambda: not processes.alive(agent), pause=0.001)
     processes.collect(agent.pid)
@@ -32,7 +35,12 @@ def _stop(stage: Stage, node: str, _how: How) -> None:
 
 
 def _go_on(stage: Stage, node: str) -> None:
-    processes.end(_agent(stage, node), how=signal.SIGCONT)
+    """Let it go on, or start another when somebody has ended it."""
+    agent = stage.running(_ROLE, node)
+    if agent is None:
+        _start(stage, node)
+    else:
+        processes.end(agent, how=signal.SIGCONT)
 
 
 def _library() -> Path:
@@ -56,7 +64,9 @@ def _step(stage: Stage, node: str, how: How) -> None:
 
 
 def _set_right(stage: Stage, node: str) -> None:
-    _kill(stage, node, How())
+    agent = stage.running(_ROLE, node)
+    if agent is not None:
+        _end(agent, node)
     _start(stage, node)
 
 

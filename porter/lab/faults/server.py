@@ -11,6 +11,10 @@ from porter.lab.stage import Stage
 _PATH = "/lab/trouble"
 
 
+def _must_run(stage: Stage, _target: str) -> None:
+    stage.must_run(SERVER)
+
+
 def _stop(stage: Stage, _target: str, _how: How) -> None:
     process = stage.must_run(SERVER)
     processes.end(process, how=signal.SIGKILL)
@@ -43,24 +47,43 @@ def _silence(stage: Stage, _target: str, _how: How) -> None:
     _put(stage, silent=True)
 
 
-def _calm(stage: Stage, _target: str) -> None:
-    _put(stage)
+def _calm(stage: Stage, target: str) -> None:
+    """End its trouble, or start another when somebody has ended it."""
+    if stage.running(SERVER) is None:
+        _start(stage, target)
+    else:
+        _put(stage)
 
 
 KINDS = {
-    "stopped": Kind(_stop, _start, "SIGKILL; started again it has its objects, and no history", of_server=True),
+    "stopped": Kind(
+        _stop, _start, "SIGKILL; started again it has its objects, and no history", check=_must_run, of_server=True
+    ),
     "slow": Kind(
-        _slow, _calm, "it waits before each answer (--delay)", lambda how: f"{how.delay * 1000:g} ms", of_server=True
+        _slow,
+        _calm,
+        "it waits before each answer (--delay)",
+        lambda how: f"{how.delay * 1000:g} ms",
+        check=_must_run,
+        of_server=True,
     ),
     "errors": Kind(
-        _err, _calm, "it answers everything with an error (--code)", lambda how: f"{how.code}", of_server=True
+        _err,
+        _calm,
+        "it answers everything with an error (--code)",
+        lambda how: f"{how.code}",
+        check=_must_run,
+        of_server=True,
     ),
     "cuts": Kind(
         _cut_watches,
         _calm,
         "it cuts every watch in mid-line, again and again (--every)",
         lambda how: f"every {how.every:g} s",
+        check=_must_run,
         of_server=True,
     ),
-    "silent": Kind(_silence, _calm, "half-open: connections stand and nothing comes back", of_server=True),
+    "silent": Kind(
+        _silence, _calm, "half-open: connections stand and nothing comes back", check=_must_run, of_server=True
+    ),
 }
