@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from porter.lab import processes, state
@@ -13,8 +13,10 @@ from porter.lab.network import SWITCH, Network
 from porter.lab.state import Process, State
 from porter.lab.topology import Host, Topology, parse
 
+SERVER: Final = "apiserver"
+"""The role of the API server."""
 AGENT_PORT = 7472
-_NONE_RUNS = {"agent": "no agent runs", "node": "no stand-ins run", "apiserver": "no API server runs"}  # by role
+_NONE_RUNS = {"agent": "no agent runs", "node": "no stand-ins run", SERVER: "no API server runs"}  # by role
 _PATIENCE = 60.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
 
 
@@ -109,7 +111,7 @@ class Stage:
         command += ["--dir", str(self.directory), "--service-cidr", str(self.topology.services)]
         command += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
         command += ["--token", token] if token else []
-        self.start("apiserver", [*command, "--kubeconfig-name", f"porter-{self.known.name}"])
+        self.start(SERVER, [*command, "--kubeconfig-name", f"porter-{self.known.name}"])
 
     def start_agent(self, node: Host, *, env: Mapping[str, str] | None = None) -> None:
         """Start Porter on a node: the ordinary command."""

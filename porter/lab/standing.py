@@ -12,7 +12,7 @@ from porter.lab import furniture, installing, mounts, namespaces, processes, sta
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.network import SWITCH, Network
-from porter.lab.stage import AGENT_PORT, Stage
+from porter.lab.stage import AGENT_PORT, SERVER, Stage
 from porter.lab.state import Namespace, State
 from porter.lab.topology import Topology, parse, plain
 
@@ -146,7 +146,7 @@ def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
     stage.start("controllers", [*command, "--grace", f"{grace:g}"], netns=switch)
     manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
 
-    on: list[tuple[str, str | None]] = [("apiserver", None)]
+    on: list[tuple[str, str | None]] = [(SERVER, None)]
     stage.wait("the API server", stage.kubeconfig().exists, on=on)
     stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
     kube = Kube(read_access(stage.kubeconfig()))

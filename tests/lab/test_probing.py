@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from porter.cli.lab_probe import lines
+from porter.cli.lab.probe import lines
 from porter.lab import Lab
 from porter.lab.errors import LabError
 from porter.lab.faults import How

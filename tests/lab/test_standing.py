@@ -221,7 +221,7 @@ def test_a_wrong_command_is_answered_in_one_sentence(arguments: list[str], code:
 
 
 def test_without_root_it_says_what_it_needs() -> None:
-    script = "import os, sys, porter.cli.lab, porter.cli; os.setuid(65534); sys.exit(porter.cli.main(['lab', 'up']))"
+    script = "import os, sys, porter.cli.lab.up, porter.cli; os.setuid(65534); sys.exit(porter.cli.main(['lab', 'up']))"
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 

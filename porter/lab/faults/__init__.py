@@ -7,8 +7,8 @@ import time
 
 from porter.lab.errors import LabError
 from porter.lab.faults import agents, disk, nodes, server, wires
-from porter.lab.faults.kinds import SERVER, How, Kind
-from porter.lab.stage import Stage
+from porter.lab.faults.kinds import How, Kind
+from porter.lab.stage import SERVER, Stage
 from porter.lab.state import Fault
 
 __all__ = ["KINDS", "SERVER", "How", "fail", "recover"]

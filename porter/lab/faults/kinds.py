@@ -7,8 +7,6 @@ from typing import Final, NamedTuple
 from porter.lab.errors import LabError
 from porter.lab.stage import Stage
 
-SERVER: Final = "apiserver"
-"""What faults of the API server are done to, in place of a node's name."""
 PATIENCE: Final = 10.0
 """Seconds that a fault has to take effect."""
 

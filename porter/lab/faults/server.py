@@ -4,9 +4,9 @@ import signal
 from typing import Any
 
 from porter.lab import processes
-from porter.lab.faults.kinds import SERVER, How, Kind, until
+from porter.lab.faults.kinds import How, Kind, until
 from porter.lab.kube import Kube, read_access
-from porter.lab.stage import Stage
+from porter.lab.stage import SERVER, Stage
 
 _PATH = "/lab/trouble"
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import click
 import msgspec
 
+from porter.cli.lab.options import name_option
 from porter.lab import namespaces
 from porter.lab.lab import Lab
 from porter.lab.probing import PROTOCOLS, Attempt, Prober, Report
@@ -48,7 +49,7 @@ class Address(click.ParamType[IPv4Address]):
 
 
 @click.command()
-@click.option("--name", default="lab", show_default=True, help="Which lab, if there are several.")
+@name_option
 @click.option("--duration", type=Seconds(), default=10.0, metavar="TIME", help="How long.  [default: 10s]")
 @click.option("--interval", type=Seconds(), default=0.1, metavar="TIME", help="How often.  [default: 100ms]")
 @click.option("--timeout", type=Seconds(), default=1.0, metavar="TIME", help="Later is lost.  [default: 1s]")

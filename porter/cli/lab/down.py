@@ -1,0 +1,20 @@
+"""`porter lab down`."""
+
+import time
+
+import click
+
+from porter.cli.lab.options import name_option, say
+from porter.lab import namespaces, standing, state
+
+
+@click.command()
+@name_option
+@click.option("--all", "everything", is_flag=True, help="Every lab of this machine.")
+def down(name: str, *, everything: bool) -> None:
+    """Take a lab down; after a crash too. Nothing is left behind."""
+    namespaces.check_possible()
+    for one in state.names() if everything else [name]:
+        begin = time.monotonic()
+        ended = standing.take_down(state.directory(one))
+        say(f"lab '{one}' is gone: {ended} processes ended, {time.monotonic() - begin:.1f} s")

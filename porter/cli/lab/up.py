@@ -1,0 +1,57 @@
+"""`porter lab up`."""
+
+import time
+
+import click
+
+from porter.cli.lab.options import interruptible, name_option, say
+from porter.lab import topology
+from porter.lab.lab import GRACE, Lab
+
+
+@click.command()
+@name_option
+@click.option("--nodes", type=int, default=None, help="How many nodes the guide's network has.  [default: 3]")
+@click.option("--topology", "plan", metavar="NAME|FILE", help="Another network: orion, or a YAML file.")
+@click.option("--no-agents", is_flag=True, help="Do not start porter run on the nodes.")
+@click.option("--lease-duration", type=click.FloatRange(min=1, max=600), help="Passed on to porter run, in seconds.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=1.5),
+    default=GRACE,
+    show_default=True,
+    help="Seconds of silence until a Node is NotReady.",
+)
+@click.option("--strict-arp/--no-strict-arp", default=True, help="As kube-proxy's ConfigMap has it.  [default: on]")
+def up(
+    name: str,
+    *,
+    nodes: int | None,
+    plan: str | None,
+    no_agents: bool,
+    lease_duration: float | None,
+    grace: float,
+    strict_arp: bool,
+) -> None:
+    """Bring up a lab and print how to talk to it."""
+    if nodes is not None and plan is not None:
+        raise click.UsageError("--nodes and --topology exclude each other: a topology names its nodes")
+    network = topology.load(plan) if plan is not None else topology.guide(3 if nodes is None else nodes)
+    interruptible()
+    begin = time.monotonic()
+    up_lab = Lab.up(
+        name,
+        network=network,
+        agents=not no_agents,
+        lease_duration=lease_duration or 0.0,
+        grace=grace,
+        strict_arp=strict_arp,
+        say=say,
+    )
+    option = "" if name == "lab" else f" --name {name}"
+    say(f"up after {time.monotonic() - begin:.1f} s")
+    click.echo(f"export KUBECONFIG={up_lab.kubeconfig}")
+    first = network.nodes[0].name
+    say("try:  kubectl get nodes -o wide")
+    for words in (f"exec{option} client -- ip neigh", f"fail{option} {first}", f"status{option}", f"down{option}"):
+        say(f"      porter lab {words}")
