@@ -186,6 +186,26 @@ def test_what_cannot_be_probed_is_refused_with_a_sentence(words: list[str], said
 
 
 @pytest.mark.root
+def test_a_file_that_cannot_be_written_is_told_in_a_sentence(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTER_LAB_DIR", str(lab.directory.parent))
+
+    done = run(NODE1, "--name", lab.name, "--write", str(tmp_path / "missing" / "attempts"))
+
+    assert done.returncode == 1
+    assert done.stderr == f"porter: Could not open file '{tmp_path}/missing/attempts': No such file or directory\n"
+
+
+@pytest.mark.root
+def test_a_lab_that_is_not_there_leaves_the_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "attempts").write_text("before")
+
+    assert run(NODE1, "--name", "none", "--write", str(tmp_path / "attempts")).returncode == 1
+    assert (tmp_path / "attempts").read_text() == "before"
+
+
+@pytest.mark.root
 def test_a_protocol_that_nobody_speaks_is_refused(lab: Lab) -> None:
     with pytest.raises(LabError, match="no probe is called 'sctp'; there are: icmp, udp, tcp, http"):
         lab.traffic(NODE1, "sctp")

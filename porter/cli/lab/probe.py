@@ -1,13 +1,14 @@
 """`porter lab probe`: traffic from a lab's client, and what became of it."""
 
+import contextlib
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 import click
 import msgspec
@@ -76,10 +77,11 @@ def probe(
     whole answer is there. Ctrl-C ends it early. Exit code 1 when something was lost.
     """
     namespaces.check_possible()
-    if protocol in {"tcp", "http", "udp"} and interval < 0.01:  # noqa: PLR2004 - each is a socket, or several packets
+    if protocol != "icmp" and interval < 0.01:  # noqa: PLR2004 - each is a socket, or several packets
         raise click.UsageError(f"--interval is too short for {protocol}; 10ms is the least")
-    with _writer(write) as tell:
-        prober = Lab(name).traffic(
+    lab = Lab(name)
+    with _telling(write) as tell:
+        prober = lab.traffic(
             address,
             protocol,
             port=port,
@@ -109,30 +111,34 @@ def lines(report: Report) -> list[str]:
     return found + [f"error: {error}" for error in errors]
 
 
-class _writer:  # noqa: N801 - reads as a function
-    """Writes each attempt to a file, and how it goes to the terminal."""
+@contextlib.contextmanager
+def _telling(path: Path | None) -> Iterator[Callable[[Attempt], None]]:
+    """Write each attempt to a file as it ends, and to a terminal how it goes."""
+    lost, shown = 0, sys.stderr.isatty()
+    with _opened(path) if path is not None else contextlib.nullcontext() as file:
 
-    def __init__(self, path: Path | None) -> None:
-        self._file = path.open("w", encoding="utf-8") if path is not None else None
-        self._lost = 0
+        def tell(attempt: Attempt) -> None:
+            nonlocal lost
+            lost += attempt.after is None
+            if file is not None:
+                file.write(msgspec.json.encode(attempt).decode() + "\n")
+                file.flush()
+            if shown:
+                said = "lost" if attempt.after is None else f"{attempt.after * 1000:.1f} ms by {attempt.by}"
+                click.echo(f"\r\033[K{attempt.number + 1} sent, {lost} lost; the last: {said}", err=True, nl=False)
 
-    def __enter__(self) -> Callable[[Attempt], None]:
-        return self._tell
+        try:
+            yield tell
+        finally:
+            if shown:
+                click.echo("\r\033[K", err=True, nl=False)
 
-    def __exit__(self, *_exception: object) -> None:
-        if self._file is not None:
-            self._file.close()
-        if sys.stderr.isatty():
-            click.echo("\r\033[K", err=True, nl=False)
 
-    def _tell(self, attempt: Attempt) -> None:
-        self._lost += attempt.after is None
-        if self._file is not None:
-            self._file.write(msgspec.json.encode(attempt).decode() + "\n")
-            self._file.flush()
-        if sys.stderr.isatty():
-            said = "lost" if attempt.after is None else f"{attempt.after * 1000:.1f} ms by {attempt.by}"
-            click.echo(f"\r\033[K{attempt.number + 1} sent, {self._lost} lost; the last: {said}", err=True, nl=False)
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(path), hint=error.strerror) from None
 
 
 def _run(prober: Prober) -> Report:
