@@ -7,6 +7,7 @@ import msgspec
 from porter.events.retention import Retention
 from porter.model.names import NodeName
 from porter.model.objects import Options
+from porter.model.places import NAMESPACE
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +18,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kubeconfig: Path | None = None
     """None for the credentials of the pod that the agent runs in."""
     context: str | None = None
-    namespace: str = "porter-system"
+    namespace: str = NAMESPACE
     http: str | None = "127.0.0.1:7472"
     """Where metrics, health and status are served, `host:port`; None for nowhere."""
     lease_duration: float = 5.0

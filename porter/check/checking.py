@@ -24,6 +24,7 @@ from porter.cluster.connection import Connection
 from porter.errors import PorterError
 from porter.model.names import NodeName
 from porter.model.objects import Agent, Nic, Options
+from porter.model.places import NAMESPACE
 from porter.plugins.nics import read_nics
 from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
@@ -37,7 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     kubeconfig: Path | None = None
     context: str | None = None
-    namespace: str = "porter-system"
+    namespace: str = NAMESPACE
     node: NodeName | None = None
     """Which node this machine is; None to notice it."""
     files: tuple[Path, ...] = ()

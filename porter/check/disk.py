@@ -14,8 +14,8 @@ from typing import Final
 from porter.check.findings import Finding, Level
 from porter.events.errors import LogError
 from porter.events.urls import LogUrl, parse_url
+from porter.model.places import EVENT_LOG
 
-DEFAULT_LOG: Final = "sqlite:////var/lib/porter/porter.db"
 _LEAST: Final = 64 << 20
 """Bytes: below that a busy cluster fills the disk within a day."""
 _ENOUGH: Final = 1 << 30
@@ -31,7 +31,7 @@ def check_disk(event_log: str) -> Iterator[Finding]:
     try:
         where = parse_url(event_log)
     except LogError as error:
-        commands = (f"porter run --event-log {DEFAULT_LOG} …",)
+        commands = (f"porter run --event-log {EVENT_LOG} …",)
         yield Finding(check="log-disk", level="fault", what=str(error), why="the agent ends at once", commands=commands)
         return
     if where.path is None:
@@ -53,7 +53,7 @@ def check_disk(event_log: str) -> Iterator[Finding]:
 def _no_file(where: LogUrl) -> Finding:
     if where.in_memory:
         why = "nothing of it is left after a restart"
-        commands = (f"porter run --event-log {DEFAULT_LOG} …",)
+        commands = (f"porter run --event-log {EVENT_LOG} …",)
         what = "the log is kept in memory only"
         return Finding(check="log-disk", level="warning", what=what, why=why, commands=commands)
     return Finding(check="log-disk", level="unknown", what=f"the log is in the database {where}: its disk is not here")

@@ -10,38 +10,24 @@ from typing import Literal
 import click
 import msgspec
 
-from porter.cli.options import event_log_option, format_option
-from porter.errors import PorterError
+from porter.cli.agreed import agreed_options
+from porter.cli.options import (
+    access_options,
+    demand_kubeconfig,
+    event_log_option,
+    format_option,
+    namespace_option,
+    node_option,
+)
 from porter.model.names import NodeName
-from porter.model.objects import LOAD_BALANCER_CLASS, Options
+from porter.model.objects import Options
 
 
 @click.command()
-@click.option(
-    "--kubeconfig",
-    type=click.Path(path_type=Path, readable=False),
-    envvar=["PORTER_KUBECONFIG", "KUBECONFIG"],
-    show_envvar=True,
-    help="How to reach the API server; without it, the credentials of the pod that this runs in, or ~/.kube/config.",
-)
-@click.option(
-    "--context", metavar="NAME", envvar="PORTER_CONTEXT", help="A context of the kubeconfig other than its own."
-)
-@click.option(
-    "--namespace",
-    metavar="NAME",
-    envvar="PORTER_NAMESPACE",
-    show_envvar=True,
-    default="porter-system",
-    show_default=True,
-    help="Where the agents run, or will.",
-)
-@click.option(
-    "--node",
-    metavar="NODE",
-    envvar=["PORTER_NODE_NAME", "NODE_NAME"],
-    show_envvar=True,
-    help="Which node this machine is; without it, the one whose address this machine carries, if any.",
+@access_options("the credentials of the pod that this runs in, or ~/.kube/config")
+@namespace_option("Where the agents run, or will.")
+@node_option(
+    "--node", what="Which node this machine is; without it, the one whose address this machine carries, if any."
 )
 @click.option(
     "-f",
@@ -61,21 +47,7 @@ from porter.model.objects import LOAD_BALANCER_CLASS, Options
     help="The most addresses to ask for; each costs two frames and 8 ms.",
 )
 @event_log_option()
-@click.option(
-    "--load-balancer-class",
-    metavar="NAME",
-    envvar="PORTER_LOAD_BALANCER_CLASS",
-    show_envvar=True,
-    default=LOAD_BALANCER_CLASS,
-    show_default=True,
-    help="The spec.loadBalancerClass that is Porter's, as the agents are told.",
-)
-@click.option(
-    "--ignore-exclude-label",
-    is_flag=True,
-    envvar="PORTER_IGNORE_EXCLUDE_LABEL",
-    help="As the agents are told.",
-)
+@agreed_options()
 @format_option()
 def check(
     *,
@@ -87,8 +59,7 @@ def check(
     scan: bool,
     scan_limit: int,
     event_log: str,
-    load_balancer_class: str,
-    ignore_exclude_label: bool,
+    options: Options,
     output_format: Literal["text", "json"],
 ) -> int:
     """Say whether Porter will work here, and what to mend. It changes nothing.
@@ -105,8 +76,7 @@ def check(
     from porter.cli.checking import lines  # noqa: PLC0415
 
     chosen = kubeconfig or _usual_kubeconfig()
-    if context is not None and chosen is None:
-        raise PorterError("--context names a context of a kubeconfig, and none is given: add --kubeconfig FILE")
+    demand_kubeconfig(chosen, context=context)
     request = Request(
         kubeconfig=chosen,
         context=context,
@@ -114,7 +84,7 @@ def check(
         node=NodeName(node) if node else None,
         files=files,
         event_log=event_log,
-        options=Options(load_balancer_class=load_balancer_class, honour_exclude_label=not ignore_exclude_label),
+        options=options,
         scan=scan,
         scan_limit=scan_limit,
     )

@@ -4,20 +4,13 @@ from typing import cast
 
 import click
 
-from porter.manifests import DEFAULT_NAMESPACE, PARTS, Part, default_image, render
+from porter.cli.options import namespace_option
+from porter.manifests import PARTS, Part, default_image, render
 
 
 @click.command()
 @click.option("--only", "parts", type=click.Choice(PARTS), multiple=True, help="Only this part. Repeatable.")
-@click.option(
-    "--namespace",
-    metavar="NAME",
-    envvar="PORTER_NAMESPACE",
-    default=DEFAULT_NAMESPACE,
-    show_default=True,
-    show_envvar=True,
-    help="Where the agents run.",
-)
+@namespace_option("Where the agents run.")
 @click.option("--image", metavar="IMAGE", default=default_image, help="The agents' image.  [default: this version's]")
 def manifests(*, parts: tuple[str, ...], namespace: str, image: str) -> None:
     """Print the YAML that installs Porter, for 'kubectl apply -f -'.

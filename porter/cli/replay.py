@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from porter.cli.options import DEFAULT_EVENT_LOG, format_option, stream_option
+from porter.cli.options import format_option, stream_option
 from porter.cli.replaying import modes
 from porter.cli.replaying.modes import Asked
 from porter.errors import PorterError
+from porter.model.places import EVENT_LOG
 from porter.reconciler.world import World
 from porter.replay.story import About
 
@@ -70,7 +71,7 @@ def replay(
         raise click.UsageError(f"--until does not go with {mode}")
     if merge and (service is not None or eip is not None):
         raise click.UsageError("--merge tells of addresses: it goes with --node, not with --service or --eip")
-    paths = list(logs) or [os.environ.get("PORTER_EVENT_LOG") or DEFAULT_EVENT_LOG]
+    paths = list(logs) or [os.environ.get("PORTER_EVENT_LOG") or EVENT_LOG]
     if len(paths) > 1 and not merge:
         raise click.UsageError("several logs at once are replayed with --merge only")
     asked = Asked(

@@ -10,12 +10,20 @@ from typing import Any, Final
 
 import click
 
-from porter.cli.options import event_log_option
+from porter.cli.agreed import agreed_options
+from porter.cli.options import (
+    access_options,
+    demand_kubeconfig,
+    event_log_option,
+    http_option,
+    namespace_option,
+    node_option,
+)
 from porter.cli.retention import retention_options
 from porter.errors import PorterError
 from porter.events.retention import Retention
 from porter.model.names import NodeName
-from porter.model.objects import LOAD_BALANCER_CLASS, Options
+from porter.model.objects import Options
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123, as Kubernetes has it
 
@@ -29,44 +37,12 @@ class _Seconds(click.FloatRange):
 
 
 @click.command()
-@click.option(
-    "--kubeconfig",
-    type=click.Path(path_type=Path, readable=False),
-    envvar=["PORTER_KUBECONFIG", "KUBECONFIG"],
-    show_envvar=True,
-    help="How to reach the API server; without it, the credentials of the pod that this runs in.",
-)
-@click.option(
-    "--context", metavar="NAME", envvar="PORTER_CONTEXT", help="A context of the kubeconfig other than its own."
-)
-@click.option(
-    "--node-name",
-    metavar="NODE",
-    envvar=["PORTER_NODE_NAME", "NODE_NAME"],
-    show_envvar=True,
-    required=True,
-    help="The Node that this agent announces for: the machine that it runs on.",
-)
-@click.option(
-    "--namespace",
-    metavar="NAME",
-    envvar="PORTER_NAMESPACE",
-    show_envvar=True,
-    default="porter-system",
-    show_default=True,
-    help="Where the agents keep their Leases.",
-)
+@access_options("the credentials of the pod that this runs in")
+@node_option("--node-name", what="The Node that this agent announces for: the machine that it runs on.", required=True)
+@namespace_option("Where the agents keep their Leases.")
 @event_log_option()
 @retention_options()
-@click.option(
-    "--http",
-    metavar="HOST:PORT",
-    envvar="PORTER_HTTP",
-    show_envvar=True,
-    default="127.0.0.1:7472",
-    show_default=True,
-    help="Where to serve /metrics, /healthz, /readyz and /status; 'none' for nowhere.",
-)
+@http_option("Where to serve /metrics, /healthz, /readyz and /status; 'none' for nowhere.")
 @click.option(
     "--lease-duration",
     metavar="SECONDS",
@@ -96,21 +72,7 @@ class _Seconds(click.FloatRange):
     show_default=True,
     help="When a host outside the cluster insists on an announced address: go on answering, or yield it for now.",
 )
-@click.option(
-    "--load-balancer-class",
-    metavar="NAME",
-    envvar="PORTER_LOAD_BALANCER_CLASS",
-    show_envvar=True,
-    default=LOAD_BALANCER_CLASS,
-    show_default=True,
-    help="The spec.loadBalancerClass that is Porter's. Equal on all agents.",
-)
-@click.option(
-    "--ignore-exclude-label",
-    is_flag=True,
-    envvar="PORTER_IGNORE_EXCLUDE_LABEL",
-    help="Announce from nodes labelled exclude-from-external-load-balancers too. Equal on all agents.",
-)
+@agreed_options()
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -130,8 +92,7 @@ def run(
     lease_duration: float,
     gratuitous_interval: float,
     on_conflict: str,
-    load_balancer_class: str,
-    ignore_exclude_label: bool,
+    options: Options,
     dry_run: bool,
     verbose: bool,
 ) -> None:
@@ -158,8 +119,7 @@ def run(
             raise PorterError(f"{option} {name!r} cannot be a name in Kubernetes: lower-case letters, digits, '-', '.'")
     if 0 < gratuitous_interval < 1:
         raise PorterError("--gratuitous-interval is below one second: choose 0 for never, or at least 1")
-    if context is not None and kubeconfig is None:
-        raise PorterError("--context names a context of a kubeconfig, and none is given: add --kubeconfig FILE")
+    demand_kubeconfig(kubeconfig, context=context)
     # The agent brings the Kubernetes client, which `porter run --help` can do without.
     from porter.agent.agent import run_agent  # noqa: PLC0415
     from porter.agent.settings import Settings  # noqa: PLC0415
@@ -175,7 +135,7 @@ def run(
         lease_duration=lease_duration,
         gratuitous_interval=gratuitous_interval,
         yields_to_strangers=on_conflict == "yield",
-        options=Options(load_balancer_class=load_balancer_class, honour_exclude_label=not ignore_exclude_label),
+        options=options,
         dry_run=dry_run,
     )
     asyncio.run(run_agent(settings))

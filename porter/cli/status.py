@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from porter.cli.options import format_option
+from porter.cli.options import format_option, http_option
 from porter.errors import PorterError
 
 _WIDTH: Final = 80
@@ -22,15 +22,7 @@ Status = Mapping[str, Any]
 
 
 @click.command()
-@click.option(
-    "--http",
-    metavar="HOST:PORT",
-    envvar="PORTER_HTTP",
-    default="127.0.0.1:7472",
-    show_default=True,
-    show_envvar=True,
-    help="Where the agent serves its pages.",
-)
+@http_option("Where the agent serves its pages.")
 @click.option("--watch", is_flag=True, help="Follow it, until Ctrl-C.")
 @format_option()
 def status(*, http: str, watch: bool, output_format: str) -> None:

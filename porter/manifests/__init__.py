@@ -9,12 +9,12 @@ from importlib import metadata, resources
 from typing import Final, Literal, get_args
 
 from porter.errors import PorterError
+from porter.model.places import NAMESPACE
 
 Part = Literal["namespace", "crd", "rbac", "daemonset"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
 """What there is, in the order in which it must be applied."""
 
-DEFAULT_NAMESPACE: Final = "porter-system"
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}")
 
@@ -24,7 +24,7 @@ def default_image() -> str:
     return f"porter-lb:{metadata.version('porter-lb')}"
 
 
-def render(parts: Sequence[Part] = PARTS, *, namespace: str = DEFAULT_NAMESPACE, image: str | None = None) -> str:
+def render(parts: Sequence[Part] = PARTS, *, namespace: str = NAMESPACE, image: str | None = None) -> str:
     """Return the parts as one stream of YAML documents, in the order in which they must be applied.
 
     Raises PorterError for a namespace or an image that no API server would take.

@@ -24,6 +24,16 @@ def nowhere(place: Path) -> list[str]:
     return ["--kubeconfig", str(kubeconfig(place / "config", "http://127.0.0.1:9"))]
 
 
+def with_token(cluster: Cluster, token: str) -> None:
+    """Ask as whoever has this token."""
+    cluster.kubeconfig.write_text(cluster.kubeconfig.read_text().replace(cluster.server.token, token))
+
+
+def agents_token(cluster: Cluster) -> str:
+    account = "/api/v1/namespaces/porter-system/serviceaccounts/porter/token"
+    return str(cluster.client.post(account, {"spec": {"expirationSeconds": 600}})["status"]["token"])
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -54,6 +64,8 @@ def test_without_any_kubeconfig_it_says_so(
 
     assert main(["check"]) == 1
     assert "no kubeconfig is given" in capsys.readouterr().err
+    assert main(["check", "--context", "mine"]) == 1
+    assert "--context names a context of a kubeconfig, and none is given" in capsys.readouterr().err
 
 
 def test_kubectls_own_place_is_looked_at(
@@ -71,17 +83,14 @@ def test_kubectls_own_place_is_looked_at(
 
 
 def test_a_token_that_nobody_knows_is_one_sentence(empty: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    text = empty.kubeconfig.read_text().replace(empty.server.token, "nobody")
-    empty.kubeconfig.write_text(text)
+    with_token(empty, "nobody")
 
     assert main(empty.argv()) == 1
     assert "does not accept Porter's credentials (401)" in capsys.readouterr().err
 
 
 def test_what_may_not_be_read_is_said_and_is_no_fault(well: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    account = "/api/v1/namespaces/porter-system/serviceaccounts/porter/token"
-    token = well.client.post(account, {"spec": {"expirationSeconds": 600}})["status"]["token"]
-    well.kubeconfig.write_text(well.kubeconfig.read_text().replace(well.server.token, token))
+    with_token(well, agents_token(well))
 
     code = main(well.argv("--format", "json"))
 
@@ -99,9 +108,7 @@ def test_what_may_not_be_read_is_said_and_is_no_fault(well: Cluster, capsys: pyt
 
 
 def test_who_may_not_install_is_told_what_is_missing(well: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    account = "/api/v1/namespaces/porter-system/serviceaccounts/porter/token"
-    token = well.client.post(account, {"spec": {"expirationSeconds": 600}})["status"]["token"]
-    well.kubeconfig.write_text(well.kubeconfig.read_text().replace(well.server.token, token))
+    with_token(well, agents_token(well))
 
     code = main(well.argv("--format", "json", "--namespace", "elsewhere"))
 

@@ -8,6 +8,7 @@ import yaml
 
 from porter.errors import PorterError
 from porter.manifests import PARTS, render
+from porter.model.places import EVENT_LOG, NAMESPACE
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "porter.yaml"
 
@@ -142,6 +143,15 @@ def test_the_probes_ask_what_the_agent_serves() -> None:
         "livenessProbe": (env["PORTER_HTTP"], "/healthz"),
         "readinessProbe": (env["PORTER_HTTP"], "/readyz"),
     }
+
+
+def test_the_log_and_the_namespace_are_where_the_commands_look_for_them() -> None:
+    [daemonset] = documents(parts=["daemonset"])
+    [container] = daemonset["spec"]["template"]["spec"]["containers"]
+    [log] = [one["value"] for one in container["env"] if one["name"] == "PORTER_EVENT_LOG"]
+
+    assert log == EVENT_LOG
+    assert daemonset["metadata"]["namespace"] == NAMESPACE
 
 
 def test_the_definition_has_no_webhook() -> None:
