@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from http.client import HTTPException
 from typing import Any, Final
 
 import click
@@ -18,6 +19,7 @@ from porter.errors import PorterError
 _WIDTH: Final = 80
 _CHANGES: Final = 8
 _TIMEOUT = 5.0
+_KEYS: Final = {"node", "ready", "leading", "leader", "version", "log", "problems", "assignments", "eips", "changes"}
 Status = Mapping[str, Any]
 
 
@@ -51,14 +53,20 @@ def status(*, http: str, watch: bool, output_format: str) -> None:
 
 def ask(http: str) -> Status:
     """Return the status of an agent. Raises PorterError when it does not answer."""
-    url = f"http://{http}/status"
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
-            found: Status = json.load(answer)
-    except (OSError, ValueError) as error:
-        said = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise PorterError(f"no agent answers on {http}: {said}; --http says where its pages are") from None
+        with directly.open(f"http://{http}/status", timeout=_TIMEOUT) as answer:
+            found = json.load(answer)
+    except (OSError, ValueError, OverflowError, HTTPException) as error:
+        said = error.reason if isinstance(error, urllib.error.URLError) else str(error).strip()
+        raise _nobody(http, said) from None
+    if not (isinstance(found, dict) and found.keys() >= _KEYS):
+        raise _nobody(http, "another program does, or another version of Porter")
     return found
+
+
+def _nobody(http: str, said: object) -> PorterError:
+    return PorterError(f"no agent answers on {http}: {said}; --http says where its pages are")
 
 
 def _print(found: Status, output_format: str) -> None:
