@@ -19,9 +19,9 @@ from .links import Link
 from .messages import Event
 from .port import Port
 from .tally import UNSENT, Tally
+from .waiting import Waiting
 
 Later = Callable[["Segment", Claim, float], None]
-_ASK_AGAIN_GAP = 1.0  # seconds between questions that are asked out of turn
 
 
 class Segment:
@@ -48,11 +48,7 @@ class Segment:
         self._claims: dict[bytes, Claim] = {}
         self._link: Link | None = None
         self._trouble = (messages.NO_INTERFACE, "")
-        self._due: dict[bytes, float] = {}
-        """When each address that another host has is asked for again."""
-        self._ask_again_at = 0.0
-        self._once_more: set[bytes] = set()
-        """Addresses that are to be asked for soon again: the wish came while they were being asked for."""
+        self._waiting = Waiting()
 
     @property
     def wanted(self) -> frozenset[bytes]:
@@ -73,8 +69,7 @@ class Segment:
         for address in gone:
             self._holdings.forget(address)
             self._claims.pop(address).turn += 1
-            self._due.pop(address, None)
-            self._once_more.discard(address)
+            self._waiting.forget(address)
         self.publish()
         for address in held:
             self._tell(messages.WITHDRAWN, address)
@@ -87,15 +82,11 @@ class Segment:
 
     def ask_again(self) -> None:
         """Ask now for what another host has, and do not wait until it would be asked anyway; at most once a second."""
-        now = time.monotonic()
-        if self._ask_again_at <= now:
-            self._ask_again_at = max(now, self._ask_again_at + _ASK_AGAIN_GAP)
-        for address, due in list(self._due.items()):
+        hurried, due = self._waiting.hurry(self._holdings.probed, now=time.monotonic())
+        for address in hurried:
             claim = self._claims[address]
-            if claim.waiting and due > self._ask_again_at and not self._trouble[0]:
-                claim.turn += 1
-                self._wait(claim, self._ask_again_at)
-        self._once_more |= self._holdings.probed
+            claim.turn += 1
+            self._later(self, claim, due)
 
     def doubt(self, weak: frozenset[bytes]) -> None:
         """Ask, after all was said, whether a kernel of these peers answers for what is held here; once for each peer.
@@ -200,14 +191,13 @@ class Segment:
     def _proceed(self, claim: Claim, step: Step) -> None:
         self._outbox += ((claim, frame) for frame in step.frames)
         if step.again is not None:
-            due = time.monotonic() + step.again
+            now = time.monotonic()
+            due = now + step.again
             if claim.waiting:
-                soon = time.monotonic() + _ASK_AGAIN_GAP if claim.address in self._once_more else due
-                self._once_more.discard(claim.address)
-                self._wait(claim, min(due, soon))
+                due = self._waiting.add(claim.address, due=due, now=now)
             else:
-                self._due.pop(claim.address, None)
-                self._later(self, claim, due)
+                self._waiting.end(claim.address)
+            self._later(self, claim, due)
         self._tell_of(claim, step)
 
     def _send(self, frame: bytes) -> bool:
@@ -229,11 +219,8 @@ class Segment:
             self._tell(messages.FAILED, claim.address, why=self._trouble[0], detail=self._trouble[1])
             return
         claim.begin(self._holdings, handed_over=handed_over)
+        self._waiting.end(claim.address)
         self._later(self, claim, time.monotonic())
-
-    def _wait(self, claim: Claim, due: float) -> None:
-        self._due[claim.address] = due
-        self._later(self, claim, due)
 
     def _dispute(self, address: bytes, claimant: bytes) -> None:
         """Defend what another host claims, and say who that is; or let it go, if it insists and that is wished.
@@ -253,7 +240,7 @@ class Segment:
         if step.taken:
             if self._weak:
                 claim.doubt()
-            self._once_more.discard(claim.address)
+            self._waiting.forget(claim.address)
             self._tell(messages.ANNOUNCED, claim.address, mac=self._holdings.mac)
         elif step.rival is not None:
             self._tell(messages.FAILED, claim.address, mac=step.rival, why=messages.TAKEN)
@@ -292,6 +279,7 @@ class Segment:
 
     def _suspend(self, why: str, detail: str = "") -> None:
         self._holdings.forget_all()
+        self._waiting.end_all()
         self.publish()
         if self._trouble == (why, detail):
             return
