@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import resource
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from socket import inet_aton, inet_ntoa
@@ -203,3 +205,22 @@ def test_gratuitous_frames_are_repeated_where_the_host_says_so() -> None:
             assert all(arp.parse(frame).is_gratuitous for frame in heard)
         finally:
             bench.announcing.stop()
+
+
+def test_a_raw_socket_that_was_not_to_be_had_is_asked_for_again_until_it_is(bench: Bench) -> None:
+    bench.wire.connect("eth1", "02:00:00:00:01:02")
+    bench.hold("192.168.0.91")
+    announcer = bench.announcing.pid
+    assert announcer is not None
+    limits = resource.prlimit(announcer, resource.RLIMIT_NOFILE)
+    resource.prlimit(announcer, resource.RLIMIT_NOFILE, (0, limits[1]))
+
+    bench.announcing.want(on("eth0", "192.168.0.91") + on("eth1", "192.168.0.92"))
+    settle(lambda: bench.host.count("failed") == 1)
+    time.sleep(0.7)  # it was tried once more meanwhile, which is no news
+    resource.prlimit(announcer, resource.RLIMIT_NOFILE, limits)
+    settle(lambda: bench.host.count("announced") == 2)
+
+    sentence = "no raw socket on eth1: Too many open files. It is tried again"
+    assert [each for each in bench.host.reports if each[0] == "failed"] == [("failed", "192.168.0.92", sentence)]
+    assert bench.announcing.pid == announcer

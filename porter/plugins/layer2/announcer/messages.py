@@ -27,6 +27,9 @@ NO_ADDRESS: Final = "no-address"
 NO_HOST: Final = "no-host"
 """A group's address, everybody's, nobody's or each host's own."""
 SOCKET: Final = "socket"
+"""The kernel gives no raw socket now; it is asked again."""
+NO_RIGHT: Final = "no-right"
+"""The kernel gives no raw socket to this process."""
 
 
 class Wanted(NamedTuple):

@@ -13,9 +13,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from . import families, messages, rights
+from . import families, macs, messages, rights
 from .claims import Claim
 from .family import Family
 from .lines import ClosedError, Lines
@@ -104,7 +104,7 @@ class Announcer:
 
     def _want(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self._peers = _macs(wanted.peers)
+        self._peers = macs.read(wanted.peers)
         for segment in self._segments.values():
             self._instruct(segment)
             segment.follow(self._links.read(segment.nic), interrupted=False)
@@ -113,7 +113,7 @@ class Announcer:
     def _instruct(self, segment: Segment) -> None:
         segment.peers = self._peers
         segment.yielding = self._wanted.yielding
-        segment.doubt(_macs(self._wanted.weak))
+        segment.doubt(macs.read(self._wanted.weak))
 
     def _settle(self) -> None:
         """Make every segment claim exactly what is wanted there and may be announced."""
@@ -194,14 +194,15 @@ class Announcer:
         now = time.monotonic()
         # those who answer go first, once, when this comes late: what they have not heard yet may be a rival
         self._stood_back = now > self._work_at + LATE and not self._stood_back
-        pause = TICK if self._stood_back else self._work_now(now)
-        self._work_at = now + pause if pause >= 0 else math.inf
-        return pause
+        until_reopening = self._reopen(now)
+        pause = min(until_reopening, TICK if self._stood_back else self._work_now(now))
+        self._work_at = now + pause
+        return pause if pause < math.inf else -1.0
 
     def _work_now(self, now: float) -> float:
         plan = self._plan
         if not plan:
-            return -1.0
+            return math.inf
         self._room = min(FRAMES_AT_ONCE, self._room + (now - self._worked_at) * FRAMES_A_SECOND)
         self._worked_at = now
         stepped: set[Segment] = set()
@@ -214,9 +215,17 @@ class Announcer:
         for segment in stepped:
             segment.flush()
         if not plan:
-            return -1.0
+            return math.inf
         pause = plan[0][0] - now
         return max(0.0, pause if self._room > 0 else max(pause, TICK))
+
+    def _reopen(self, now: float) -> float:
+        """Try again where there was no socket to be had. Returns the seconds until the next try; infinite for none."""
+        segments = self._segments.values()
+        for segment in segments:
+            if segment.reopen_at <= now:
+                segment.follow(self._links.read(segment.nic), interrupted=False)
+        return max(0.0, min((segment.reopen_at for segment in segments), default=math.inf) - now)
 
     def _flush(self) -> None:
         if not self._lines.waiting_to_send:
@@ -230,17 +239,6 @@ class Announcer:
         for segment in self._segments.values():
             total.add(segment.count())
         return total
-
-
-def _macs(texts: Iterable[str]) -> frozenset[bytes]:
-    return frozenset(mac for text in texts if (mac := _mac(text)) is not None)
-
-
-def _mac(text: str) -> bytes | None:
-    try:
-        return bytes.fromhex(text.replace(":", ""))
-    except ValueError:
-        return None
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ Reports what happens to every address; decides nothing about which addresses tho
 is answered is the answering thread's, which is told by `publish`.
 """
 
+import errno
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -21,6 +23,8 @@ from .port import Port
 from .tally import UNSENT, Tally
 from .waiting import Waiting
 
+FIRST_REOPENING, LAST_REOPENING = 0.5, 30.0
+"""Seconds until a socket that the kernel did not give is asked for again, doubled each time."""
 Later = Callable[["Segment", Claim, float], None]
 
 
@@ -37,6 +41,9 @@ class Segment:
         """The MACs of the other nodes' NICs."""
         self.yielding = False
         """Whether a stranger that insists on a held address gets it."""
+        self.reopen_at = math.inf
+        """When `follow` is to be called again because there was no socket to be had."""
+        self._reopening = FIRST_REOPENING
         self._weak: frozenset[bytes] = frozenset()
         """The MACs of those whose kernel may answer for addresses that it has on other NICs."""
         self._news = news
@@ -111,11 +118,12 @@ class Segment:
             self._answering.port.let_through(self._make_filter)
             self._answering.port.listen_to(self.family.groups(self._claims))
         except OSError as error:
-            self._lose(messages.SOCKET, str(error))
+            self._lose_socket(error)
 
     def follow(self, link: Link | None, *, interrupted: bool) -> None:
         """Take note of the NIC's state. `interrupted`: it was away since it was last looked at, however shortly."""
         before, self._link = self._link, link
+        self.reopen_at = math.inf
         if link is None:
             if before is not None or not self._trouble[0]:
                 self._lose(messages.NO_INTERFACE, "")
@@ -262,8 +270,9 @@ class Segment:
                 groups=family.groups(self._claims),
             )
         except OSError as error:
-            self._lose(messages.SOCKET, error.strerror or str(error))
+            self._lose_socket(error)
             return False
+        self._reopening = FIRST_REOPENING
         responder = family.responder()
         responder.replace(self._holdings.table())
         self._answering = Answering(port, responder, news=self._news)
@@ -272,6 +281,12 @@ class Segment:
 
     def _make_filter(self, limit: int) -> Program:
         return self.family.filter(self._claims, limit=limit)
+
+    def _lose_socket(self, error: OSError) -> None:
+        why = messages.NO_RIGHT if error.errno == errno.EPERM else messages.SOCKET
+        self._lose(why, error.strerror or str(error))
+        self.reopen_at = time.monotonic() + self._reopening
+        self._reopening = min(2 * self._reopening, LAST_REOPENING)
 
     def _lose(self, why: str, detail: str) -> None:
         self.close()
