@@ -117,13 +117,16 @@ def test_a_link_that_was_down_for_a_moment_is_probed_and_announced_again(bench: 
     assert arp.parse(heard[0]).is_probe
 
 
+def too_much_news(namespace: str) -> None:
+    """More than a socket has room for, none of it of the NIC: what comes then is lost."""
+    batch(namespace, "link add br0 type bridge\n" + "link set br0 up\nlink set br0 down\n" * 3000)
+
+
 def test_a_link_that_was_down_while_the_kernel_lost_the_news_is_probed_and_announced_again(bench: Bench) -> None:
     bench.hold_quietly("192.168.0.91")
 
     with held_up(bench.announcing.pid):
-        # more than the socket has room for, none of them of the NIC; then the NIC's, which are lost
-        lines = "link add br0 type bridge\n" + "link set br0 up\nlink set br0 down\n" * 3000
-        batch(bench.wire.node, lines)
+        too_much_news(bench.wire.node)
         before = lost_news(bench.wire.node)
         bench.wire.on_node("link", "set", "eth0", "down")
         bench.wire.on_node("link", "set", "eth0", "up")
@@ -132,6 +135,18 @@ def test_a_link_that_was_down_while_the_kernel_lost_the_news_is_probed_and_annou
 
     assert len(heard) == 9
     assert arp.parse(heard[0]).is_probe
+
+
+def test_a_link_that_was_up_while_the_kernel_lost_the_news_is_answered_on_without_a_word(bench: Bench) -> None:
+    bench.hold_quietly("192.168.0.91")
+
+    with held_up(bench.announcing.pid):
+        too_much_news(bench.wire.node)
+        assert lost_news(bench.wire.node) > 0
+
+    assert bench.ask() is not None
+    assert bench.client.heard(1.0) == []
+    assert bench.host.count("announced") == 1
 
 
 def test_a_nic_made_again_in_a_moment_is_answered_on_anew(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """The NICs as the announcer sees them: there or not, usable or not, which MAC and which addresses of the node's own.
 
-Reads the state anew when something changed, so that a lost notification costs nothing. Changes no NIC.
+Reads the state anew when something changed, and where notifications were lost, whether a NIC had lost its carrier: so
+a lost one costs nothing. Changes no NIC.
 """
 
 import fcntl
@@ -35,8 +36,6 @@ class Changes(NamedTuple):
 
     interrupted: frozenset[int]
     """The indexes of those that were down, gone or without carrier, however shortly."""
-    missed: bool
-    """Some of it is not known: it may have been any."""
     links: bool
     """Some NIC changed. On a node whose pods come and go that is often, and mostly none of ours."""
     addresses: bool
@@ -53,6 +52,8 @@ class Links:
         self._events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         self._events.setblocking(False)
         self._own: Mapping[bytes, int] | None = None
+        self._downs: dict[int, int | None] = {}
+        """By index, how often a NIC had lost its carrier when it was read first, or first after an interruption."""
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when a NIC or an address changed."""
@@ -66,7 +67,7 @@ class Links:
             try:
                 chunk = self._events.recv(_CHUNK)
             except BlockingIOError:
-                return Changes(frozenset(interrupted), missed, links or missed, addresses or missed)
+                break
             except OSError:
                 missed, self._own = True, None  # ENOBUFS: there were more than the buffer could hold
                 continue
@@ -76,11 +77,22 @@ class Links:
                         links = True
                         if not usable:
                             interrupted.add(number)
-                    case AddressChanged(is_lent=is_lent):
-                        if not is_lent:
-                            addresses, self._own = True, None
-                    case Done():
+                            self._downs.pop(number, None)
+                    case AddressChanged(is_lent=False):
+                        addresses, self._own = True, None
+                    case AddressChanged() | Done():
                         pass
+        if missed:
+            interrupted |= self._fallen()
+        return Changes(frozenset(interrupted), links or missed, addresses or missed)
+
+    def _fallen(self) -> frozenset[int]:
+        """Return the indexes of NICs that have lost their carrier since they were read, or may have; forget of them."""
+        before = self._downs
+        self._downs = {
+            number: downs for number, downs in before.items() if downs is not None and downs == _downs(number)
+        }
+        return frozenset(before.keys() - self._downs.keys())
 
     def read(self, name: str) -> Link | None:
         """Return the NIC of this name as it is now, or None where there is none."""
@@ -91,6 +103,8 @@ class Links:
         try:
             # socket.if_nametoindex opens a socket: where that fails, no NIC would seem to be there
             index = struct.unpack_from("=i", self._ioctl(_SIOCGIFINDEX, request), 16)[0]
+            if index not in self._downs:
+                self._downs[index] = _downs(index)  # before its state: what happens in between is seen twice
             flags = struct.unpack_from("=H", self._ioctl(_SIOCGIFFLAGS, request), 16)[0]
             mac = self._ioctl(_SIOCGIFHWADDR, request)[18:24]
         except OSError:
@@ -111,6 +125,15 @@ class Links:
 
     def _ioctl(self, number: int, request: bytes) -> bytes:
         return fcntl.ioctl(self._ask, number, request)
+
+
+def _downs(number: int) -> int | None:
+    """Return how often a NIC has lost its carrier; None where that is not known, or the NIC is gone."""
+    links = (message for message in _answer(netlink.one_link(number)) if isinstance(message, LinkChanged))
+    try:
+        return next((link.downs for link in links), None)
+    except OSError:
+        return None
 
 
 def _addresses() -> Iterator[AddressChanged]:

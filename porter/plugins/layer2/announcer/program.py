@@ -175,8 +175,7 @@ class Announcer:
         changes = self._links.changes()
         for segment in self._segments.values() if changes.links else ():
             link = self._links.read(segment.nic)
-            was_away = link is not None and link.number in changes.interrupted
-            segment.follow(link, interrupted=was_away or changes.missed)
+            segment.follow(link, interrupted=link is not None and link.number in changes.interrupted)
         if changes.addresses:
             self._settle()
 
