@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from porter.plugins.layer2.announcer import arp
 from porter.plugins.layer2.announcer.arp import Frame, MalformedFrameError
+from porter.plugins.layer2.announcer.arp_responder import ArpResponder
 from porter.plugins.layer2.announcer.family import Table
-from porter.plugins.layer2.announcer.responder import ArpResponder
 
 MAC, OTHER = bytes.fromhex("525400000001"), bytes.fromhex("020000000202")
 ADDRESS, ASKER = inet_aton("192.168.0.91"), inet_aton("192.168.0.50")

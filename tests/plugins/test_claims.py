@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from porter.plugins.layer2.announcer import arp, claims
 from porter.plugins.layer2.announcer.arp import Frame
+from porter.plugins.layer2.announcer.arp_responder import ArpResponder
 from porter.plugins.layer2.announcer.claims import Claim, Dispute, Step
 from porter.plugins.layer2.announcer.family import Table
 from porter.plugins.layer2.announcer.hearsay import Hearsay
@@ -21,7 +22,6 @@ from porter.plugins.layer2.announcer.responder import (
     NOT_OURS,
     OVERSIZED,
     OWN_MAC,
-    ArpResponder,
 )
 from tests.plugins.test_arp_packets import FRAMES
 

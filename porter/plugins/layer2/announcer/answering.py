@@ -11,8 +11,9 @@ import threading
 from collections import Counter
 from socket import MSG_DONTWAIT
 
-from .family import News, Responder, Table
+from .family import News, Table
 from .port import Port
+from .responder import Responder
 from .tally import KERNEL, UNSENT, Tally
 
 _REST = 1.0  # seconds after an error of the socket, unless the main thread knows better

@@ -1,15 +1,17 @@
 """What the announcer needs of a family of addresses, and the words that its threads share. No sockets here.
 
 Two families are in place: `ipv4`, which speaks ARP, and `ipv6`, which speaks NDP. Each is an object that keeps the
-promises of `Family`, and a responder that keeps those of `Responder`. A `Segment` is one NIC and one family, so each
-family has a socket, a filter and a table of answers of its own on every NIC.
+promises of `Family`, and has a `Responder`. A `Segment` is one NIC and one family, so each family has a socket, a
+filter and a table of answers of its own on every NIC.
 """
 
-from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .bpf import Program
+
+if TYPE_CHECKING:
+    from .responder import Responder
 
 
 class Table(NamedTuple):
@@ -29,27 +31,6 @@ class News(NamedTuple):
     """Probed addresses that another host has or wants, with the MAC of the last one."""
     disputed: dict[bytes, list[bytes]]
     """Held addresses that others claim, with their MACs in the order in which they were heard, at most a few."""
-
-
-class Responder(Protocol):
-    """Frames in, answers out. Never called by two threads at once, see `answering`; every method is quick."""
-
-    answered: int
-    dropped: Counter[str]
-    """Frames that were heard and not answered, by reason: together with `answered`, every frame that was heard."""
-
-    def replace(self, table: Table) -> None:
-        """Answer from this table from now on, and forget news of addresses that are no longer in it."""
-
-    def hear(self, frame: bytes) -> bytes | None:
-        """Return the answer to a frame, with its Ethernet header, or None and count why there is none."""
-
-    @property
-    def has_news(self) -> bool:
-        """Something is there to be taken."""
-
-    def take(self) -> News:
-        """Return the news, and have none any more."""
 
 
 class Family(Protocol):
@@ -81,7 +62,7 @@ class Family(Protocol):
     def groups(self, addresses: Iterable[bytes]) -> frozenset[bytes]:
         """Return the multicast groups, packed, to which questions about these addresses are sent; none for all."""
 
-    def responder(self) -> Responder:
+    def responder(self) -> "Responder":
         """Return a responder that answers nothing yet."""
 
     def probe(self, address: bytes, *, mac: bytes) -> bytes:

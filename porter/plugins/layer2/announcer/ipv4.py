@@ -4,8 +4,8 @@ import socket
 from collections.abc import Iterable
 
 from . import arp, filter  # noqa: A004 - the module says what it is
+from .arp_responder import ArpResponder
 from .bpf import Program
-from .responder import ArpResponder
 
 _LOOPBACK, _FIRST_OF_GROUPS = 127, 224  # the first byte
 

@@ -1,33 +1,19 @@
-"""Who answers neighbour solicitations on one NIC: a frame in, perhaps a frame out; no sockets and no clock here.
-
-It answers only for addresses that are held, and never for one that is still being probed. For its thread see
-`family.Responder`, whose promises it keeps.
-"""
-
-from collections import Counter
+"""Who answers neighbour solicitations on one NIC: a frame in, perhaps a frame out."""
 
 from . import ndp, ndp_plain
 from .arp import is_station
-from .family import News, Table
-from .hearsay import Hearsay
+from .family import Table
 from .ndp import Advertisement, MalformedPacketError, Packet, Solicitation
-from .responder import CLAIMED, MALFORMED, NO_STATION, NOT_FOR_US, NOT_OURS, OVERSIZED, OWN_MAC
+from .responder import MALFORMED, NOT_FOR_US, NOT_OURS, OVERSIZED, Responder
 
 
-class NdpResponder:
+class NdpResponder(Responder):
     """The answers of one NIC."""
-
-    def __init__(self) -> None:
-        self.answered = 0
-        self.dropped: Counter[str] = Counter()
-        self._hearsay = Hearsay()
-        self.replace(Table())
 
     def replace(self, table: Table) -> None:
         """Answer from this table from now on."""
-        self._mac, self._held, self._probed = table
+        super().replace(table)
         self._answers = ndp_plain.Answers(table.mac)
-        self._hearsay.keep_to(table)
 
     def hear(self, frame: bytes) -> bytes | None:
         """Return the answer to a frame, or None and count why there is none."""
@@ -57,28 +43,12 @@ class NdpResponder:
         self.dropped[why or NOT_FOR_US] += 1
         return None
 
-    @property
-    def has_news(self) -> bool:
-        """Somebody claims what is held or probed here."""
-        return bool(self._hearsay)
-
-    def take(self) -> News:
-        """Return who claims what, and have no news any more."""
-        return self._hearsay.take()
-
     def _why_not(self, heard: Packet) -> str | None:
         """Return why a packet is not answered, or None for one that is; and remember a rival that it tells of."""
-        if self._mac in (heard.mac, heard.source):
-            return OWN_MAC
-        if not is_station(heard.mac):
-            return NO_STATION
-        claimed = _claimed_by(heard)
-        if claimed in self._held:
-            self._hearsay.claim(claimed, heard.mac)
-            return CLAIMED
-        if claimed in self._probed or (_is_probe(heard) and heard.target in self._probed):
-            self._hearsay.rival(claimed if claimed in self._probed else heard.target, heard.mac)
-            return CLAIMED
+        asked_for = heard.target if _is_probe(heard) else None
+        why = self._judge(heard.mac, heard.source, claimed=_claimed_by(heard), asked_for=asked_for)
+        if why is not None:
+            return why
         if isinstance(heard, Advertisement):
             return NOT_FOR_US
         return None if heard.target in self._held else NOT_OURS
