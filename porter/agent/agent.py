@@ -4,13 +4,14 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
 from porter.agent.complaints import Complaints
+from porter.agent.own_node import OwnNode
 from porter.agent.pages.http import HttpServer, Pages, listen
 from porter.agent.pages.metrics import exposition
 from porter.agent.pipeline import Batch, Pipeline
@@ -42,11 +43,7 @@ from porter.events.entries import (
 )
 from porter.events.errors import LogError
 from porter.events.schema import SCHEMA_VERSION
-from porter.model.names import ServiceKey
 from porter.model.objects import Agent as AgentReport
-from porter.model.objects import Nic, Way
-from porter.plugins.nic_watcher import NicWatcher
-from porter.plugins.nics import read_nics, read_ways
 from porter.plugins.registry import Registry
 from porter.plugins.reports import Reported
 from porter.plugins.runner import Runner
@@ -56,7 +53,6 @@ from porter.reconciler.nics import can_reach_targets
 from porter.reconciler.surroundings import Surroundings, surroundings_of
 
 _LOG = logging.getLogger("porter.agent")
-_LOOK_UP = 5.0  # seconds until a name that does not resolve is looked up again
 _WITHDRAW = 3.0  # seconds that plugins have to withdraw everything when the agent ends
 _POOLS = EipObserved | EipGone | Relisted
 _AROUND = NodeObserved | NodeGone | AgentObserved | AgentGone | ClusterObserved | Relisted
@@ -94,14 +90,8 @@ class Agent:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        self._nics: tuple[Nic, ...] | None = None
-        self._ways: tuple[Way, ...] = ()
-        self._api_servers: tuple[str, ...] = ()
-        self._owned: Mapping[str, tuple[ServiceKey, ...]] = {}
         self._registry = registry
-        self._connection = connection
         self._reconciler = beginning.reconciler
-        self._targets = can_reach_targets(self._reconciler.world)
         self._surroundings = Surroundings()
         self._look_around()
         upkeep = Upkeep(
@@ -122,13 +112,12 @@ class Agent:
         self._runner = Runner(
             registry,
             node=settings.node,
-            nics=lambda: self._nics or (),
+            nics=lambda: self._own.nics,
             surroundings=lambda: self._surroundings,
             report=self._from_thread(self._reported),
             gratuitous_interval=settings.gratuitous_interval,
             yields_to_strangers=settings.yields_to_strangers,
         )
-        self._watcher = NicWatcher(lambda: self._from_thread(self._nics_read)(*self._read_nics()))
         self._adapter = ClusterAdapter(
             connection,
             namespace=settings.namespace,
@@ -141,7 +130,15 @@ class Agent:
         )
         self._publishing = Publishing(self._reconciler, self._adapter)
         self._words = Words(settings.node, self._adapter)
-        self._rivals = Rivals(self._report)
+        self._own = OwnNode(
+            settings.node,
+            targets=can_reach_targets(self._reconciler.world),
+            rivals=lambda: self._rivals.rivals,
+            look_up=connection.server_addresses,
+            tell=self._report,
+            on_nics=self._other_nics,
+        )
+        self._rivals = Rivals(self._own.report)
         self._teller = Teller(
             settings,
             reconciler=self._reconciler,
@@ -169,7 +166,12 @@ class Agent:
                 self._applied(self._set_aside)
             await self._start_announcing()
             await self._adapter.start()
-            jobs = (self._pipeline.run(), self._adapter.watch_over(), self._complaints.run(), self._find_api_servers())
+            jobs = (
+                self._pipeline.run(),
+                self._adapter.watch_over(),
+                self._complaints.run(),
+                self._own.find_api_servers(),
+            )
             working = [group.create_task(job) for job in jobs]
             try:
                 await self._stopping.wait()
@@ -184,7 +186,7 @@ class Agent:
         self._publishing.stop()
         self._rivals.stop()
         await self._adapter.stop_publishing()
-        self._watcher.stop()
+        self._own.stop()
         unfinished: tuple[str, ...] = ()
         if not self._settings.dry_run:
             unfinished = await self._loop.run_in_executor(None, self._runner.stop, _WITHDRAW)
@@ -210,50 +212,17 @@ class Agent:
 
     async def _start_announcing(self) -> None:
         """Announce what this node last owned, before the API server was asked anything."""
-        self._watcher.start()
-        self._nics_read(*await self._loop.run_in_executor(None, self._read_nics))
+        await self._own.start()
         if not self._settings.dry_run:
             self._runner.start()
             self._announce()
 
-    def _read_nics(self) -> tuple[tuple[Nic, ...], tuple[Way, ...]]:
-        """Read the NICs. Never on the event loop: pyroute2 brings a loop of its own."""
-        nics = read_nics(leave_out=self._owned)
-        return nics, read_ways(self._targets, nics, leave_out=self._owned)
-
-    def _nics_read(self, nics: tuple[Nic, ...], ways: tuple[Way, ...]) -> None:
-        if ways != self._ways:
-            self._ways = ways
-            _LOG.info("can_reach: %s", ", ".join(f"{way.to} over {way.nic or 'no NIC'}" for way in ways) or "nothing")
-            if nics == self._nics:
-                self._report()
-        if nics == self._nics:
-            return
-        had_carrier = {nic.name for nic in self._nics or () if nic.carrier}
-        self._nics = nics
-        _LOG.info("NICs: %s", ", ".join(_shown(nic) for nic in nics) or "none")
-        self._report()
+    def _other_nics(self, carrier: bool) -> None:  # noqa: FBT001 - a callback
         self._runner.again()
-        if any(nic.carrier and nic.name not in had_carrier for nic in nics):
+        if carrier:
             self._adapter.retry()
 
-    async def _find_api_servers(self) -> None:
-        """Look up the API server's name, however long that takes: announcing never waits for a resolver."""
-        while not self._api_servers:
-            self._api_servers = await self._connection.server_addresses()
-            if self._api_servers:
-                self._report()
-            else:
-                await asyncio.sleep(_LOOK_UP)
-
-    def _report(self) -> None:
-        report = AgentReport(
-            node=self._settings.node,
-            nics=self._nics or (),
-            api_servers=self._api_servers,
-            ways=self._ways,
-            rivals=self._rivals.rivals,
-        )
+    def _report(self, report: AgentReport) -> None:
         self._adapter.report_agent(report)
         if self._settings.dry_run and self._reconciler.world.agents.get(report.node) != report:
             self._pipeline.observe(AgentObserved(agent=report))  # decide as if this agent held a Lease
@@ -273,24 +242,18 @@ class Agent:
         if any(isinstance(entry, _AROUND) for entry in batch.observed) and self._look_around():
             self._runner.again()
         if any(isinstance(entry, _POOLS) for entry in batch.observed):
-            self._find_ways()
+            self._own.reach(can_reach_targets(self._reconciler.world))
         self._announce()
         self._publishing.after(batch)
 
     def _announce(self) -> None:
         wanted = self._reconciler.announcements(self._settings.node)
-        self._owned = {one.address: one.services for group in wanted.values() for one in group}
-        self._words.want(self._owned)
-        self._rivals.want(self._owned)
+        owned = {one.address: one.services for group in wanted.values() for one in group}
+        self._own.announced = owned
+        self._words.want(owned)
+        self._rivals.want(owned)
         if not self._settings.dry_run:
             self._runner.apply(wanted)
-
-    def _find_ways(self) -> None:
-        """Ask the kernel again when other addresses are named after `can_reach:`."""
-        targets = can_reach_targets(self._reconciler.world)
-        if targets != self._targets:
-            self._targets = targets
-            self._watcher.look_again()
 
     def _look_around(self) -> bool:
         """Gather what plugins must know of the other nodes, and tell whether it is something new."""
@@ -334,8 +297,3 @@ class Agent:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _shown(nic: Nic) -> str:
-    state = " (down)" if not nic.up else " (no carrier)" if not nic.carrier else "" if nic.arp else " (no ARP)"
-    return f"{nic.name} {' '.join(nic.networks)}{state}"
