@@ -16,7 +16,7 @@ from porter.agent.pages.http import HttpServer, Pages, listen
 from porter.agent.pages.metrics import exposition
 from porter.agent.pipeline import Batch, Pipeline
 from porter.agent.publishing import Publishing
-from porter.agent.recent import LOOK_BACK, Recent
+from porter.agent.recent import Recent, look_back
 from porter.agent.recorder import Recorder
 from porter.agent.rivals import Rivals
 from porter.agent.settings import Settings
@@ -41,7 +41,6 @@ from porter.events.entries import (
     Observed,
     Relisted,
 )
-from porter.events.errors import LogError
 from porter.events.schema import SCHEMA_VERSION
 from porter.model.objects import Agent as AgentReport
 from porter.plugins.registry import Registry
@@ -102,8 +101,7 @@ class Agent:
             retention=settings.retention,
         )
         self._recent = Recent()
-        with suppress(LogError):  # what an old version cannot read any more is no reason not to start
-            self._recent.read(beginning.log.read(max(0, beginning.log.last_seq - LOOK_BACK)))
+        self._log, self._began_after = beginning.log, beginning.log.last_seq
         self._recorder = Recorder(beginning.log, _now, upkeep, report=self._applied, heard=self._recent.take)
         self._set_aside = beginning.set_aside
         if self._set_aside is not None:
@@ -171,6 +169,7 @@ class Agent:
                 self._adapter.watch_over(),
                 self._complaints.run(),
                 self._own.find_api_servers(),
+                look_back(self._recent, self._log, self._began_after),
             )
             working = [group.create_task(job) for job in jobs]
             try:

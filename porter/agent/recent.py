@@ -1,7 +1,12 @@
-"""Since when each address is as it is, and what happened last: read from the log's end at the start, then kept."""
+"""Since when each address is as it is, and what happened last: kept while the agent runs, and read once from its log.
 
+That reading may take a second: it happens beside what the agent does, never before it.
+"""
+
+import asyncio
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -20,12 +25,14 @@ from porter.events.entries import (
     Recorded,
     Withdrawn,
 )
+from porter.events.errors import LogError
+from porter.events.log import EventLog
 from porter.events.sentences import sentence
 from porter.model.addresses import Family
 from porter.model.names import ServiceKey
 
 LOOK_BACK = 20_000
-"""Entries at the end of the log that are read at the start: a fraction of a second."""
+"""Entries at the end of the log that are read: a fraction of a second."""
 _KEPT = 100
 _TOLD = (
     AddressClaimed
@@ -55,22 +62,32 @@ class Recent:
     """What is remembered of the log for the pages. Belongs to the event loop."""
 
     def __init__(self) -> None:
-        self._since: dict[tuple[ServiceKey, Family], datetime] = {}
-        self._changes: deque[Change] = deque(maxlen=_KEPT)
+        self._since: dict[tuple[ServiceKey, Family], datetime | None] = {}
+        """None for what has ended before the log was read: what the log says of it is older."""
+        self._told: deque[Recorded] = deque(maxlen=_KEPT)
+        self.complete = False
+        """The log was read."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """What happened last, the newest first."""
-        return tuple(reversed(self._changes))
+        return tuple(
+            Change(seq=one.seq, at=one.at, text=sentence(one.entry), bad=is_bad(one.entry))
+            for one in reversed(self._told)
+        )
 
     def since(self, service: ServiceKey, family: Family) -> datetime | None:
         """When what a Service has was decided; None when that is longer ago than the log was looked through."""
         return self._since.get((service, family))
 
-    def read(self, records: Iterable[Recorded]) -> None:
-        """Take in what the log holds already."""
-        for record in records:
-            self.take(record)
+    def before(self, older: Iterable[Recorded]) -> None:
+        """Take in what the log held when this agent began. Once, and at any time."""
+        earlier = Recent()
+        for record in older:
+            earlier.take(record)
+        self._since = {key: at for key, at in (earlier._since | self._since).items() if at is not None}
+        self._told = deque([*earlier._told, *self._told], maxlen=_KEPT)
+        self.complete = True
 
     def take(self, record: Recorded) -> None:
         """Take in an entry."""
@@ -78,12 +95,25 @@ class Recent:
         match entry:
             case AssignmentDecided(assignment=assignment):
                 self._since[assignment.service, assignment.family] = record.at
-            case AssignmentEnded():
+            case AssignmentEnded() if self.complete:
                 self._since.pop((entry.service, entry.family), None)
+            case AssignmentEnded():
+                self._since[entry.service, entry.family] = None
             case _:
                 pass
         if isinstance(entry, _TOLD):
-            self._changes.append(Change(seq=record.seq, at=record.at, text=sentence(entry), bad=is_bad(entry)))
+            self._told.append(record)
+
+
+async def look_back(recent: Recent, log: EventLog, last: int) -> None:
+    """Have it know what the end of the log tells, up to an entry. The log is read in another thread."""
+    older = log.read(max(0, last - LOOK_BACK), last)
+    with suppress(LogError):  # what an old version cannot read any more is no reason not to run
+        recent.before(await asyncio.get_running_loop().run_in_executor(None, _worth_telling, older))
+
+
+def _worth_telling(records: Iterable[Recorded]) -> list[Recorded]:
+    return [one for one in records if isinstance(one.entry, _TOLD)]
 
 
 def is_bad(entry: Entry) -> bool:

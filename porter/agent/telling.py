@@ -84,7 +84,7 @@ class Teller:
 
     def version(self) -> object:
         """Return what is equal as long as nothing has changed that the status tells. Cheap."""
-        return (self._recorder.last_seq, self._adapter.is_leader, tuple(map(str, self.problems())))
+        return (self._recorder.last_seq, self._recent.complete, self._adapter.is_leader, *map(str, self.problems()))
 
     def status(self) -> Mapping[str, Any]:
         """Return everything at a glance, as plain data."""

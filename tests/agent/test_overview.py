@@ -110,13 +110,28 @@ def decided(seq: int, service: str, address: str | None) -> Recorded:
 
 def test_since_when_is_the_newest_decision_and_nothing_after_its_end() -> None:
     recent = Recent()
-    recent.read([decided(1, "default/a", "192.168.0.91"), decided(2, "default/b", None), decided(3, "default/a", None)])
+    recent.before([decided(1, "default/a", "192.168.0.91"), decided(2, "default/b", None)])
+    recent.take(decided(3, "default/a", None))
     gone = AssignmentEnded(cause=4, service=ServiceKey("default/b"), family="IPv4", reason=Verdict(reason=Reason.HELD))
     recent.take(Recorded(4, AT, gone))
 
     assert recent.since(ServiceKey("default/a"), "IPv4") == AT.replace(minute=3)
     assert recent.since(ServiceKey("default/b"), "IPv4") is None
     assert [(change.seq, change.bad) for change in recent.changes] == [(4, False), (3, True), (2, True), (1, False)]
+
+
+def test_what_happens_before_an_agent_has_read_its_log_is_newer_than_all_that_is_there() -> None:
+    recent = Recent()
+    gone = AssignmentEnded(cause=3, service=ServiceKey("default/b"), family="IPv4", reason=Verdict(reason=Reason.HELD))
+    recent.take(decided(4, "default/a", "192.168.0.92"))
+    recent.take(Recorded(5, AT, gone))
+    assert [change.seq for change in recent.changes] == [5, 4]
+
+    recent.before([decided(1, "default/a", None), decided(2, "default/b", None), decided(3, "default/c", None)])
+
+    since = {name: recent.since(ServiceKey(f"default/{name}"), "IPv4") for name in "abc"}
+    assert since == {"a": AT.replace(minute=4), "b": None, "c": AT.replace(minute=3)}
+    assert [change.seq for change in recent.changes] == [5, 4, 3, 2, 1]
 
 
 def test_the_terminal_shows_the_same_in_80_columns() -> None:
@@ -236,8 +251,11 @@ def test_the_page_of_a_running_agent_follows_it(api: Api, agent: Command, net: W
             text=True,
             check=True,
         )
+        (before,) = agent.status()["assignments"]
         assert agent.terminate() == 0
         stream.read()  # it ends with the agent, in order
+    agent.start_ready()
+    agent.wait("since when it was so before", lambda: agent.status()["assignments"] == [before])
 
     assert first.startswith("data: <h1>node1")
     assert "default/web" in seen
