@@ -166,7 +166,7 @@ class AddressClaimed(Value, frozen=True, kw_only=True):
     node: NodeName
     """Whose agent saw it."""
     peer: NodeName | None = None
-    """The node whose NIC has that MAC; None for a stranger."""
+    """The node whose NIC has that MAC, perhaps `node` itself; None for a stranger."""
     held: bool = False
     """The address was being announced; else it is not, as long as the other host answers for it."""
     defended: bool = False

@@ -91,7 +91,11 @@ class PluginHost:
                 self._report(Withdrawn(address=address, protocol=self._protocol, nic=nic))
 
     def claimed(self, address: str, *, nic: str, mac: str, defended: bool) -> None:
-        """Report that another host claims the address; the same host twice is one report, unless it was held since."""
+        """Report that another host claims the address; the same host twice is one report, unless it was held since.
+
+        It may be this node itself, whose kernel answers over another of its NICs.
+        """
+        own = next((each for each in self.nics if each.mac.lower() == mac), None)
         with self._lock:
             known = self._claimed.setdefault((address, nic), set())
             held = (address, nic) in self._announced
@@ -104,10 +108,10 @@ class PluginHost:
                     nic=nic,
                     mac=mac,
                     node=self.node,
-                    peer=self.peers.get(mac),
+                    peer=self.peers.get(mac) if own is None else self.node,
                     held=held,
                     defended=defended,
-                    weak=mac in self.weak_peers,
+                    weak=mac in self.weak_peers if own is None else own.arp_ignore == 0,
                 ),
             )
 

@@ -388,3 +388,21 @@ def test_who_asks_for_a_held_address_from_one_that_is_probed_has_that() -> None:
     assert side.hear(question(ADDRESS, sender=OTHER, mac=STRANGER)) is None
 
     assert side.responder.take().rivals == {OTHER: STRANGER}
+
+
+def test_what_the_nodes_own_kernel_answers_is_no_rival_and_is_told_once_the_address_is_held() -> None:
+    side, claim = claimed()
+    side.holdings.own = frozenset([MAC, CLIENT])
+    answer = Frame(MAC, CLIENT, arp.REPLY, CLIENT, ADDRESS, MAC, arp.NO_ADDRESS).pack()
+    step(claim, side)
+    side.hear(answer)
+
+    assert not side.responder.has_news  # nobody is woken for that
+    assert side.hear(arp.probe(ADDRESS, mac=CLIENT).pack()) is None
+    assert [step(claim, side).taken for _ in range(3)] == [False, False, True]
+    side.responder.replace(side.holdings.table())
+    assert side.responder.take() == ({}, {ADDRESS: [CLIENT]})
+    assert side.hear(question()) is not None  # it asks as anybody
+    side.hear(answer)
+    assert side.responder.take() == ({}, {ADDRESS: [CLIENT]})
+    assert side.responder.dropped == {CLAIMED: 2, NOT_OURS: 1}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 
 from porter.events.entries import AddressClaimed, Announced, AnnouncementFailed, PluginFailed, Withdrawn
+from porter.events.sentences import sentence
 from porter.model.assignment import Announcement
 from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.objects import Eip, Nic
@@ -378,6 +379,34 @@ def test_another_host_that_claims_an_address_is_told_once_with_the_node_that_it_
     assert weak == around.weak
     assert len(claims) == 3 + 15 + 1 + 1
     assert claims[-2:] == [("02:00:00:00:00:03", None, False, False)] * 2
+
+
+def test_the_node_itself_that_claims_over_its_other_nic_is_told_as_a_node_that_is_weak() -> None:
+    reports: list[Reported] = []
+    own, strict, strange = "02:00:00:00:01:0a", "02:00:00:00:01:03", "02:00:00:00:03:03"
+    plugin = Recorder("one")
+    runner = Runner(
+        Registry.of(plugin),
+        node=NodeName("node1"),
+        nics=lambda: (
+            Nic(name="eth1", mac=own.upper(), arp_ignore=0),
+            Nic(name="eth2", mac=strict, arp_ignore=1),
+        ),
+        report=reports.append,
+    )
+    runner.start()
+    try:
+        settle(lambda: plugin.host is not None)
+        assert plugin.host is not None
+        for mac in (own, strict, strange):
+            plugin.host.claimed("192.0.2.1", mac=mac, nic="eth0", defended=True)
+    finally:
+        runner.stop(2)
+
+    told = [(each.mac, each.peer, each.weak) for each in reports if isinstance(each, AddressClaimed)]
+    assert told == [(own, "node1", True), (strict, "node1", False), (strange, None, False)]
+    assert isinstance(reports[0], AddressClaimed)
+    assert "node1's kernel answers for addresses of its other NICs too (arp_ignore is 0)" in sentence(reports[0])
 
 
 class Counted(Recorder):

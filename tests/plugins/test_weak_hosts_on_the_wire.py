@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from porter.model.names import NodeName
+from porter.model.objects import Nic
 from porter.plugins.layer2.announcer import arp, ndp
-from tests.plugins.bench import ADDRESS, CLIENT, NODE, Bench, on
+from tests.plugins.bench import ADDRESS, ASKER, CLIENT, NODE, Bench, is_reply, on
 from tests.plugins.netns import Wire, ip, settle, wire
 
 pytestmark = pytest.mark.root
@@ -109,3 +110,28 @@ def test_a_kernel_that_answers_before_the_address_is_taken_is_told_with_the_cure
     assert "set strictARP: true in kube-proxy's configuration (kubectl edit configmap kube-proxy" in told
     strict(bench.wire)
     settle(lambda: bench.host.count("announced") == 1, 10)
+
+
+def test_the_nodes_own_kernel_on_its_other_nic_keeps_nobody_from_taking_the_address_and_is_told() -> None:
+    with wire("eth0", "eth1") as made:
+        ip("-n", made.client, "link", "add", "segment", "type", "bridge")
+        for nic in ("eth0", "eth1"):
+            ip("-n", made.client, "link", "set", nic, "master", "segment")
+        ip("-n", made.client, "link", "set", "segment", "up")
+        made.on_node("link", "add", "kube-ipvs0", "type", "bridge")
+        made.on_node("addr", "add", "192.168.0.91/32", "dev", "kube-ipvs0")
+        other, third = "02:00:00:00:01:02", "02:00:00:00:01:03"
+        nics = [Nic(name=f"eth{at}", mac=mac) for at, mac in enumerate((NODE.hex(":"), other, third))]
+        bench = Bench(made, *nics, client=made.capture("segment"))
+        try:
+            bench.host.yields_to_strangers = True
+            bench.hold("192.168.0.91")
+            settle(lambda: bench.host.claims == [("192.168.0.91", "eth0", other, True)])
+            bench.send(arp.gratuitous_request(ADDRESS, mac=bytes.fromhex(third.replace(":", ""))))
+            settle(lambda: bench.host.claims[1:] == [("192.168.0.91", "eth0", third, False)])
+
+            bench.send(arp.question(ADDRESS, mac=CLIENT, sender=ASKER))
+            bench.client.first(where=lambda frame: is_reply(frame) and arp.parse(frame).sender_mac == NODE)
+            assert [each[0] for each in bench.host.reports] == ["announced"]
+        finally:
+            bench.announcing.stop()

@@ -43,6 +43,7 @@ class Announcing:
                     peers=tuple(sorted(self._host.peers)),
                     handed_over=tuple(sorted(each.address for each in wanted.values() if each.comes_from is not None)),
                     weak=tuple(sorted(self._host.weak_peers)),
+                    own=tuple(sorted(nic.mac.lower() for nic in self._host.nics if nic.mac)),
                     yielding=self._host.yields_to_strangers,
                 ),
             )

@@ -52,6 +52,9 @@ class Answering:
         """Answer from this table, whole, from now on."""
         with self._lock:
             self._responder.replace(table)
+            news = self._has_untold_news()
+        if news:
+            os.eventfd_write(self._news, 1)
 
     @property
     def has_news(self) -> bool:
@@ -117,10 +120,15 @@ class Answering:
                     except OSError:
                         self._unsent += 1  # the link is down, or its queue is full: the asker asks again
                     continue
-                if self._told or not self._responder.has_news:
-                    continue
-                self._told = True
-            os.eventfd_write(self._news, 1)
+                news = self._has_untold_news()
+            if news:
+                os.eventfd_write(self._news, 1)
+
+    def _has_untold_news(self) -> bool:
+        """Tell whether the main thread is to be told that there is news; it then is. With the lock only."""
+        untold = not self._told and self._responder.has_news
+        self._told |= untold
+        return untold
 
     def _rest(self, ups: int) -> None:
         """Wait until the link came up since it had done so this often, or for a while: it may have been another error.

@@ -22,6 +22,8 @@ class Table(NamedTuple):
     """Packed addresses that are answered for."""
     probed: frozenset[bytes] = frozenset()
     """Packed addresses that are asked for, to see whether somebody has them: silence, and an open ear."""
+    own: frozenset[bytes] = frozenset()
+    """The MACs of the node's own NICs: whose kernel may answer for what is held or probed, and is no rival."""
 
 
 class News(NamedTuple):

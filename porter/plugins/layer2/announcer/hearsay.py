@@ -11,21 +11,30 @@ class Hearsay:
     def __init__(self) -> None:
         self._rivals: dict[bytes, bytes] = {}
         self._disputed: dict[bytes, list[bytes]] = {}
+        self._echoes: dict[bytes, bytes] = {}
+        """Addresses for which the node's own kernel answers, over another NIC of that MAC."""
 
     def keep_to(self, table: Table) -> None:
         """Forget what was said of addresses that are no longer probed, or held.
 
-        A rival for what was probed, and is held now, came too late to be asked for: it disputes it.
+        A rival for what was probed, and is held now, came too late to be asked for: it disputes it. So does the node's
+        own kernel, which keeps nobody from taking an address.
         """
-        late = [(address, mac) for address, mac in self._rivals.items() if address in table.held]
+        late = [*self._rivals.items(), *self._echoes.items()]
+        self._echoes = {address: mac for address, mac in self._echoes.items() if address in table.probed}
         self._rivals = {address: mac for address, mac in self._rivals.items() if address in table.probed}
         self._disputed = {address: macs for address, macs in self._disputed.items() if address in table.held}
         for address, mac in late:
-            self.claim(address, mac)
+            if address in table.held:
+                self.claim(address, mac)
 
     def rival(self, address: bytes, mac: bytes) -> None:
         """Note that another host has, or wants, an address that is probed."""
         self._rivals[address] = mac
+
+    def echo(self, address: bytes, mac: bytes) -> None:
+        """Note that the node's own kernel has an address that is probed: no news before the address is held."""
+        self._echoes[address] = mac
 
     def claim(self, address: bytes, mac: bytes) -> None:
         """Note that another host claims an address that is held."""

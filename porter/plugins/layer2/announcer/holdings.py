@@ -17,6 +17,7 @@ class Holdings:
         self.rivals: dict[bytes, bytes] = {}
         """Probed addresses that another host has or wants, with its MAC."""
         self._mac = mac
+        self._own: frozenset[bytes] = frozenset()
         self._held: set[bytes] = set()
         self._probed: set[bytes] = set()
         self._changed = True
@@ -41,6 +42,16 @@ class Holdings:
         self._mac = mac
         self._changed = True
 
+    @property
+    def own(self) -> frozenset[bytes]:
+        """The MACs of the node's own NICs, whose kernel is no rival."""
+        return self._own
+
+    @own.setter
+    def own(self, macs: frozenset[bytes]) -> None:
+        self._changed |= macs != self._own
+        self._own = macs
+
     def news(self) -> Table | None:
         """Return the table if it may be another than last time, else None."""
         return self.table() if self._changed else None
@@ -48,7 +59,7 @@ class Holdings:
     def table(self) -> Table:
         """Return what is to be answered for now."""
         self._changed = False
-        return Table(self._mac, frozenset(self._held), frozenset(self._probed))
+        return Table(self._mac, frozenset(self._held), frozenset(self._probed), self._own)
 
     def hear(self, news: News) -> None:
         """Take note of rivals for what is still probed."""

@@ -46,6 +46,8 @@ class Wanted(NamedTuple):
     """Addresses that a peer had until now: one question is enough before they are taken."""
     weak: tuple[str, ...] = ()
     """Those of `peers` whose kernel may answer for addresses that it has elsewhere: they are asked once all is said."""
+    own: tuple[str, ...] = ()
+    """MACs of this node's NICs: its own kernel may answer over another one of them, and is no rival."""
     yielding: bool = False
     """Whether a stranger that insists on an address gets it; else it is told whose it is, and nothing changes."""
 
@@ -87,10 +89,11 @@ def decode(line: bytes) -> Wanted | Ask | Event | Counters:
     match name:
         case "Wanted":
             pairs = tuple((str(address), str(nic)) for address, nic in body["announce"])
-            forbidden, peers, handed_over, weak = (
-                tuple(map(str, body[name])) for name in ("forbidden", "peers", "handed_over", "weak")
+            forbidden, peers, handed_over, weak, own = (
+                tuple(map(str, body[name])) for name in ("forbidden", "peers", "handed_over", "weak", "own")
             )
-            return Wanted(pairs, forbidden, float(body["repeat"]), peers, handed_over, weak, bool(body["yielding"]))
+            repeat, yielding = float(body["repeat"]), bool(body["yielding"])
+            return Wanted(pairs, forbidden, repeat, peers, handed_over, weak, own, yielding)
         case "Ask":
             return Ask()
         case "Event":

@@ -111,7 +111,9 @@ class Announcer:
         self._settle()
 
     def _instruct(self, segment: Segment) -> None:
-        segment.peers = self._peers
+        own = macs.read(self._wanted.own)
+        segment.know(own)
+        segment.peers = self._peers | own
         segment.yielding = self._wanted.yielding
         segment.doubt(macs.read(self._wanted.weak))
 

@@ -32,7 +32,7 @@ class Responder(ABC):
 
     def replace(self, table: Table) -> None:
         """Answer from this table from now on, and forget news of addresses that are no longer in it."""
-        self._mac, self._held, self._probed = table
+        self._mac, self._held, self._probed, self._own = table
         self._hearsay.keep_to(table)
 
     @abstractmethod
@@ -60,6 +60,11 @@ class Responder(ABC):
         if claimed in self._held:
             self._hearsay.claim(claimed, mac)
             return CLAIMED
+        if mac in self._own:
+            if claimed in self._probed:
+                self._hearsay.echo(claimed, mac)
+                return CLAIMED
+            return None
         for address in (claimed, asked_for):
             if address in self._probed:
                 self._hearsay.rival(address, mac)

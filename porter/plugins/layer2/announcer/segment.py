@@ -95,6 +95,11 @@ class Segment:
             claim.turn += 1
             self._later(self, claim, due)
 
+    def know(self, own: frozenset[bytes]) -> None:
+        """Take note of the MACs of the node's own NICs."""
+        self._holdings.own = own
+        self.publish()
+
     def doubt(self, weak: frozenset[bytes]) -> None:
         """Ask, after all was said, whether a kernel of these peers answers for what is held here; once for each peer.
 
