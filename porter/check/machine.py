@@ -10,9 +10,9 @@ from porter.check.kube_proxy import RESTART, is_strict, mode_of
 from porter.check.survey import Survey
 from porter.model.names import NodeName
 from porter.model.objects import Nic, Node
+from porter.plugins.layer2.announcer.rights import take_up_raw_sockets
 
 _SYSCTLS: Final = Path("/proc/sys/net/ipv4/conf/all")
-_NET_RAW: Final = 13  # linux/capability.h
 _IPVS: Final = "kube-ipvs0"
 _SET: Final = "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2"
 
@@ -61,28 +61,29 @@ def check_arp_settings(survey: Survey) -> Iterator[Finding]:
 
 def check_raw_sockets() -> Iterator[Finding]:
     """Try to open a raw socket, of the kind that hears nothing, and close it again."""
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except OSError as error:
-        if _permitted() >> _NET_RAW & 1:
-            what = "a raw socket can be opened: CAP_NET_RAW is permitted, and the announcer takes it up"
-            yield Finding(check="raw-sockets", level="ok", what=what)
-            return
+    refusal = _refusal()
+    if refusal is None:
+        yield Finding(check="raw-sockets", level="ok", what="a raw socket can be opened (CAP_NET_RAW)")
+    elif take_up_raw_sockets() and _refusal() is None:
+        what = "a raw socket can be opened: CAP_NET_RAW is permitted, and the announcer takes it up"
+        yield Finding(check="raw-sockets", level="ok", what=what)
+    else:
         yield Finding(
             check="raw-sockets",
             level="fault",
-            what=f"no raw socket can be opened here: {error.strerror}",
+            what=f"no raw socket can be opened here: {refusal}",
             why="the agent answers ARP through one, and needs CAP_NET_RAW for it, as the DaemonSet gives it",
             commands=("sudo porter check", "porter manifests --only daemonset | kubectl apply -f -"),
         )
-    else:
-        yield Finding(check="raw-sockets", level="ok", what="a raw socket can be opened (CAP_NET_RAW)")
 
 
-def _permitted() -> int:
-    """Return the capabilities that this process may take up, a bit each."""
-    status = Path("/proc/self/status").read_bytes()
-    return next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith(b"CapPrm:")), 0)
+def _refusal() -> str | None:
+    """Return why the kernel gives no raw socket, or None where it does."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _addresses(nics: Iterable[Nic]) -> set[str]:

@@ -19,6 +19,7 @@ from porter.check.survey import Survey, edit
 from porter.model.addresses import Address, AddressRange
 from porter.model.names import NodeName
 from porter.plugins.layer2.announcer import arp
+from porter.plugins.layer2.announcer.rights import take_up_raw_sockets
 from porter.reconciler.explaining.case import Case
 from porter.reconciler.explaining.room import room_in
 from porter.reconciler.nics import choose_nic
@@ -87,6 +88,7 @@ def ask(plan: Plan, progress: Progress) -> Mapping[IPv4Address, frozenset[str]]:
 
     Raises OSError without CAP_NET_RAW, and for a NIC that is not there.
     """
+    take_up_raw_sockets()  # where it is only permitted, as in an agent's pod
     heard: dict[IPv4Address, set[str]] = {}
     done = 0
     for nic, addresses in plan.addresses.items():

@@ -1,10 +1,14 @@
 """Asking a segment by ARP who answers for a pool's addresses: what goes over the wire, and what is made of it."""
 
-from collections.abc import Iterator
+import ctypes
+import socket
+import struct
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 
 import pytest
 
+from porter.check.machine import check_raw_sockets
 from porter.check.pools import case_of
 from porter.check.scan import Plan, ask, check_strangers, plan_of
 from porter.events.entries import RESOURCES
@@ -125,6 +129,36 @@ def test_every_address_is_asked_for_twice_by_probes_and_answers_are_heard(segmen
     assert [str(IPv4Address(one.target)) for one in sent] == [f"203.0.113.{n}" for n in (91, 92, 93)] * 2
     assert all(one.is_probe and one.sender_mac.hex(":") == OURS for one in sent), "a cache would have changed"
     assert progress[-1] == (6, 6)
+
+
+@pytest.mark.root
+def test_a_capability_that_is_only_permitted_is_taken_up(segment: Wire) -> None:
+    """As in an agent's pod, where the interpreter's file has it permitted and not effective."""
+    ip("-n", segment.client, "addr", "add", "203.0.113.93/24", "dev", "eth0")
+    address = IPv4Address("203.0.113.93")
+
+    def scan() -> tuple[list[tuple[str, str]], Mapping[IPv4Address, frozenset[str]]]:
+        leave_only_permitted()
+        with pytest.raises(PermissionError):
+            socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        heard = ask(Plan(addresses={"eth0": (address,)}, left_out=0), lambda _done, _total: None)
+        leave_only_permitted()
+        return [(one.level, one.what) for one in check_raw_sockets()], heard
+
+    told, heard = inside(segment.node, scan)
+
+    assert heard == {address: frozenset({THEIRS})}
+    assert told == [("ok", "a raw socket can be opened: CAP_NET_RAW is permitted, and the announcer takes it up")]
+
+
+def leave_only_permitted() -> None:
+    """Put no capability of this thread into effect, and keep them all permitted."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0), 8)
+    held = ctypes.create_string_buffer(24)
+    assert libc.capget(header, held) == 0
+    _, permitted, inheritable, _, more, more_inheritable = struct.unpack("=6I", held.raw)
+    assert libc.capset(header, struct.pack("=6I", 0, permitted, inheritable, 0, more, more_inheritable)) == 0
 
 
 @pytest.mark.root

@@ -8,6 +8,7 @@ import signal
 import struct
 
 _CAP_NET_RAW = 13  # linux/capability.h
+_RAW = 1 << _CAP_NET_RAW
 _VERSION_3 = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 15, 24, 38  # linux/prctl.h
 _MOST_CAPABILITIES = 64
@@ -31,11 +32,32 @@ def keep_only_raw_sockets() -> None:
     for capability in range(_MOST_CAPABILITIES):
         if capability != _CAP_NET_RAW:
             _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-    header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
-    current = ctypes.create_string_buffer(24)
-    if _libc.capget(header, current):
-        return
-    _, permitted, _, _, _, _ = struct.unpack("=6I", current.raw)
-    kept = permitted & (1 << _CAP_NET_RAW)  # what is not permitted cannot be asked for
-    header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
-    _libc.capset(header, struct.pack("=6I", kept, kept, 0, 0, 0, 0))
+    held = _held()
+    if held is not None:
+        _, permitted, *_ = held
+        kept = permitted & _RAW  # what is not permitted cannot be asked for
+        _hold(kept, kept, 0, 0, 0, 0)
+
+
+def take_up_raw_sockets() -> bool:
+    """Put CAP_NET_RAW into effect for this thread if it is permitted, and tell whether it is. It drops nothing."""
+    held = _held()
+    if held is None:
+        return False
+    effective, permitted, *rest = held
+    return bool(permitted & _RAW) and _hold(effective | _RAW, permitted, *rest)
+
+
+def _held() -> tuple[int, ...] | None:
+    """Return effective, permitted and inheritable capabilities: the lower 32 of each, then the higher of each."""
+    words = ctypes.create_string_buffer(24)
+    return None if _libc.capget(_header(), words) else struct.unpack("=6I", words.raw)
+
+
+def _hold(*words: int) -> bool:
+    refused: int = _libc.capset(_header(), struct.pack("=6I", *words))
+    return refused == 0
+
+
+def _header() -> ctypes.Array[ctypes.c_char]:
+    return ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
