@@ -1,0 +1,175 @@
+"""The two processes that load the API server: one holds all watches, the other writes at a steady rate.
+
+Nothing of an event is decoded but when its write was sent.
+"""
+
+import itertools
+import random
+import select
+import ssl
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+from benchmarks.apiserver_client import VERSION, Answer, Asker, Place
+from benchmarks.apiserver_cluster import SENT, Traffic, encoded
+
+_MARK, _DIGITS = SENT.partition("{")[0].encode(), 19
+_QUIET = 2.0  # seconds without an event after which no more is to come
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What the watches saw: how many events each, and of each event when it was sent and when seen, in ns."""
+
+    counts: list[int]
+    sent: list[int] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
+    cpu_s: float = 0.0
+
+
+def watch(place: Place, paths: Sequence[str], told: Connection) -> None:
+    """Open all watches, say so, read until the word comes and nothing more arrives; then send a `Seen`."""
+    found = Seen(counts=[0] * len(paths))
+    poll, streams = select.epoll(), dict[int, tuple[int, ssl.SSLSocket]]()
+    tails = [b""] * len(paths)
+    for number, path in enumerate(paths):
+        connection = place.connect()
+        connection.sendall(place.request("GET", path))
+        while b"\r\n\r\n" not in tails[number]:
+            tails[number] += connection.recv(65536)
+        connection.setblocking(False)
+        poll.register(connection.fileno(), select.EPOLLIN)
+        streams[connection.fileno()] = (number, connection)
+    told.send("ready")
+    clock, began, last, ending = time.monotonic_ns, time.process_time(), time.monotonic(), False
+    while not (ending and time.monotonic() - last > _QUIET):
+        for descriptor, _ in poll.poll(0.1):
+            number, connection = streams[descriptor]
+            try:
+                data = tails[number] + connection.recv(65536)
+            except ssl.SSLWantReadError:
+                continue
+            now, last, start = clock(), time.monotonic(), 0
+            while (at := data.find(_MARK, start)) >= 0 and at + len(_MARK) + _DIGITS <= len(data):
+                start = at + len(_MARK) + _DIGITS
+                found.sent.append(int(data[at + len(_MARK) : start]))
+                found.seen.append(now)
+                found.counts[number] += 1
+            tails[number] = data[max(start, len(data) - _DIGITS - len(_MARK)) :]
+        if not ending and told.poll():
+            told.recv()
+            ending = True
+            found.cpu_s = time.process_time() - began
+    told.send(found)
+
+
+@dataclass(kw_only=True)
+class Written:
+    """What was written: how many of each sort were accepted, how long each took in ns, and what was refused."""
+
+    accepted: Counter[str]
+    sent: list[int] = field(default_factory=list)
+    took: list[int] = field(default_factory=list)
+    refused: int = 0
+    why: str = ""
+    cpu_s: float = 0.0
+
+
+class _Writer:
+    """Connections and objects that are free, and what is on its way. No object is written twice at a time."""
+
+    def __init__(self, place: Place, traffic: Sequence[Traffic], connections: int) -> None:
+        self._place, self._poll = place, select.epoll()
+        self._objects = [deque(one.paths) for one in traffic]
+        self._traffic = traffic
+        self._versions = dict[str, str]()
+        self._under_way = dict[int, tuple[ssl.SSLSocket, int, str, int, Answer]]()
+        self.free = [place.connect() for _ in range(connections)]
+        self.found = Written(accepted=Counter())
+        for connection in self.free:
+            connection.setblocking(False)
+            self._poll.register(connection.fileno(), select.EPOLLIN)
+        with Asker(place) as asker:
+            for path in (path for one in traffic if one.method == "PUT" for path in one.paths):
+                found = VERSION.search(asker.ask("GET", path))
+                self._versions[path] = found[1].decode() if found else ""
+
+    def send(self, sort: int) -> bool:
+        """Send a write of a sort; False when everything that it would need is under way."""
+        one, free = self._traffic[sort], self._objects[sort]
+        if not self.free or not free:
+            return False
+        connection, path = self.free.pop(), free[0]
+        if one.method != "POST":  # what is made anew is never under way already
+            free.popleft()
+        now = time.monotonic_ns()
+        body = encoded(one.body(path.removesuffix("/status"), SENT.format(now), self._versions.get(path, "")))
+        connection.sendall(self._place.request(one.method, path, body, one.media))
+        self._under_way[connection.fileno()] = (connection, sort, path, now, Answer())
+        return True
+
+    def take(self, patience: float) -> None:
+        """Take the answers that are there, or come within so many seconds."""
+        for descriptor, _ in self._poll.poll(max(0.0, patience)):
+            connection, sort, path, sent, answer = self._under_way.get(descriptor) or self._idle(descriptor)
+            try:
+                answer.add(connection.recv(65536))
+            except ssl.SSLWantReadError:  # a session ticket, or half a record
+                continue
+            if not answer.done:
+                continue
+            del self._under_way[descriptor]
+            self.free.append(connection)
+            if (one := self._traffic[sort]).method != "POST":
+                self._objects[sort].append(path)
+            if not answer.accepted:
+                self.found.refused += 1
+                self.found.why = answer.body.decode(errors="replace")
+                continue
+            self._versions[path] = answer.version
+            self.found.accepted[one.seen_at] += 1
+            self.found.sent.append(sent)
+            self.found.took.append(time.monotonic_ns() - sent)
+
+    def _idle(self, descriptor: int) -> tuple[ssl.SSLSocket, int, str, int, Answer]:
+        connection = next(one for one in self.free if one.fileno() == descriptor)
+        return connection, 0, "", 0, Answer()
+
+    def drain(self) -> None:
+        """Wait for the answers that are still to come."""
+        deadline = time.monotonic() + 30
+        while self._under_way and time.monotonic() < deadline:
+            self.take(0.1)
+
+
+def write(
+    place: Place, traffic: Sequence[Traffic], *, rate: float, seconds: float, connections: int, told: Connection
+) -> None:
+    """Say that all is ready, wait for a word, write at the rate (0: as fast as answers come), and send a `Written`."""
+    writer = _Writer(place, traffic, connections)
+    order = _order(traffic)
+    told.send("ready")
+    told.recv()
+    begin, began, count = time.monotonic(), time.process_time(), 0
+
+    def due() -> float:
+        return begin + count / rate if rate else 0.0
+
+    sort = next(order)
+    while (now := time.monotonic()) < begin + seconds:
+        if due() <= now and writer.send(sort):
+            count, sort = count + 1, next(order)
+            continue
+        writer.take(due() - now if writer.free and due() > now else 0.1)
+    writer.drain()
+    writer.found.cpu_s = time.process_time() - began
+    told.send(writer.found)
+
+
+def _order(traffic: Sequence[Traffic]) -> "itertools.cycle[int]":
+    shares = [number for number, one in enumerate(traffic) for _ in range(one.share)]
+    random.Random(0).shuffle(shares)
+    return itertools.cycle(shares)

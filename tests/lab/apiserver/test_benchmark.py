@@ -1,0 +1,52 @@
+"""The benchmark of the API server measures what it says it measures. How fast the server is, is not asked here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+from benchmarks.apiserver import lost
+from benchmarks.apiserver_cluster import OF_A_NODE, OF_AN_AGENT, OF_CONTROLLERS, traffic, watches
+
+
+def test_every_watch_sees_every_write_of_its_kind() -> None:
+    command = [sys.executable, "-m", "benchmarks.apiserver", "--json"]
+    done = subprocess.run(
+        [*command, "--nodes", "1", "--seconds", "0.3", "--rate", "100"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["watches"], found["lost"], found["refused"]) == (17, 0, 0)
+    assert found["writes_per_s"] > 0
+    assert found["events_per_write"] > 1
+    assert 0 < found["seen_p50_ms"] <= found["seen_p99_ms"]
+
+
+def test_twenty_nodes_have_the_watches_of_a_lab() -> None:
+    counts = Counter(watches(20))
+
+    assert len(watches(20)) == 207
+    assert counts["/api/v1/services"] == 41
+    assert counts["/api/v1/pods"] == 21
+    assert all(path.startswith(("/api/v1/", "/apis/")) for path in {*OF_AN_AGENT, *OF_A_NODE, *OF_CONTROLLERS})
+
+
+def test_the_shares_of_the_writes_are_a_hundred_and_each_sort_is_watched() -> None:
+    sorts = traffic(20)
+
+    assert sum(one.share for one in sorts) == 100
+    assert {one.seen_at for one in sorts} - {""} <= set(watches(20))
+
+
+def test_an_event_that_a_watch_did_not_see_is_lost() -> None:
+    accepted = Counter({"/pods": 10, "/nodes": 2})
+
+    assert lost(["/pods", "/pods", "/nodes"], accepted, [10, 9, 2]) == 1
+    assert lost(["/pods", "/services"], accepted, [10, 0]) == 0
