@@ -129,10 +129,15 @@ class Node:
         return found
 
     def used(self) -> tuple[float, int]:
-        """Return the seconds that the announcer has computed, and how often one of its threads went to sleep."""
+        """Return the seconds that the announcer has computed, and how often a thread that answers went to sleep.
+
+        Its main thread is woken by its agent, which asks every two seconds whether it is there.
+        """
         seconds, sleeps = 0.0, 0
         for thread in Path(f"/proc/{self._announcer}/task").iterdir():
             seconds += int((thread / "schedstat").read_text().split()[0]) / 1e9
+            if thread.name == str(self._announcer):
+                continue
             for line in (thread / "status").read_text().splitlines():
                 if line.startswith("voluntary_ctxt_switches"):
                     sleeps += int(line.split()[1])

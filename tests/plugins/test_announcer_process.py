@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -41,6 +42,28 @@ def test_a_killed_announcer_is_silent_and_then_started_again_with_everything(ben
     assert ("failed", "192.168.0.91", "the announcer ended (signal 9); it is started again") in bench.host.reports
     assert bench.announcing.pid != pid
     assert bench.ask() is not None
+
+
+def test_an_announcer_that_stands_still_is_killed_and_started_again_with_everything(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.hold("192.168.0.91")
+    pid = bench.announcing.pid
+    assert pid is not None
+
+    os.kill(pid, signal.SIGSTOP)
+    settle(lambda: bench.ask() is None)
+    assert bench.host.count("withdrawn") == 0
+    settle(lambda: bench.host.count("announced") == 2, 30)
+
+    assert not running(pid)
+    assert bench.ask() is not None
+    withdrawn, (failed, _, why) = bench.host.reports[1:3]
+    assert (withdrawn, failed) == (("withdrawn", "192.168.0.91", "eth0"), "failed")
+    # one beat more where it was stopped while it answered
+    assert re.fullmatch(r"the announcer ended \(it hung and gave no answer for [68] s\); it is started again", why)
+    logged = [vars(record)["pause"] for record in caplog.records if "the announcer ended: it hung" in record.message]
+    assert logged == [0.2]  # not as one that lived for long: it said nothing since its start
 
 
 AGENT = """

@@ -1,10 +1,13 @@
-"""The announcer as a child process: started, spoken to, and started again when it dies.
+"""The announcer as a child process: started, spoken to, and started again when it dies or hangs.
 
 Knows nothing of what the messages mean, but for the last `Wanted`, which every new announcer is told first.
 """
 
+import contextlib
 import logging
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +19,7 @@ from typing import Final
 
 from porter.plugins.layer2.announcer import messages
 from porter.plugins.layer2.announcer.messages import Ask, Counters, Event, Wanted
+from porter.plugins.layer2.pulse import BEAT, Pulse
 
 _LOG = logging.getLogger(__name__)
 _BOOT: Final = "import sys; sys.path.append(sys.argv.pop()); from announcer.program import main; main()"
@@ -29,9 +33,11 @@ _CHUNK = 65536
 class AnnouncerProcess:
     """One announcer at a time. Callbacks come from a thread of its own, never two at once."""
 
-    def __init__(self, *, on_event: Callable[[Event], None], on_end: Callable[[str], None]) -> None:
+    def __init__(self, *, on_event: Callable[[Event], None], on_end: Callable[[str], None], beat: float = BEAT) -> None:
+        """`beat`: after so many seconds of silence the announcer is asked whether it is there, see `pulse`."""
         self._on_event = on_event
         self._on_end = on_end
+        self._beat = beat
         self._lock = threading.Lock()
         self._wanted: Wanted | None = None
         self._connection: socket.socket | None = None
@@ -39,6 +45,8 @@ class AnnouncerProcess:
         self._stopping = threading.Event()
         self._counters: Counters | None = None
         self._counted = threading.Event()
+        self._heard_at = 0.0
+        """When the announcer, or the one before it, said something for the last time, or began."""
         # The child is bound to the thread that starts it (PR_SET_PDEATHSIG), so that thread lives as long as it does.
         self._thread = threading.Thread(target=self._supervise, name="layer2 announcer", daemon=True)
 
@@ -79,7 +87,7 @@ class AnnouncerProcess:
     def _supervise(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
-            began = time.monotonic()
+            began = self._heard_at = time.monotonic()
             try:
                 ending = self._run_one()
             except OSError as error:
@@ -89,7 +97,7 @@ class AnnouncerProcess:
                 ending = f"what it said could not be handled: {type(error).__name__}"
             if self._stopping.is_set():
                 return
-            pause = _FIRST_PAUSE if time.monotonic() - began > _STEADY else min(pause * 2, _LAST_PAUSE)
+            pause = _FIRST_PAUSE if self._heard_at - began > _STEADY else min(pause * 2, _LAST_PAUSE)
             _LOG.warning("the announcer ended: %s", ending, extra={"pause": pause})
             try:
                 self._on_end(f"the announcer ended ({ending}); it is started again")
@@ -116,24 +124,36 @@ class AnnouncerProcess:
                         self._send(self._wanted)
                 if self._stopping.is_set():
                     self._hang_up()
-                self._read(ours)
+                hangs = self._read(ours, Pulse(child.pid, self._beat))
+                if hangs is not None:
+                    child.kill()
             finally:
                 self._hang_up()
                 code = self._reap(child)
                 self._child = None
-        return f"exit code {code}" if code >= 0 else f"signal {-code}"
+        return hangs or (f"exit code {code}" if code >= 0 else f"signal {-code}")
 
-    def _read(self, connection: socket.socket) -> None:
+    def _read(self, connection: socket.socket, pulse: Pulse) -> str | None:
+        """Take what the announcer says until it ends, or hangs. Returns None, or what is wrong with it."""
         received = bytearray()
+        ear = select.poll()  # and no time limit of the socket: that is for sending
+        ear.register(connection, select.POLLIN)
         while True:
+            if not ear.poll(self._beat * 1000):
+                hangs = pulse.missed()
+                if hangs is not None:
+                    return hangs
+                with self._lock:
+                    self._send(Ask())
+                continue
             try:
                 chunk = connection.recv(_CHUNK)
-            except TimeoutError:
-                continue
             except OSError:
-                return
+                return None
             if not chunk:
-                return
+                return None
+            pulse.heard()
+            self._heard_at = time.monotonic()
             received += chunk
             *lines, rest = received.split(b"\n")
             received = bytearray(rest)
@@ -173,8 +193,8 @@ class AnnouncerProcess:
 
     @staticmethod
     def _reap(child: subprocess.Popen[bytes]) -> int:
-        try:
-            return child.wait(_STOP_LIMIT)
-        except subprocess.TimeoutExpired:
+        for _ in range(2):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.wait(_STOP_LIMIT)
             child.kill()
-            return child.wait()
+        return -signal.SIGKILL  # the kernel does not let go of it yet, and it does nothing of its own any more
