@@ -9,8 +9,9 @@ from http import HTTPStatus
 
 from porter.lab.apiserver.decoding import WriteOptions
 from porter.lab.apiserver.discovery import subresources
-from porter.lab.apiserver.errors import FieldError, Refusal, bad_request, invalid, no_such_resource, required
+from porter.lab.apiserver.errors import Refusal, bad_request, no_such_resource
 from porter.lab.apiserver.kinds import Kind, Kinds
+from porter.lab.apiserver.options import check_list, check_write, flag
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.selectors import Selector, both, parse_fields, parse_labels
 from porter.lab.apiserver.store import Key
@@ -85,7 +86,7 @@ def attributes(method: str, path: str, query: Mapping[str, str]) -> Attributes:
     resource, name, subresource = [*rest, "", ""][:3]
     verb = _VERBS.get(method, "")
     if verb == "get" and not name:
-        verb = "watch" if _flag(query, "watch") else "list"
+        verb = "watch" if flag(query, "watch") else "list"
         name = _only_name(query.get("fieldSelector", ""))
     elif verb == "delete" and not name:
         verb = "deletecollection"
@@ -128,39 +129,33 @@ class ListOptions:
 def list_options(query: Mapping[str, str], kind: Kind) -> ListOptions:
     """The query of a list or watch."""
     timeout = _number(query, "timeoutSeconds")
-    match = query.get("resourceVersionMatch", "")
-    initial = _flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
-    if initial is not None and match != "NotOlderThan":
-        why = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        error = FieldError(field="resourceVersionMatch", reason="FieldValueForbidden", message=why)
-        raise invalid("meta.k8s.io", "ListOptions", "", [error])
+    check_list(query)
+    initial = flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
     return ListOptions(
         selector=both(
             parse_labels(query.get("labelSelector", "")), parse_fields(query.get("fieldSelector", ""), kind.fields)
         ),
         revision=query.get("resourceVersion", ""),
-        match=match,
+        match=query.get("resourceVersionMatch", ""),
         limit=_number(query, "limit") or 0,
         token=query.get("continue", ""),
-        watch=_flag(query, "watch"),
-        bookmarks=_flag(query, "allowWatchBookmarks"),
+        watch=flag(query, "watch"),
+        bookmarks=flag(query, "allowWatchBookmarks"),
         initial=initial,
         timeout=None if not timeout else timedelta(seconds=timeout),
         include=query.get("includeObject", "Metadata"),
     )
 
 
-def write_options(query: Mapping[str, str], agent: str, *, apply: bool) -> WriteOptions:
+def write_options(method: str, query: Mapping[str, str], agent: str, *, apply: bool = False) -> WriteOptions:
     """The query of a write; an apply must say who applies."""
-    manager = query.get("fieldManager", "")
-    if apply and not manager:
-        error = required("fieldManager", "is required for apply patch")
-        raise invalid("meta.k8s.io", "PatchOptions", "", [error])
+    if method != "DELETE":
+        check_write(method, query, apply=apply)
     return WriteOptions(
-        manager=manager or agent.partition("/")[0] or "unknown",
-        dry_run=query.get("dryRun") == "All",
+        manager=query.get("fieldManager", "") or agent.partition("/")[0] or "unknown",
+        dry_run=bool(query.get("dryRun")),
         validation=query.get("fieldValidation", "") or "Warn",
-        force=_flag(query, "force"),
+        force=flag(query, "force"),
     )
 
 
@@ -194,10 +189,6 @@ def form(accept: str) -> str:
         reason="NotAcceptable",
         message="only the following media types are accepted: application/json",
     )
-
-
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    return query.get(name, "").lower() in ("1", "t", "true")
 
 
 def _number(query: Mapping[str, str], name: str) -> int | None:

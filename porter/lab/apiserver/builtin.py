@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from porter.lab.apiserver.kinds import Kind
+from porter.lab.apiserver.kinds import ALL_VERBS, Kind
 
 _EVENT_FIELDS = frozenset(
     {
@@ -51,6 +51,7 @@ BUILTIN: tuple[Kind, ...] = (
         namespaced=False,
         status=True,
         label_name=True,
+        verbs=tuple(verb for verb in ALL_VERBS if verb != "deletecollection"),
         fields=frozenset({"status.phase"}),
     ),
     _kind("v1", "Node", "nodes", "no", namespaced=False, status=True, fields=frozenset({"spec.unschedulable"})),

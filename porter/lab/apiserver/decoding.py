@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import yaml
@@ -87,12 +87,18 @@ def yaml_body(raw: bytes) -> Any:
         raise bad_request(message) from failed
 
 
-def as_kind(found: Any, kind: Kind) -> Json:
-    """The object, if it says that it is of this kind or does not say at all; else refused."""
+def as_object(found: Any) -> Json:
+    """The value of a body, if it is a JSON object; else refused."""
     if not isinstance(found, dict):
         message = f"couldn't get version/kind; json parse error: {type_name(found)} is not an object"
         raise bad_request(message)
-    name, version = found.get("kind") or kind.name, found.get("apiVersion") or kind.api_version
+    return cast("Json", found)
+
+
+def as_kind(found: Any, kind: Kind) -> Json:
+    """The object, if it says that it is of this kind or does not say at all; else refused."""
+    obj = as_object(found)
+    name, version = obj.get("kind") or kind.name, obj.get("apiVersion") or kind.api_version
     if name != kind.name:
         short = str(version).rpartition("/")[2]
         owner = kind.group.partition(".")[0] or "core"
@@ -106,7 +112,7 @@ def as_kind(found: Any, kind: Kind) -> Json:
             f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
         )
         raise bad_request(message)
-    return {"apiVersion": kind.api_version, "kind": kind.name} | found
+    return {"apiVersion": kind.api_version, "kind": kind.name} | obj
 
 
 def schema_for(kind: Kind) -> Json:

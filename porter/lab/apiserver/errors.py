@@ -32,6 +32,7 @@ class Refusal(Exception):  # noqa: N818  (the API's word is Status; an "Error" h
     message: str
     reason: str = ""
     details: Mapping[str, Any] | None = None
+    listed: Mapping[str, Any] = field(default_factory=dict)  # metadata, as of a list
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -42,7 +43,7 @@ class Refusal(Exception):  # noqa: N818  (the API's word is Status; an "Error" h
         out: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": dict(self.listed),
             "status": "Failure",
             "message": self.message,
         }
@@ -215,9 +216,10 @@ def unsupported_media(message: str = "415: Unsupported Media Type", *, details: 
     )
 
 
-def expired(message: str) -> Refusal:
-    """The history asked for is gone."""
-    return Refusal(code=HTTPStatus.GONE, reason="Expired", message=message)
+def expired(message: str, *, go_on: str = "") -> Refusal:
+    """The history asked for is gone; `go_on` is a token with which a list may go on all the same."""
+    listed = {"continue": go_on} if go_on else {}
+    return Refusal(code=HTTPStatus.GONE, reason="Expired", message=message, listed=listed)
 
 
 def too_large_version(asked: int, current: int) -> Refusal:

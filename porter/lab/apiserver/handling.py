@@ -18,7 +18,8 @@ from porter.lab.apiserver.access import Access, Verdict
 from porter.lab.apiserver.answers import described, json_answer, nothing_there, warnings, watch_type
 from porter.lab.apiserver.asking import PLAIN, Target, attributes, form, list_options, target, write_options
 from porter.lab.apiserver.audit import Audit, Audited
-from porter.lab.apiserver.decoding import WriteOptions, as_kind, body, clean, json_body, yaml_body
+from porter.lab.apiserver.decoding import WriteOptions, as_kind, as_object, body, clean, json_body, yaml_body
+from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.errors import (
     Refusal,
     bad_request,
@@ -32,6 +33,7 @@ from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.models import definitions, schema_of
 from porter.lab.apiserver.objects import Clock, Json, metadata, name_of, namespace_of
+from porter.lab.apiserver.options import propagation
 from porter.lab.apiserver.patch import json_patch, merge
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
@@ -59,6 +61,7 @@ class Parts:
     store: Store
     kinds: Kinds
     writes: Writes
+    deletes: Deletes
     lifecycle: Lifecycle
     identities: Identities
     access: Access
@@ -231,7 +234,7 @@ class Handler:
             return json_answer(self._reviewed(obj, asked, who), HTTPStatus.CREATED)
         if asked.kind.namespaced and not asked.namespace:
             raise method_not_allowed()
-        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
+        options = _write_options(request)
         made = self._parts.writes.create(asked.kind, asked.namespace, obj, options)
         answer = document(asked.kind, made, wanted, now=self._parts.now, include="Metadata")
         return json_answer(answer, HTTPStatus.CREATED, warnings(options.warnings))
@@ -256,7 +259,7 @@ class Handler:
     async def _replace(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         found = body(await request.read(), _media(request))
-        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
+        options = _write_options(request)
         writes = self._parts.writes
         if asked.subresource == "scale":
             changed = writes.patch(asked.kind, asked.key, scale_change(lambda _: found), "", options)
@@ -273,7 +276,7 @@ class Handler:
         wanted = form(request.headers.get("Accept", ""))
         media, raw = _media(request), await request.read()
         apply = media == APPLY_PATCH
-        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=apply)
+        options = _write_options(request, apply=apply)
         writes, status = self._parts.writes, HTTPStatus.OK
         if apply:
             config = as_kind(yaml_body(raw), asked.kind)
@@ -291,11 +294,12 @@ class Handler:
 
     async def _delete(self, request: web.Request, asked: Target) -> web.StreamResponse:
         wanted, kind = form(request.headers.get("Accept", "")), asked.kind
-        raw = await request.read()
-        found = body(raw, _media(request)) if raw.strip() else {}
-        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
-        options.dry_run |= "All" in (found.get("dryRun") or [])
-        obj, gone = self._parts.writes.delete(kind, asked.key, options, found.get("preconditions") or {})
+        found = await _delete_options(request)
+        options, policy = _write_options(request), propagation(request.query, found)
+        options.dry_run |= bool(found.get("dryRun"))
+        obj, gone = self._parts.deletes.delete(
+            kind, asked.key, options, preconditions=found.get("preconditions"), policy=policy
+        )
         if not gone or kind.returns_deleted:
             return json_answer(document(kind, obj, wanted, now=self._parts.now, include="Metadata"))
         details = {"name": asked.name, "group": kind.group, "kind": kind.plural, "uid": metadata(obj)["uid"]}
@@ -306,12 +310,22 @@ class Handler:
 
     async def _delete_many(self, request: web.Request, asked: Target) -> web.StreamResponse:
         kind = asked.kind
-        await request.read()
-        options = write_options(request.query, request.headers.get("User-Agent", ""), apply=False)
+        found = await _delete_options(request)
+        options, policy = _write_options(request), propagation(request.query, found)
+        options.dry_run |= bool(found.get("dryRun"))
         objects, about = listed(self._parts.store, kind, asked.namespace, list_options(request.query, kind))
         for obj in objects:
-            self._parts.writes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, {})
+            self._parts.deletes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, policy=policy)
         return json_answer(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
+
+
+def _write_options(request: web.Request, *, apply: bool = False) -> WriteOptions:
+    return write_options(request.method, request.query, request.headers.get("User-Agent", ""), apply=apply)
+
+
+async def _delete_options(request: web.Request) -> Json:
+    raw = await request.read()
+    return as_object(body(raw, _media(request))) if raw.strip() else {}
 
 
 def _part(asked: Target) -> str:

@@ -24,6 +24,16 @@ _LABEL_SAID = (
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_QUALIFIED_SAID = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE_SAID = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 _MOST_LABEL, _MOST_SUBDOMAIN = 63, 253  # RFC 1123
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: a generated name is never a word
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
@@ -38,31 +48,68 @@ def name_errors(obj: Json, kind: Kind) -> Iterator[FieldError]:
     elif kind.any_name:
         if name in (".", "..") or set(name) & set("/%"):
             yield wrong("metadata.name", name, "may not contain '/' or '%'")
-    elif kind.label_name:
-        if not _LABEL.fullmatch(name):
-            yield wrong("metadata.name", name, _LABEL_SAID)
-        if len(name) > _MOST_LABEL:
-            yield wrong("metadata.name", name, f"must be no more than {_MOST_LABEL} bytes")
     else:
-        if not _SUBDOMAIN.fullmatch(name):
-            yield wrong("metadata.name", name, _SUBDOMAIN_SAID)
-        if len(name) > _MOST_SUBDOMAIN:
-            yield wrong("metadata.name", name, f"must be no more than {_MOST_SUBDOMAIN} bytes")
+        problems = label_problems if kind.label_name else subdomain_problems
+        yield from (wrong("metadata.name", name, why) for why in problems(name))
 
 
 def label_errors(obj: Json) -> Iterator[FieldError]:
     """What is wrong with an object's labels and the keys of its annotations."""
     found = metadata(obj)
-    for where, holds_labels in (("labels", True), ("annotations", False)):
-        for key, value in (found.get(where) or {}).items():
-            prefix, slash, name = key.rpartition("/")
-            good_prefix = not slash or _SUBDOMAIN.fullmatch(prefix)
-            if not good_prefix or len(name) > _MOST_LABEL or not _QUALIFIED.fullmatch(name):
-                why = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"  # noqa: E501
-                yield wrong(f"metadata.{where}", key, why)
-            if holds_labels and value and (len(value) > _MOST_LABEL or not _QUALIFIED.fullmatch(value)):
-                why = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"  # noqa: E501
-                yield wrong(f"metadata.{where}", value, why)
+    yield from labels_errors(found.get("labels") or {}, "metadata.labels")
+    for key in found.get("annotations") or {}:
+        yield from (wrong("metadata.annotations", key, why) for why in qualified_problems(key))
+
+
+def labels_errors(labels: Json, where: str) -> Iterator[FieldError]:
+    """What is wrong with some labels, wherever they stand: an object's, a selector's."""
+    for key, value in labels.items():
+        yield from (wrong(where, key, why) for why in qualified_problems(key))
+        yield from (wrong(where, value, why) for why in value_problems(value))
+
+
+def qualified_problems(key: str) -> Iterator[str]:
+    """What is wrong with a name that may have a prefix: of a label, an annotation, a class."""
+    prefix, slash, name = key.partition("/")
+    if "/" in name:
+        yield f"a qualified name {_QUALIFIED_SAID} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"  # noqa: E501
+        return
+    if not slash:
+        prefix, name = "", prefix
+    elif not prefix:
+        yield "prefix part must be non-empty"
+    else:
+        yield from (f"prefix part {why}" for why in subdomain_problems(prefix))
+    if not name:
+        yield "name part must be non-empty"
+    elif len(name) > _MOST_LABEL:
+        yield f"name part must be no more than {_MOST_LABEL} bytes"
+    if not _QUALIFIED.fullmatch(name):
+        yield f"name part {_QUALIFIED_SAID}"
+
+
+def value_problems(value: str) -> Iterator[str]:
+    """What is wrong with the value of a label."""
+    if len(value) > _MOST_LABEL:
+        yield f"must be no more than {_MOST_LABEL} bytes"
+    if value and not _QUALIFIED.fullmatch(value):
+        yield _VALUE_SAID
+
+
+def subdomain_problems(name: str) -> Iterator[str]:
+    """What is wrong with a DNS subdomain (RFC 1123), as most objects are named."""
+    if len(name) > _MOST_SUBDOMAIN:
+        yield f"must be no more than {_MOST_SUBDOMAIN} bytes"
+    if not _SUBDOMAIN.fullmatch(name):
+        yield _SUBDOMAIN_SAID
+
+
+def label_problems(name: str) -> Iterator[str]:
+    """What is wrong with a DNS label (RFC 1123), as Services, Namespaces and containers are named."""
+    if len(name) > _MOST_LABEL:
+        yield f"must be no more than {_MOST_LABEL} bytes"
+    if not _LABEL.fullmatch(name):
+        yield _LABEL_SAID
 
 
 def finalizer_errors(obj: Json, old: Json, kind: Kind) -> Iterator[FieldError]:

@@ -10,11 +10,13 @@ from porter.lab.apiserver.asking import PARTIAL, TABLE, ListOptions, revision
 from porter.lab.apiserver.errors import bad_request, expired, too_large_version
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Clock, Json, decode, encode, metadata, name_of, namespace_of
+from porter.lab.apiserver.options import EXACT
 from porter.lab.apiserver.store import Store
 from porter.lab.apiserver.tables import partial, table
 
 _TOO_OLD = "The resourceVersion for the provided list is too old."
-_CONTINUE_TOO_OLD = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."  # noqa: E501  (the API's sentence)
+_CONTINUE_TOO_OLD = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list."  # noqa: E501  (the API's sentence)
+_LATEST = -1  # in a continue token: go on in the list as it is then
 
 
 def listed(store: Store, kind: Kind, namespace: str, options: ListOptions) -> tuple[list[Json], Json]:
@@ -32,7 +34,7 @@ def listed(store: Store, kind: Kind, namespace: str, options: ListOptions) -> tu
         rest = len(objects) - options.limit
         objects = objects[: options.limit]
         last = [namespace_of(objects[-1]), name_of(objects[-1])]
-        about["continue"] = base64.urlsafe_b64encode(encode([at, last])).decode()
+        about["continue"] = _token(at, last)
         if options.selector is None:
             about["remainingItemCount"] = rest
     return objects, about
@@ -42,21 +44,34 @@ def _place(store: Store, kind: Kind, options: ListOptions) -> tuple[int, list[st
     """At which revision to list, and after which key."""
     floor = store.feed(kind.resource).floor
     if options.token:
-        try:
-            at, after = decode(base64.urlsafe_b64decode(options.token))
-        except (ValueError, TypeError, msgspec.DecodeError) as failed:
-            raise bad_request("continue key is not valid") from failed
-        if at < floor:
-            raise expired(_CONTINUE_TOO_OLD)
-        return at, after
+        return _where_to_go_on(store, options, floor)
     asked = revision(options.revision)
     if asked > store.revision:
         raise too_large_version(asked, store.revision)
-    if options.match == "Exact":
+    if options.match == EXACT or (options.limit > 0 and asked and not options.match):
         if asked < floor:
             raise expired(_TOO_OLD)
         return asked, []
     return store.revision, []
+
+
+def _where_to_go_on(store: Store, options: ListOptions, floor: int) -> tuple[int, list[str]]:
+    try:
+        at, after = decode(base64.urlsafe_b64decode(options.token))
+    except (ValueError, TypeError, msgspec.DecodeError) as failed:
+        message = f"invalid continue token: continue key is not valid: {failed}"
+        raise bad_request(message) from failed
+    if options.revision not in ("", "0"):
+        raise bad_request("specifying resource version is not allowed when using continue")
+    if at == _LATEST:
+        return store.revision, after
+    if at < floor:
+        raise expired(_CONTINUE_TOO_OLD, go_on=_token(_LATEST, after))
+    return at, after
+
+
+def _token(at: int, last: list[str]) -> str:
+    return base64.urlsafe_b64encode(encode([at, last])).decode()
 
 
 def list_document(kind: Kind, objects: list[Json], about: Json, form: str, *, now: Clock, include: str) -> Json:

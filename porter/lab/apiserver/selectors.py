@@ -7,14 +7,26 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from porter.lab.apiserver.errors import bad_request
+from porter.lab.apiserver.errors import Refusal, bad_request, wrong
+from porter.lab.apiserver.naming import qualified_problems, value_problems
 from porter.lab.apiserver.objects import Json, at, labels
 
 Selector: TypeAlias = Callable[[Json], bool]
-Operator: TypeAlias = Literal["in", "notin", "exists", "!"]
+Operator: TypeAlias = Literal["in", "notin", "gt", "lt", "exists", "!"]
 
 _TOKEN = re.compile(r"\s*(==|!=|=|\(|\)|,|!|<|>|[^\s=!(),<>]+)")
 _SYMBOLS = frozenset({"==", "!=", "=", "(", ")", ",", "!", "<", ">"})
+_OPERATORS: dict[str, Operator] = {
+    "=": "in",
+    "==": "in",
+    "in": "in",
+    "!=": "notin",
+    "notin": "notin",
+    ">": "gt",
+    "<": "lt",
+}
+_INTEGER = re.compile(r"[-+]?\d+")
+_ABSENT = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.replicas": "0"}  # as Go prints nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,10 +44,18 @@ class Requirement:
                 return found.get(self.key) in self.values
             case "notin":  # a label that is absent is not in the set
                 return found.get(self.key) not in self.values
+            case "gt" | "lt":
+                return self._compares(found.get(self.key, ""))
             case "exists":
                 return self.key in found
             case "!":
                 return self.key not in found
+
+    def _compares(self, found: str) -> bool:
+        if not _INTEGER.fullmatch(found):
+            return False
+        (value,) = self.values
+        return int(found) > int(value) if self.operator == "gt" else int(found) < int(value)
 
 
 class _Tokens:
@@ -51,11 +71,10 @@ class _Tokens:
         self._next += 1
         return token
 
-    def identifier(self, expected: str = "identifier") -> str:
+    def identifier(self) -> str:
         token = self.take()
         if token in _SYMBOLS or not token:
-            message = f"unable to parse requirement: found '{token}', expected: {expected}"
-            raise bad_request(message)
+            raise _unparsable(f"found '{token}', expected: identifier")
         return token
 
 
@@ -66,54 +85,75 @@ def parse_labels(text: str) -> tuple[Requirement, ...]:
 
 
 def _requirements(tokens: _Tokens) -> Iterator[Requirement]:
+    if (first := tokens.ahead()) in _SYMBOLS and first != "!":
+        message = f"found '{first}', expected: !, identifier, or 'end of string'"
+        raise bad_request(message)
     while True:
         yield _requirement(tokens)
         match tokens.take():
             case "":
                 return
             case ",":
-                continue
+                if (after := tokens.ahead()) != "!" and (after in _SYMBOLS or not after):
+                    message = f"found '{after}', expected: identifier after ','"
+                    raise bad_request(message)
             case other:
-                message = f"unable to parse requirement: found '{other}', expected: ',' or 'end of string'"
+                message = f"found '{other}', expected: ',' or 'end of string'"
                 raise bad_request(message)
 
 
 def _requirement(tokens: _Tokens) -> Requirement:
-    if tokens.ahead() == "!":
+    absent = tokens.ahead() == "!"
+    if absent:
         tokens.take()
-        return Requirement(key=tokens.identifier(), operator="!")
-    key = tokens.identifier("!, identifier, or 'end of string'")
-    match tokens.ahead():
-        case "" | ",":
-            return Requirement(key=key, operator="exists")
-        case "=" | "==" | "!=":
-            negated = tokens.take() == "!="
-            value = "" if tokens.ahead() in ("", ",") else tokens.identifier()
-            return Requirement(key=key, operator="notin" if negated else "in", values=frozenset({value}))
-        case "in":
-            tokens.take()
-            return Requirement(key=key, operator="in", values=_values(tokens))
-        case "notin":
-            tokens.take()
-            return Requirement(key=key, operator="notin", values=_values(tokens))
-        case other:
-            message = f"unable to parse requirement: found '{other}', expected: in, notin, =, ==, !=, gt, lt"
-            raise bad_request(message)
+    key = tokens.identifier()
+    for why in qualified_problems(key):
+        raise _unparsable(str(wrong("<nil>", key, why)))
+    if absent:
+        return Requirement(key=key, operator="!")
+    if tokens.ahead() in ("", ","):
+        return Requirement(key=key, operator="exists")
+    word = tokens.take()
+    if word not in _OPERATORS:
+        raise _unparsable(f"found '{word}', expected: in, notin, =, ==, !=, gt, lt")
+    values = _values(tokens) if word in ("in", "notin") else {_exact(tokens)}
+    operator = _OPERATORS[word]
+    if not values:
+        raise _unparsable(str(wrong("values", [], "for 'in', 'notin' operators, values set can't be empty")))
+    for index, value in enumerate(sorted(values)):
+        if operator in ("gt", "lt") and not _INTEGER.fullmatch(value):
+            why = "for 'Gt', 'Lt' operators, the value must be an integer"
+            raise _unparsable(str(wrong(f"values[{index}]", value, why)))
+        for why in value_problems(value):
+            raise _unparsable(str(wrong(f"values[{index}][{key}]", value, why)))
+    return Requirement(key=key, operator=operator, values=frozenset(values))
 
 
-def _values(tokens: _Tokens) -> frozenset[str]:
+def _exact(tokens: _Tokens) -> str:
+    return "" if tokens.ahead() in ("", ",") else tokens.identifier()
+
+
+def _values(tokens: _Tokens) -> set[str]:
+    """What stands in brackets; a comma with nothing beside it is the empty value."""
     if (opened := tokens.take()) != "(":
-        message = f"unable to parse requirement: found '{opened}', expected: '('"
-        raise bad_request(message)
-    values = set()
-    while tokens.ahead() not in (")", ""):
-        if tokens.ahead() == ",":
-            tokens.take()
-            continue
-        values.add(tokens.identifier())
-    if tokens.take() != ")":
-        raise bad_request("unable to parse requirement: found '', expected: ',', or ')'")
-    return frozenset(values)
+        raise _unparsable(f"found '{opened}' expected: '('")
+    values: set[str] = set()
+    before = "("
+    while (token := tokens.take()) != ")":
+        if token == ",":
+            values |= {""} if before in ("(", ",") else set()
+        elif token in _SYMBOLS or not token:
+            raise _unparsable(f"found '{token}', expected: ',', or identifier")
+        elif before not in ("(", ","):
+            raise _unparsable(f"found '{token}', expected: ',' or ')'")
+        else:
+            values.add(token)
+        before = token
+    return values | ({""} if before == "," else set())
+
+
+def _unparsable(why: str) -> Refusal:
+    return bad_request(f"unable to parse requirement: {why}")
 
 
 _COMPARISON = re.compile(r"^(.*?)(==|!=|=)(.*)$")
@@ -135,7 +175,7 @@ class FieldRequirement:
 def _field(obj: Json, path: str) -> str:
     if path == "source":  # the one label of an Event that is not the path of a string
         path = "source.component"
-    found = at(obj, path, "")
+    found = at(obj, path, _ABSENT.get(path, ""))
     return str(found).lower() if isinstance(found, bool) else str(found)
 
 

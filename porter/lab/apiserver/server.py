@@ -24,6 +24,7 @@ from porter.lab.apiserver.audit import Audit
 from porter.lab.apiserver.behaviour import Behaviour
 from porter.lab.apiserver.builtin import BUILTIN
 from porter.lab.apiserver.crd import DefinitionBehaviour
+from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.furniture import furnish
 from porter.lab.apiserver.handling import Handler, Parts
 from porter.lab.apiserver.identities import Identities
@@ -92,7 +93,8 @@ class ApiServer:
         services = ServiceBehaviour(self._ranges)
         kinds = Kinds(BUILTIN)
         writes = Writes(self._store, _behaviours(services, now), now)
-        lifecycle = Lifecycle(self._store, kinds, writes)
+        deletes = Deletes(self._store, now)
+        lifecycle = Lifecycle(self._store, kinds, writes, deletes)
         self._tokens = Tokens(self._store, now)
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
@@ -109,6 +111,7 @@ class ApiServer:
             store=self._store,
             kinds=kinds,
             writes=writes,
+            deletes=deletes,
             lifecycle=lifecycle,
             identities=self._identities,
             access=self.access,

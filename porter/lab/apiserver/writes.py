@@ -1,4 +1,4 @@
-"""The write path: create, update, patch, delete. Every object that is stored has come through here.
+"""The write path: create, update, patch, apply. Every object that is stored has come through here.
 
 In order: read as its kind, default, allocate, validate, compare with what is stored, own its fields, store. A write
 that changes nothing stores nothing, so no watch sees it.
@@ -13,17 +13,19 @@ from porter.lab.apiserver import errors
 from porter.lab.apiserver.apply import applied
 from porter.lab.apiserver.behaviour import NOTHING, Behaviour
 from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, schema_for, undecodable
+from porter.lab.apiserver.deletes import NAMESPACES
 from porter.lab.apiserver.errors import FieldError, bad_request, conflict, invalid, not_found, wrong
 from porter.lab.apiserver.fields import Writer, after_update, leaves
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import definitions
 from porter.lab.apiserver.naming import born, finalizer_errors, inherited, label_errors, name_errors
 from porter.lab.apiserver.objects import Clock, Json, at, copied, encode, metadata, name_of, timestamp
+from porter.lab.apiserver.registry import registry_key
 from porter.lab.apiserver.rules import broken, has_rules
 from porter.lab.apiserver.schema import default, validate
-from porter.lab.apiserver.store import Key, Resource, Store
+from porter.lab.apiserver.store import Key, Store
 
-NAMESPACES = Resource("", "namespaces")
+_SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"  # what the API's sentence names
 
 
 class Writes:
@@ -86,6 +88,7 @@ class Writes:
         if not isinstance(obj, dict):
             raise errors.rejected_patch()
         try:
+            _same_kind(obj, old)
             clean(obj, kind, options)
         except Undecodable as why:
             refused = wrong("patch", encode(obj).decode(), str(why))
@@ -130,32 +133,6 @@ class Writes:
             options=options,
             owned=metadata(merged)["managedFields"],
         ), False
-
-    def delete(self, kind: Kind, key: Key, options: WriteOptions, preconditions: Json) -> tuple[Json, bool]:
-        """Remove an object, or mark it deleted while finalizers hold it; the object, and whether it is gone."""
-        old = self.get(kind, key)
-        for ours, theirs in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-            asked, found = preconditions.get(ours), metadata(old)[ours]
-            if asked and asked != found:
-                why = f"Precondition failed: {theirs} in precondition: {asked}, {theirs} in object meta: {found}"
-                raise conflict(kind.group, kind.plural, key.name, why)
-        held = bool(metadata(old).get("finalizers")) or kind.resource == NAMESPACES
-        if options.dry_run:
-            return old, not held
-        if not held:
-            return kind.shown(self._store.remove(kind.resource, key)), True
-        if "deletionTimestamp" in metadata(old):
-            return old, False
-        obj = copied(old)
-        found = metadata(obj)
-        found["deletionTimestamp"] = timestamp(self._now())
-        if kind.resource == NAMESPACES:
-            obj["status"] = {"phase": "Terminating"}
-        else:
-            found["deletionGracePeriodSeconds"] = 0
-        if found.get("generation"):
-            found["generation"] += 1
-        return kind.shown(self._store.put(kind.resource, kind.kept(obj))), False
 
     def _born(self, kind: Kind, namespace: str, obj: Json, options: WriteOptions, writer: Writer | None) -> Json:
         managed = metadata(obj).get("managedFields", [])
@@ -298,8 +275,17 @@ def _same_place(obj: Json, namespace: str, name: str) -> None:
         raise bad_request(message)
 
 
+def _same_kind(obj: Json, old: Json) -> None:
+    kind, version = obj.get("kind"), obj.get("apiVersion")
+    if (kind, version) != (old["kind"], old["apiVersion"]):
+        why = f'no kind "{kind or ""}" is registered for version "{version or ""}" in scheme "{_SCHEME}"'
+        raise Undecodable(why)
+
+
 def _same_identity(kind: Kind, key: Key, obj: Json, old: Json) -> None:
     asked, found = metadata(obj).get("uid"), at(old, "metadata.uid")
     if asked and asked != found:
-        why = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {found}"
+        where = f"Code: 4, Key: {registry_key(kind, key)}, ResourceVersion: 0"
+        failed = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {found}"
+        why = f"StorageError: invalid object, {where}, AdditionalErrorMsg: {failed}"
         raise conflict(kind.group, kind.plural, key.name, why)

@@ -43,6 +43,14 @@ def running(loop: Loop) -> Iterator[Running]:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def shared(loop: Loop) -> Iterator[Client]:
+    """A client of one server for all tests of a module: for questions that leave nothing behind."""
+    made = Running(loop, ApiServer(tls=False, bookmark_every=0.2))
+    yield made.client
+    made.stop()
+
+
 @pytest.fixture
 def client(running: Running) -> Client:
     return running.client

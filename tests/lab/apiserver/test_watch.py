@@ -153,3 +153,30 @@ def test_a_watcher_that_does_not_read_harms_nobody(running: Running) -> None:
             running.client.patch(f"{CONFIG_MAPS}/a", {"data": {"n": f"{index}" + "x" * 100_000}})
 
         assert time.monotonic() - began < 10
+
+
+def test_a_page_whose_first_has_expired_can_be_gone_on_with_as_the_list_is_now(running: Running) -> None:
+    client = running.client
+    for index in range(4):
+        client.post(CONFIG_MAPS, {"metadata": {"name": f"a-{index}"}})
+    first = client.get(f"{CONFIG_MAPS}?limit=2")
+    client.ask("DELETE", f"{CONFIG_MAPS}/a-2")
+    running.forget_history()
+
+    expired = client.ask("GET", f"{CONFIG_MAPS}?limit=2&continue={first['metadata']['continue']}")
+    rest = client.get(f"{CONFIG_MAPS}?limit=2&continue={expired.body['metadata']['continue']}")
+
+    assert (expired.status, expired.body["reason"]) == (410, "Expired")
+    assert "or use the continue token in this response" in expired.body["message"]
+    assert [item["metadata"]["name"] for item in rest["items"]] == ["a-3"]
+
+
+def test_the_first_page_at_a_version_shows_that_version(client: Client) -> None:
+    before = client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})["metadata"]["resourceVersion"]
+    client.post(CONFIG_MAPS, {"metadata": {"name": "b"}})
+
+    page = client.get(f"{CONFIG_MAPS}?limit=5&resourceVersion={before}")
+    whole = client.get(f"{CONFIG_MAPS}?resourceVersion={before}")
+
+    assert [item["metadata"]["name"] for item in page["items"]] == ["a"]
+    assert [item["metadata"]["name"] for item in whole["items"]] == ["a", "b"]
