@@ -45,7 +45,7 @@ def porter() -> None:
       porter manifests | kubectl apply -f -     install it
       porter explain service default/web        why is this Service as it is
       porter replay --service default/web       its whole story
-      porter lab tutorial                       see it work on this machine, as root
+      porter lab tutorial                       see it work on this machine
 
     Every option can also come from the environment: 'porter run --node-name' from PORTER_RUN_NODE_NAME, and the options
     that several commands share from the shorter name that their help shows.

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from porter.lab import faults, probe, probing, standing, state, topology
+from porter.lab import faults, probe, probing, rootless, standing, state, topology
 from porter.lab.errors import LabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import Stage
@@ -33,13 +33,18 @@ class Lab:
     """One lab that is up. As a context manager it takes the lab down at the end of the block."""
 
     def __init__(self, name: str) -> None:
-        """Take hold of a lab that is up. Raises NoSuchLabError, or LabError when its `up` has not finished."""
+        """Take hold of a lab that is up. Raises NoSuchLabError, or LabError when its `up` has not finished.
+
+        Without root this process enters the lab's own user namespace, and stays there: see `porter.lab.rootless`.
+        """
         self.name = name
         self.directory = state.directory(name)
-        if state.load(self.directory).phase != "up":
+        known = state.load(self.directory)
+        if known.phase != "up":
             raise LabError(
                 f"lab '{name}' is not up: its start has not finished; porter lab down --name {name} clears it"
             )
+        rootless.enter(self.directory, known)
 
     @classmethod
     def up(

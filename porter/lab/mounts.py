@@ -1,25 +1,33 @@
-"""Small file systems in memory (tmpfs), mounted and taken away by the kernel's own calls (mount(2), umount(2))."""
+"""Mounts of a lab: small file systems in memory (tmpfs), and the directory in which namespaces have their names."""
 
-import ctypes
-import os
+import errno
 from pathlib import Path
 
-_MNT_DETACH = 2  # sys/mount.h: whoever still has a file open there keeps it
-_LIBC = ctypes.CDLL(None, use_errno=True)
+from porter.lab import syscalls
 
 
-def mount_memory(place: Path, size: str) -> None:
-    """Mount a file system of that size (such as `128m`), for its owner only. Raises OSError."""
-    options = f"size={size},mode=700".encode()
-    _checked(_LIBC.mount(b"porter-lab", os.fsencode(place), b"tmpfs", ctypes.c_ulong(0), options), place)
+def mount_memory(place: Path, size: str, *, mode: str = "700") -> None:
+    """Mount a file system of that size (such as `128m`), by default for its owner only. Raises OSError."""
+    syscalls.mount("porter-lab", place, "tmpfs", 0, f"size={size},mode={mode}")
 
 
 def unmount(place: Path) -> None:
     """Take a file system away with all that is in it, also while somebody uses it. Raises OSError."""
-    _checked(_LIBC.umount2(os.fsencode(place), _MNT_DETACH), place)
+    syscalls.umount(place, syscalls.MNT_DETACH)
 
 
-def _checked(result: int, place: Path) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(place))
+def bind(source: Path, place: Path) -> None:
+    """Let something, with all that is mounted in it, be seen at another place too. Raises OSError."""
+    syscalls.mount(source, place, flags=syscalls.MS_BIND | syscalls.MS_REC)
+
+
+def share(place: Path) -> None:
+    """Let what is mounted in a directory, or taken away, be so for everybody. Raises OSError. Safe to call twice."""
+    flags = syscalls.MS_SHARED | syscalls.MS_REC
+    try:
+        syscalls.mount("", place, flags=flags)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # it is no mount yet
+            raise
+        bind(place, place)
+        syscalls.mount("", place, flags=flags)

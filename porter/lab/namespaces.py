@@ -1,9 +1,8 @@
-"""Network namespaces: run `ip` in one, open a socket in one, see who lives in one.
+"""Network namespaces: make one, run `ip` in one, open a socket in one, see who lives in one.
 
-Never enters a namespace with the calling thread: a socket is made by a thread of its own that ends at once.
+Never enters a namespace with the calling thread: that is done by a thread of its own that ends at once.
 """
 
-import ctypes
 import os
 import shutil
 import subprocess
@@ -13,19 +12,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from porter.lab import mounts, syscalls
 from porter.lab.errors import LabError
 
 RUN = Path("/run/netns")
-_CLONE_NEWNET = 0x40000000  # sched.h
 _T = TypeVar("_T")
 
 
 def check_possible() -> None:
-    """Raise LabError when this machine or this user cannot have network namespaces."""
+    """Raise LabError when this machine cannot have network namespaces, whoever asks."""
     if sys.platform != "linux":
         raise LabError(f"porter lab needs Linux (network namespaces); this is {sys.platform}")
-    if os.geteuid() != 0:
-        raise LabError("porter lab needs root to make network namespaces; run it with sudo or as root")
     if shutil.which("ip") is None:
         raise LabError("porter lab needs the command ip, which is not installed; on Debian: apt-get install iproute2")
 
@@ -39,6 +36,25 @@ def ip(*arguments: str, netns: str | None = None, batch: list[str] | None = None
         what = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise LabError(f"'{' '.join(command)}' failed: {what}")
     return done.stdout
+
+
+def add(netns: str) -> None:
+    """Make a namespace of that name, as `ip netns add` does. Raises LabError when it cannot, or the name is taken.
+
+    `ip` goes back to the network that it came from, which a lab without root may not enter: that is the machine's.
+    """
+    place = RUN / netns
+    try:
+        RUN.mkdir(parents=True, exist_ok=True)
+        mounts.share(RUN)
+        place.touch(mode=0o444, exist_ok=False)
+        try:
+            _apart(lambda: syscalls.unshare(syscalls.CLONE_NEWNET), lambda: mounts.bind(_OWN, place))
+        except OSError:
+            place.unlink()
+            raise
+    except OSError as error:
+        raise LabError(f"cannot make the network namespace '{netns}': {error.strerror} ({error.filename})") from None
 
 
 def exists(netns: str) -> bool:
@@ -56,24 +72,33 @@ def inode(netns: str) -> int | None:
 
 def inside(netns: str, function: Callable[[], _T]) -> _T:
     """Call a function in a namespace, in a short thread of its own. Sockets that it opens stay in that namespace."""
+
+    def enter() -> None:
+        handle = os.open(RUN / netns, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            syscalls.enter(handle, syscalls.CLONE_NEWNET)
+        finally:
+            os.close(handle)
+
+    return _apart(enter, function)
+
+
+_OWN = Path("/proc/thread-self/ns/net")
+
+
+def _apart(enter: Callable[[], None], function: Callable[[], _T]) -> _T:
+    """Enter a namespace and call a function there, both in a thread that ends then; what is raised is raised here."""
     outcome: list[Any] = []
     failure: list[BaseException] = []
 
-    def enter() -> None:
+    def run() -> None:
         try:
-            handle = os.open(RUN / netns, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                libc = ctypes.CDLL(None, use_errno=True)
-                if libc.setns(handle, _CLONE_NEWNET):
-                    number = ctypes.get_errno()
-                    raise OSError(number, os.strerror(number), netns)
-            finally:
-                os.close(handle)
+            enter()
             outcome.append(function())
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
             failure.append(error)
 
-    thread = threading.Thread(target=enter, name=f"in {netns}")
+    thread = threading.Thread(target=run, name="in a namespace")
     thread.start()
     thread.join()
     if failure:

@@ -4,9 +4,10 @@ Everything lives in namespaces of the lab's own: nothing appears in the host's, 
 side by side. The bridges and the gateway's address are in the namespace `switch`.
 """
 
+import contextlib
 import json
-import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from porter.lab import namespaces
@@ -55,7 +56,7 @@ class Network:
 
     def add(self, netns: str) -> None:
         """Make one namespace; fails when the name is taken."""
-        namespaces.ip("netns", "add", netns, env=self._env)
+        namespaces.add(netns)
 
     def delete(self, netns: str) -> None:
         """Remove one namespace with all that is in it. Safe when it is gone."""
@@ -203,19 +204,16 @@ class Network:
 
     def _sysctl(self, netns: str, values: Mapping[str, int]) -> None:
         """Write kernel settings; those that this kernel lacks (no IPv6, say) are passed over."""
-        script = "; ".join(
-            f"[ ! -e /proc/sys/{key.replace('.', '/')} ] || echo {value} > /proc/sys/{key.replace('.', '/')}"
-            for key, value in values.items()
-        )
-        done = subprocess.run(
-            ["ip", "netns", "exec", netns, "sh", "-ec", script],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self._env,
-        )
-        if done.returncode:
-            raise LabError(f"cannot set {', '.join(values)} in {netns}: {' '.join(done.stderr.split())}")
+
+        def write() -> None:
+            for key, value in values.items():
+                with contextlib.suppress(FileNotFoundError):
+                    Path("/proc/sys", *key.split(".")).write_text(f"{value}", encoding="ascii")
+
+        try:
+            namespaces.inside(netns, write)
+        except OSError as error:
+            raise LabError(f"cannot set {', '.join(values)} in {netns}: {error}") from None
 
 
 def _switch_mac(index: int) -> str:

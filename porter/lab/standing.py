@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from porter.lab import furniture, installing, mounts, namespaces, processes, state
+from porter.lab import furniture, installing, mounts, namespaces, processes, rootless, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube, read_access
 from porter.lab.network import SWITCH, Network
@@ -40,6 +40,11 @@ def bring_up(
         with state.locked(directory):
             stage = Stage(directory, known)
             stage.save()
+            if rootless.is_needed():
+                say("making namespaces of its own, without root")
+                known.processes = [rootless.hold(directory)]
+                stage.save()
+                rootless.enter(directory, known)
             _mount(stage)
             _build(stage, say)
             _furnish(stage, say, grace=grace, strict_arp=strict_arp)
@@ -80,10 +85,12 @@ def undisturbed() -> Iterator[None]:
 
 def _take_down(directory: Path, known: State) -> int:
     network = Network(parse(known.topology), lab=known.name, env=processes.environment(directory))
+    # A lab without root has its names in a /run of its own, which goes with the last process that is in it.
+    in_sight = rootless.is_inside(known)
     if known.boot != state.boot():
         known.namespaces, known.processes = [], []  # they went with the boot that they lived in
     ended = processes.end_all(directory, known)
-    for netns in known.namespaces:
+    for netns in known.namespaces if in_sight else ():
         if netns.inode in {0, namespaces.inode(netns.name)}:
             network.delete(netns.name)
     ended += processes.end_all(directory, known)

@@ -1,6 +1,7 @@
 """What a lab leaves on the machine, written down before it is there, so that `down` finds it after any crash.
 
-One directory a lab, under /var/lib/porter-lab or $PORTER_LAB_DIR; `state.json` in it is replaced as a whole.
+One directory a lab, under /var/lib/porter-lab (an ordinary user's: ~/.local/state/porter-lab) or $PORTER_LAB_DIR;
+`state.json` in it is replaced as a whole.
 """
 
 import contextlib
@@ -65,8 +66,17 @@ class State(msgspec.Struct, kw_only=True):
 
 
 def root() -> Path:
-    """Where the labs of this machine are kept."""
-    return Path(os.environ.get("PORTER_LAB_DIR") or "/var/lib/porter-lab").absolute()
+    """Where this user's labs are kept."""
+    if given := os.environ.get("PORTER_LAB_DIR"):
+        return Path(given).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/porter-lab")
+    if base := os.environ.get("XDG_STATE_HOME"):  # XDG Base Directory Specification 0.8
+        return Path(base).absolute() / "porter-lab"
+    try:
+        return Path.home() / ".local/state/porter-lab"
+    except RuntimeError:
+        raise LabError("this user has no home directory; set PORTER_LAB_DIR to a directory for the labs") from None
 
 
 def boot() -> str:
@@ -145,6 +155,8 @@ def locked(path: Path, *, wait: float = 5.0) -> Iterator[None]:
     except FileNotFoundError:
         load(path)  # says that there is no such lab
         raise
+    except OSError as error:
+        raise LabError(f"cannot open {path}: {error.strerror}; run this as who brought the lab up") from None
     try:
         limit = time.monotonic() + wait
         while True:

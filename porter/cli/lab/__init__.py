@@ -31,5 +31,6 @@ COMMANDS: Mapping[str, Subcommand] = {
 def lab() -> None:
     """A cluster in a box on this machine: real agents, real frames, stand-ins for the rest.
 
-    Needs Linux and root. Everything lives in network namespaces of its own; `down` leaves nothing behind.
+    Needs Linux, and root or user namespaces for ordinary users (most distributions allow them). Everything lives in
+    network namespaces of its own; `down` leaves nothing behind.
     """

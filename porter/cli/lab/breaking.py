@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from porter.cli.lab.options import name_option
-from porter.lab import faults, namespaces
+from porter.lab import faults
 from porter.lab.lab import Lab
 
 
@@ -38,7 +38,6 @@ Of the API server:
 @click.argument("node")
 def fail(name: str, kind: str, node: str, *, loss: float, delay: float, step: float, every: float, code: int) -> None:
     """Break a node or the API server."""
-    namespaces.check_possible()
     how = faults.How(loss=loss / 100, delay=delay / 1000, step=step, every=every, code=code)
     broken = Lab(name)
     broken.fail(node, kind, how)
@@ -50,7 +49,6 @@ def fail(name: str, kind: str, node: str, *, loss: float, delay: float, step: fl
 @click.argument("node")
 def recover(name: str, node: str) -> None:
     """Mend a node, or apiserver, that was broken with fail."""
-    namespaces.check_possible()
     Lab(name).recover(node)
     click.echo(f"{_clock()} {node} is mended")
 

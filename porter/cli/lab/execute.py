@@ -6,7 +6,6 @@ import sys
 import click
 
 from porter.cli.lab.options import name_option
-from porter.lab import namespaces
 from porter.lab.lab import Lab
 
 
@@ -16,7 +15,6 @@ from porter.lab.lab import Lab
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(name: str, node: str, command: tuple[str, ...]) -> None:
     """Run a command on a node or the client: porter lab exec client -- ip neigh."""
-    namespaces.check_possible()
     words = command[1:] if command[0] == "--" else command
     if not words:
         raise click.UsageError("a command is missing: porter lab exec NODE -- CMD")

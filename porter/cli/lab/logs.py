@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from porter.cli.lab.options import name_option
-from porter.lab import processes, state
+from porter.lab import processes, rootless, state
 from porter.lab.errors import LabError
 from porter.lab.stage import Stage
 
@@ -20,6 +20,7 @@ def logs(name: str, role: str, node: str) -> None:
     """Show what a node's agent printed; NODE may also be apiserver or controllers."""
     directory = state.directory(name)
     stage = Stage.of(directory)
+    rootless.enter(directory, stage.known)
     if node in {"apiserver", "controllers"}:
         path = processes.log_file(directory, node)
     else:
@@ -35,4 +36,4 @@ def _tail(path: Path) -> str:
     except FileNotFoundError:
         raise LabError(f"there is no {path}: that process was never started") from None
     except PermissionError as error:
-        raise LabError(f"cannot read {path}: {error.strerror}; run it as root") from None
+        raise LabError(f"cannot read {path}: {error.strerror}; run this as who brought the lab up") from None

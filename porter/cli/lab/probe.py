@@ -14,7 +14,6 @@ import click
 import msgspec
 
 from porter.cli.lab.options import name_option
-from porter.lab import namespaces
 from porter.lab.lab import Lab
 from porter.lab.probing import PROTOCOLS, Attempt, Prober, Report
 
@@ -76,7 +75,6 @@ def probe(
     icmp: an echo each. udp: a datagram that must come back. tcp: a connection each. http: a GET each, answered when the
     whole answer is there. Ctrl-C ends it early. Exit code 1 when something was lost.
     """
-    namespaces.check_possible()
     if protocol != "icmp" and interval < 0.01:  # noqa: PLR2004 - each is a socket, or several packets
         raise click.UsageError(f"--interval is too short for {protocol}; 10ms is the least")
     lab = Lab(name)
