@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from porter.lab.apiserver import families
 from porter.lab.apiserver.behaviour import Behaviour
 from porter.lab.apiserver.errors import FieldError, duplicate, invalid, quoted, required, unsupported, wrong
 from porter.lab.apiserver.feed import Change
@@ -127,39 +128,29 @@ class ServiceBehaviour(Behaviour):
             spec["healthCheckNodePort"] = self._free_port()
 
     def _give_addresses(self, obj: Json, spec: Json, old: Json) -> None:
-        given = list(spec.get("clusterIPs") or filter(None, [spec.get("clusterIP")]))
-        if not given:
-            both = spec.get("ipFamilyPolicy") in ("PreferDualStack", "RequireDualStack")
-            wanted = spec.get("ipFamilies") or [f"IPv{one.version}" for one in self._ranges[: 2 if both else 1]]
-            ranges = [one for family in wanted for one in self._ranges if family == f"IPv{one.version}"]
-            given = [self._free_address(one) for one in ranges]
-            if not name_of(obj):
+        spec["clusterIPs"] = list(spec.get("clusterIPs") or filter(None, [spec.get("clusterIP")]))
+        by_family = {f"IPv{one.version}": one for one in self._ranges}
+        families.settle(obj, spec, old, cluster=tuple(by_family))
+        given: list[str] = spec["clusterIPs"]
+        if given != ["None"]:
+            for address in given:
+                self._refuse_address(obj, address, old)
+            missing = spec["ipFamilies"][len(given) :]
+            given += [self._free_address(by_family[family]) for family in missing]
+            if missing and not name_of(obj):
                 why = f'failed to allocate IP: IPAddress.networking.k8s.io "{given[0]}" is invalid: spec.parentRef.name: Required value'  # noqa: E501
                 raise invalid("", "Service", "", [wrong("spec.clusterIPs", [""], why)])
-        elif given != ["None"] and given != old.get("clusterIPs"):
-            for index, address in enumerate(given):
-                self._refuse_address(obj, index, address, old)
-        spec["clusterIP"], spec["clusterIPs"] = given[0], given
-        families = ["IPv6" if ":" in address else "IPv4" for address in given]
-        if given == ["None"]:
-            families = [f"IPv{self._ranges[0].version}"]
-        spec.setdefault("ipFamilies", families)
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
+        spec["clusterIP"] = given[0]
 
-    def _refuse_address(self, obj: Json, index: int, address: str, old: Json) -> None:
-        where = f"spec.clusterIPs[{index}]"
-        if not _is_address(address):
-            error = wrong(where, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
-        elif not any(ipaddress.ip_address(address) in network for network in self._ranges):
+    def _refuse_address(self, obj: Json, address: str, old: Json) -> None:
+        if not any(ipaddress.ip_address(address) in network for network in self._ranges):
             ranges = ",".join(str(network) for network in self._ranges)
             why = f"failed to allocate IP {address}: the provided IP is not in the valid range ({ranges})"
-            error = wrong("spec.clusterIPs", [address], why)
         elif self._addresses.get(address) and address not in old.get("clusterIPs", []):
             why = f"failed to allocate IP {address}: provided IP is already allocated"
-            error = wrong("spec.clusterIPs", [address], why)
         else:
             return
-        raise invalid("", "Service", name_of(obj), [error])
+        raise invalid("", "Service", name_of(obj), [wrong("spec.clusterIPs", [address], why)])
 
     def _refuse_taken_port(self, obj: Json, index: int, number: int) -> None:
         where = f"spec.ports[{index}].nodePort"
