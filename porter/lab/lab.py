@@ -11,13 +11,14 @@ import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from porter.lab import faults, probe, probing, rootless, standing, state, topology
 from porter.lab.errors import LabError
+from porter.lab.families import Address
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import Stage
 from porter.lab.topology import Topology
@@ -52,6 +53,7 @@ class Lab:
         name: str = "lab",
         *,
         nodes: int = 3,
+        dual_stack: bool = False,
         network: Topology | None = None,
         agents: bool = True,
         lease_duration: float = 0.0,
@@ -60,7 +62,7 @@ class Lab:
         say: Callable[[str], None] = _quiet,
     ) -> "Lab":
         """Bring up a lab and return when its nodes and its agents are ready. `lease_duration` 0: the default."""
-        plan = network if network is not None else topology.guide(nodes)
+        plan = network if network is not None else topology.guide(nodes, dual_stack=dual_stack)
         standing.bring_up(
             name, plan, agents=agents, lease_duration=lease_duration, grace=grace, strict_arp=strict_arp, say=say
         )
@@ -155,9 +157,17 @@ class Lab:
         where = (self.namespace(client.name), client.nic().name)
         return probe.arp(*where, client.address.ip, IPv4Address(address), wait=wait)
 
+    def ndp(self, address: str | IPv6Address, *, wait: float = 0.5) -> list[probe.Answer]:
+        """The same for IPv6: ask by one neighbour solicitation. Raises LabError in a lab without IPv6."""
+        client = self.topology.client
+        if client.ipv6 is None:
+            raise LabError("the client has no IPv6; bring the lab up with --dual-stack")
+        where = (self.namespace(client.name), client.nic().name)
+        return probe.ndp(*where, client.ipv6.ip, IPv6Address(address), wait=wait)
+
     def traffic(
         self,
-        address: str | IPv4Address,
+        address: str | Address,
         protocol: str = "icmp",
         *,
         port: int = 80,
@@ -171,7 +181,7 @@ class Lab:
         plan = probing.Plan(
             netns=self.namespace(client.name),
             nic=client.nic().name,
-            address=IPv4Address(address),
+            address=ip_address(address),
             protocol=protocol,
             port=port,
             interval=interval,
@@ -181,18 +191,16 @@ class Lab:
         hosts = {mac: host.name for host in self.topology.hosts for mac in self.stage.network.macs(host.name)}
         return probing.Prober(plan, hosts | {self.stage.network.gateway_mac: "gateway"}, tell)
 
-    def ping(self, address: str | IPv4Address, *, wait: float = 1.0) -> float | None:
+    def ping(self, address: str | Address, *, wait: float = 1.0) -> float | None:
         """One ICMP echo from the client. Seconds until the reply, None when there was none."""
-        return probe.ping(self.namespace(self.topology.client.name), IPv4Address(address), wait=wait)
+        return probe.ping(self.namespace(self.topology.client.name), ip_address(address), wait=wait)
 
-    def http_get(
-        self, address: str | IPv4Address, port: int = 80, *, host: str | None = None, wait: float = 2.0
-    ) -> str:
+    def http_get(self, address: str | Address, port: int = 80, *, host: str | None = None, wait: float = 2.0) -> str:
         """One GET on a new connection, from the client or another host. Raises OSError when it fails."""
         netns = self.namespace(host or self.topology.client.name)
-        return probe.http_get(netns, IPv4Address(address), port, wait=wait)
+        return probe.http_get(netns, ip_address(address), port, wait=wait)
 
-    def neighbour(self, address: str | IPv4Address) -> str | None:
+    def neighbour(self, address: str | Address) -> str | None:
         """The MAC that the client's kernel has learned for an address, None when it knows none."""
         client = self.topology.client
         done = self.exec(client.name, ["ip", "neigh", "show", str(address), "dev", client.nic().name])

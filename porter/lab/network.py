@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from porter.lab import namespaces
+from porter.lab import ipv6, namespaces
 from porter.lab.errors import LabError
 from porter.lab.topology import FIRST_SEGMENT, Host, Nic, Topology
 
@@ -19,10 +19,8 @@ SERVICE_LINK = "kube-ipvs0"  # where kube-proxy in IPVS mode keeps the addresses
 POD_LINK = "cni0"
 _LONGEST_LINK = 15
 
-_ALL = {"net.ipv6.conf.all.disable_ipv6": 1, "net.ipv6.conf.default.disable_ipv6": 1}
-_SWITCH = {**_ALL, "net.ipv4.ip_forward": 1, "net.ipv4.conf.all.arp_ignore": 1}
+_SWITCH = {"net.ipv4.ip_forward": 1, "net.ipv4.conf.all.arp_ignore": 1}
 _NODE = {
-    **_ALL,
     "net.ipv4.ip_forward": 1,
     "net.ipv4.conf.all.rp_filter": 2,
     "net.ipv4.conf.default.rp_filter": 2,
@@ -66,7 +64,7 @@ class Network:
     def build(self) -> None:
         """Fill the namespaces, which exist, with links, addresses and routes."""
         switch = self.namespace(SWITCH)
-        self._sysctl(switch, _SWITCH)
+        self._sysctl(switch, {**ipv6.settings(self.topology, forwards=True), **_SWITCH})
         lines = ["link set lo up"]
         for segment in self.topology.segments:
             # A MAC of its own: a bridge else takes a port's, and would answer to it.
@@ -79,6 +77,7 @@ class Network:
         lines += [
             f"addr add {address} brd + dev {segment}" for segment, address in sorted(self.topology.routes.items())
         ]
+        lines += ipv6.router_lines(self.topology)
         namespaces.ip(netns=switch, batch=lines, env=self._env)
         for host in self.topology.hosts:
             self._build_host(host)
@@ -167,7 +166,7 @@ class Network:
     def _build_host(self, host: Host) -> None:
         netns = self.namespace(host.name)
         node = host in self.topology.nodes
-        self._sysctl(netns, _NODE if node else _ALL)
+        self._sysctl(netns, {**ipv6.settings(self.topology, forwards=node), **(_NODE if node else {})})
         lines = ["link set lo up"]
         for nic, port in zip(host.nics, self.ports(host.name), strict=True):
             mac = f"address {nic.mac} " if nic.mac else ""
@@ -190,6 +189,7 @@ class Network:
                 for other in self.topology.nodes
                 if other is not host
             ]
+        lines += ipv6.host_lines(self.topology, host, pod_link=POD_LINK)
         namespaces.ip(netns=netns, batch=lines, env=self._env)
         if node:
             self._service_link(netns)

@@ -12,17 +12,21 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
+from porter.lab.families import Address
 from porter.lab.namespaces import inside
 
 ETH_P_ARP = 0x0806
+ETH_P_IPV6 = 0x86DD
 ETH_P_ALL = 0x0003
 _BROADCAST = b"\xff" * 6
 _ARP = struct.Struct("!HHBBH6s4s6s4s")  # RFC 826
-_ECHO_REPLY = 0
-_ECHO_REQUEST = 8
+_NS, _NA = 135, 136  # RFC 4861: neighbour solicitation and advertisement
+_SOLICITED = 0x40
+_ICMPV6 = 58
+_ECHO = {4: (8, 0, socket.IPPROTO_ICMP), 6: (128, 129, _ICMPV6)}  # RFC 792, RFC 4443: request, reply, protocol
 
 
 class Frame(NamedTuple):
@@ -44,7 +48,7 @@ class Frame(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Somebody's ARP reply: the MAC in it, and after how many seconds it came."""
+    """Somebody's ARP reply or neighbour advertisement: the MAC in it, and after how many seconds it came."""
 
     mac: str
     after: float
@@ -68,20 +72,48 @@ def arp(netns: str, nic: str, asker: IPv4Address, address: IPv4Address, *, wait:
         return answers
 
 
-def ping(netns: str, address: IPv4Address, *, wait: float = 1.0) -> float | None:
-    """One ICMP echo. Returns the seconds until the reply, None when none came in time."""
+def ndp(netns: str, nic: str, asker: IPv6Address, address: IPv6Address, *, wait: float = 0.5) -> list[Answer]:
+    """Ask the address's group by one neighbour solicitation who has it, and collect every answer for `wait` seconds."""
+    with _packets(netns, nic, ETH_P_IPV6) as packets:
+        mac: bytes = packets.getsockname()[4]
+        group = IPv6Address(int(IPv6Address("ff02::1:ff00:0")) | int(address) & 0xFFFFFF)  # RFC 4291, 2.7.1
+        question = b"\0\0\0\0" + address.packed + b"\x01\x01" + mac  # with a source link-layer address
+        size = len(question) + 4
+        about = asker.packed + group.packed + struct.pack("!II", size, _ICMPV6)  # RFC 8200, 8.1: the pseudo-header
+        head = bytes([_NS, 0])
+        message = head + checksum(about + head + b"\0\0" + question) + question
+        packet = struct.pack("!IHBB", 6 << 28, size, _ICMPV6, 255) + asker.packed + group.packed + message
+        begin = time.monotonic()
+        packets.send(b"\x33\x33" + group.packed[-4:] + mac + ETH_P_IPV6.to_bytes(2, "big") + packet)
+        answers = []
+        while select.select([packets], [], [], max(0.0, begin + wait - time.monotonic()))[0]:
+            heard = packets.recv(2048)[14:]
+            advertises = heard[6:7] + heard[40:41] == bytes([_ICMPV6, _NA]) and heard[48:64] == address.packed
+            if advertises and heard[24:40] == asker.packed and heard[44] & _SOLICITED:  # one to all was not asked for
+                answers.append(Answer(mac=heard[66:72].hex(":"), after=time.monotonic() - begin))
+        return answers
+
+
+def family(address: Address) -> socket.AddressFamily:
+    """The family of sockets that speak to an address."""
+    return socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+
+
+def ping(netns: str, address: Address, *, wait: float = 1.0) -> float | None:
+    """One echo of ICMP or ICMPv6. Returns the seconds until the reply, None when none came in time."""
+    request, answer, protocol = _ECHO[address.version]
     try:
-        echo = inside(netns, lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
+        echo = inside(netns, lambda: socket.socket(family(address), socket.SOCK_RAW, protocol))
         with echo:
             begin = time.monotonic()
             number, sequence = os.getpid() & 0xFFFF, time.monotonic_ns() & 0xFFFF
             body = struct.pack("!HH", number, sequence) + b"porter lab"
-            head = struct.pack("!BB", _ECHO_REQUEST, 0)
-            echo.sendto(head + checksum(head + b"\0\0" + body) + body, (str(address), 0))
+            head = struct.pack("!BB", request, 0)
+            echo.sendto(head + checksum(head + b"\0\0" + body) + body, (str(address), 0))  # the kernel makes ICMPv6's
             while select.select([echo], [], [], max(0.0, begin + wait - time.monotonic()))[0]:
                 packet, sender = echo.recvfrom(2048)
-                reply = packet[(packet[0] & 15) * 4 :]
-                if sender[0] == str(address) and reply[0] == _ECHO_REPLY and reply[4:] == body:
+                reply = packet if address.version == 6 else packet[(packet[0] & 15) * 4 :]  # noqa: PLR2004 - IP's number
+                if sender[0] == str(address) and reply[0] == answer and reply[4:] == body:
                     return time.monotonic() - begin
     except OSError as error:
         if error.errno not in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}:
@@ -89,10 +121,10 @@ def ping(netns: str, address: IPv4Address, *, wait: float = 1.0) -> float | None
     return None
 
 
-def http_get(netns: str, address: IPv4Address, port: int, *, path: str = "/", wait: float = 2.0) -> str:
+def http_get(netns: str, address: Address, port: int, *, path: str = "/", wait: float = 2.0) -> str:
     """The body of one GET on a new connection. Raises OSError (ConnectionRefusedError, TimeoutError …) on failure."""
     connection = http.client.HTTPConnection(str(address), port, timeout=wait)
-    stream = inside(netns, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    stream = inside(netns, lambda: socket.socket(family(address), socket.SOCK_STREAM))
     try:
         stream.settimeout(wait)
         stream.connect((str(address), port))

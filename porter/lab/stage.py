@@ -94,8 +94,10 @@ class Stage:
 
     def start_node(self, node: Host) -> None:
         """Start the stand-ins of a node."""
-        command = processes.python("porter.lab.node", "--name", node.name, "--address", str(node.address.ip))
-        command += ["--pods", str(self.topology.pods_of(node.name)), "--kubeconfig", str(self.node_kubeconfig())]
+        command = processes.python("porter.lab.node", "--name", node.name, "--kubeconfig", str(self.node_kubeconfig()))
+        command += [word for address in node.addresses for word in ("--address", str(address))]
+        pods = [self.topology.pods_of(node.name), self.topology.ipv6_pods_of(node.name)]
+        command += [word for network in pods if network is not None for word in ("--pods", str(network))]
         command += ["--control-plane"] if node is self.topology.nodes[0] else []
         self.start("node", command, node=node.name, netns=self.network.namespace(node.name))
 
@@ -108,7 +110,7 @@ class Stage:
         inside = f"{self.topology.gateway.ip}:{self.topology.api_port}@{self.network.namespace(SWITCH)}"
         command = processes.python("porter.lab.apiserver", "--listen", f"127.0.0.1:{port}", "--listen", inside)
         command += ["--advertise", f"{self.topology.gateway.ip}:{self.topology.api_port}"]
-        command += ["--dir", str(self.directory), "--service-cidr", str(self.topology.services)]
+        command += ["--dir", str(self.directory), "--service-cidr", self.topology.service_ranges]
         command += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
         command += ["--token", token] if token else []
         self.start(SERVER, [*command, "--kubeconfig-name", f"porter-{self.known.name}"])

@@ -3,54 +3,20 @@
 Nothing here touches the machine; `network` builds what is described here.
 """
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from importlib import resources
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from porter.lab.errors import LabError
+from porter.lab.hosts import FIRST_SEGMENT, Host, Ipv6, Nic, is_segment, problems_of
 
-FIRST_SEGMENT = "br0"
+__all__ = ["FIRST_SEGMENT", "Host", "Ipv6", "Nic", "Topology", "guide", "load", "parse", "plain", "shipped"]
 MOST_NODES = 89  # 192.168.0.2 to .90: the guide's pool begins at 192.168.0.91
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
-_NIC = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,14}")  # IFNAMSIZ is 16, the last byte is a zero
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-
-
-class Nic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network card: without `carrier` its cable is out, without `up` it is switched off."""
-
-    name: str
-    address: IPv4Interface | None = None
-    segment: str = FIRST_SEGMENT
-    carrier: bool = True
-    up: bool = True
-    mac: str | None = None
-
-
-class Host(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A node or the client."""
-
-    name: str
-    nics: tuple[Nic, ...]
-
-    @property
-    def address(self) -> IPv4Interface:
-        """The host's first address: a node's InternalIP."""
-        return next(nic.address for nic in self.nics if nic.address is not None)
-
-    def nic(self, name: str | None = None) -> Nic:
-        """The NIC of that name, or the one that carries the host's first address."""
-        for nic in self.nics:
-            if nic.name == name or (name is None and nic.address is not None):
-                return nic
-        known = ", ".join(nic.name for nic in self.nics)
-        raise LabError(f"no interface '{name}' on {self.name}. It has: {known}")
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -70,21 +36,35 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     api_port: int = 6443
     pods: IPv4Network = IPv4Network("10.244.0.0/16")
     services: IPv4Network = IPv4Network("10.233.0.0/18")
+    ipv6: Ipv6 | None = None
+    """With it the lab is dual stack, IPv4 first; without it there is no IPv6."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:
         """The nodes, the client and the others."""
         return (*self.nodes, self.client, *self.others)
 
+    @property
+    def service_ranges(self) -> str:
+        """The ranges of cluster IPs, the first family's first, with a comma between them."""
+        return ",".join([str(self.services), *([str(self.ipv6.services)] if self.ipv6 is not None else [])])
+
     def gateway_of(self, segment: str) -> IPv4Interface | None:
         """The router's address on a segment, None where it has none."""
         return self.gateway if segment == FIRST_SEGMENT else self.routes.get(segment)
+
+    def ipv6_gateway_of(self, segment: str) -> IPv6Interface | None:
+        """The router's address of IPv6 on a segment, None where it has none."""
+        if self.ipv6 is None:
+            return None
+        return self.ipv6.gateway if segment == FIRST_SEGMENT else self.ipv6.routes.get(segment)
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
         """Every bridge, the first one (with the gateway) first."""
         named = {nic.segment for host in self.hosts for nic in host.nics}
-        return (FIRST_SEGMENT, *sorted((named | set(self.routes)) - {FIRST_SEGMENT}))
+        named |= {*self.routes, *(self.ipv6.routes if self.ipv6 is not None else ())}
+        return (FIRST_SEGMENT, *sorted(named - {FIRST_SEGMENT}))
 
     def host(self, name: str) -> Host:
         """The node or client of that name; a LabError names those that exist."""
@@ -107,19 +87,35 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         first = int(self.pods.network_address) + (index << 8)
         return IPv4Network((first, 24))
 
+    def ipv6_pods_of(self, name: str) -> IPv6Network | None:
+        """A node's second pod range, a /64; None in a lab without IPv6."""
+        if self.ipv6 is None:
+            return None
+        index = [node.name for node in self.nodes].index(name) + 1
+        return IPv6Network((int(self.ipv6.pods.network_address) + (index << 64), 64))
 
-def guide(nodes: int = 3) -> Topology:
-    """The network of the user guide: node i has eth0 192.168.0.(1+i), node1 (its master1) also eth1 192.168.1.2."""
+
+def guide(nodes: int = 3, *, dual_stack: bool = False) -> Topology:
+    """The network of the user guide: node i has eth0 192.168.0.(1+i), node1 (its master1) also eth1 192.168.1.2.
+
+    With `dual_stack` 192.168.0.N also has 2001:db8::N, and 192.168.1.N has 2001:db8:1::N.
+    """
     if not 1 <= nodes <= MOST_NODES:
         raise LabError(f"{nodes} nodes do not fit into the guide's network; ask for 1 to {MOST_NODES}")
-    hosts = []
-    for index in range(1, nodes + 1):
-        nics = [Nic(name="eth0", address=IPv4Interface(f"192.168.0.{1 + index}/24"))]
-        if index == 1:
-            nics.append(Nic(name="eth1", address=IPv4Interface("192.168.1.2/24"), segment="br1"))
-        hosts.append(Host(name=f"node{index}", nics=tuple(nics)))
-    client = Host(name="client", nics=(Nic(name="eth0", address=IPv4Interface("192.168.0.200/24")),))
-    return Topology(gateway=IPv4Interface("192.168.0.1/24"), nodes=tuple(hosts), client=client)
+
+    def nic(name: str, net: int, host: int) -> Nic:
+        ipv6 = IPv6Interface(f"2001:db8:{net or ''}::{host}/64".replace(":::", "::")) if dual_stack else None
+        address = IPv4Interface(f"192.168.{net}.{host}/24")
+        return Nic(name=name, address=address, ipv6=ipv6, segment=f"br{net}")
+
+    hosts = [Host(name=f"node{index}", nics=(nic("eth0", 0, 1 + index),)) for index in range(1, nodes + 1)]
+    hosts[0] = Host(name="node1", nics=(*hosts[0].nics, nic("eth1", 1, 2)))
+    return Topology(
+        gateway=IPv4Interface("192.168.0.1/24"),
+        nodes=tuple(hosts),
+        client=Host(name="client", nics=(nic("eth0", 0, 200),)),
+        ipv6=Ipv6(gateway=IPv6Interface("2001:db8::1/64")) if dual_stack else None,
+    )
 
 
 def shipped() -> dict[str, Path]:
@@ -163,7 +159,7 @@ def plain(topology: Topology) -> Any:
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if kind in {IPv4Interface, IPv4Network, IPv4Address}:
+    if kind in {IPv4Interface, IPv4Network, IPv4Address, IPv6Interface, IPv6Network, IPv6Address}:
         return kind(value)
     raise NotImplementedError(kind)
 
@@ -173,57 +169,49 @@ def _problems(topology: Topology) -> Iterator[str]:
         yield f"mac_age is {topology.mac_age}; it must be at least 1 second"
     if not topology.nodes:
         yield "it has no nodes"
+    if topology.ipv6 is not None and len(topology.nodes) >= 1 << max(0, 64 - topology.ipv6.pods.prefixlen):
+        yield f"the pods' range {topology.ipv6.pods} has no /64 for each of {len(topology.nodes)} nodes; a /56 has"
     names = [host.name for host in topology.hosts]
     yield from (f"two hosts are called '{name}'" for name in sorted({n for n in names if names.count(n) > 1}))
     if FIRST_SEGMENT in topology.routes:
         yield f"the router's address on {FIRST_SEGMENT} is the gateway; 'routes' is for the other segments"
-    for segment in topology.routes:
-        if not _NIC.fullmatch(segment):
+    for segment in (*topology.routes, *(topology.ipv6.routes if topology.ipv6 is not None else ())):
+        if not is_segment(segment):
             yield f"'{segment}' of routes cannot be a segment"
     for host in topology.hosts:
-        yield from _host_problems(topology, host)
+        yield from problems_of(host)
+        yield from _misplaced(topology, host)
     yield from _shared_addresses(topology)
 
 
-def _host_problems(topology: Topology, host: Host) -> Iterator[str]:
-    if not _NAME.fullmatch(host.name) or host.name == "switch":
-        yield f"'{host.name}' cannot be a host's name; use small letters, digits and '-', not 'switch'"
-    if not host.nics:
-        yield f"{host.name} has no NICs"
-        return
+def _misplaced(topology: Topology, host: Host) -> Iterator[str]:
     first = host.nics[0]
-    gateway = topology.gateway_of(first.segment)
-    if first.address is None:
-        yield f"the first NIC of {host.name} needs an address"
-    elif host in topology.nodes and first.segment != FIRST_SEGMENT:
+    gateway, ipv6_gateway = topology.gateway_of(first.segment), topology.ipv6_gateway_of(first.segment)
+    if host in topology.nodes and first.segment != FIRST_SEGMENT:
         yield f"the first NIC of node {host.name} must be on {FIRST_SEGMENT}, where the gateway is"
     elif gateway is None:
         yield f"{host.name} is on {first.segment}, where the router has no address; add it to 'routes'"
-    elif first.address.ip not in gateway.network:
-        yield f"{host.name} has {first.address}, outside the gateway's {gateway.network}"
-    for nic in host.nics:
-        yield from _nic_problems(host, nic)
+    elif host.address.ip not in gateway.network:
+        yield f"{host.name} has {host.address}, outside the gateway's {gateway.network}"
+    if topology.ipv6 is None:
+        if any(nic.ipv6 is not None for nic in host.nics):
+            yield f"{host.name} has an address of IPv6, but the network has no 'ipv6' with a gateway"
+    elif first.ipv6 is None:
+        if host in topology.nodes:
+            yield f"the first NIC of node {host.name} needs 'ipv6', as the network is dual stack"
+    elif ipv6_gateway is None:
+        yield f"{host.name} has {first.ipv6} on {first.segment}, where the router has no IPv6; add it to 'ipv6'"
+    elif first.ipv6.ip not in ipv6_gateway.network:
+        yield f"{host.name} has {first.ipv6}, outside the gateway's {ipv6_gateway.network}"
 
 
 def _shared_addresses(topology: Topology) -> Iterator[str]:
-    taken = {address.ip: f"the router on {segment}" for segment, address in topology.routes.items()}
-    taken[topology.gateway.ip] = "the gateway"
+    ipv6 = topology.ipv6
+    routes = [*topology.routes.items(), *(ipv6.routes.items() if ipv6 is not None else ())]
+    taken = {address.ip: f"the router on {segment}" for segment, address in routes}
+    taken |= {gateway.ip: "the gateway" for gateway in (topology.gateway, ipv6.gateway if ipv6 else None) if gateway}
     for host in topology.hosts:
-        for address in [nic.address.ip for nic in host.nics if nic.address is not None]:
+        for address in [one.ip for nic in host.nics for one in (nic.address, nic.ipv6) if one is not None]:
             if address in taken:
                 yield f"{host.name} and {taken[address]} have the same address {address}"
             taken[address] = host.name
-
-
-def _nic_problems(host: Host, nic: Nic) -> list[str]:
-    problems = []
-    for what, text, pattern in (
-        ("NIC name", nic.name, _NIC),
-        ("segment", nic.segment, _NIC),
-        ("MAC", nic.mac or "02:00:00:00:00:01", _MAC),
-    ):
-        if not pattern.fullmatch(text):
-            problems.append(f"'{text}' of {host.name} cannot be a {what}")
-    if nic.name == "lo":
-        problems.append(f"{host.name} has its own 'lo'; give the NIC another name")
-    return problems

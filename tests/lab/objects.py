@@ -25,7 +25,8 @@ def running(pod: Object, *, ip: str, ready: bool = True) -> Object:
     """A pod that its node runs."""
     condition = {"type": "Ready", "status": "True" if ready else "False"}
     uid = f"uid-{pod['metadata']['name']}"
-    status = {"phase": "Running", "podIP": ip, "conditions": [condition]}
+    ips = ip.split(",")
+    status = {"phase": "Running", "podIP": ips[0], "podIPs": [{"ip": one} for one in ips], "conditions": [condition]}
     return {**pod, "metadata": {**pod["metadata"], "uid": uid}, "status": status}
 
 

@@ -74,3 +74,25 @@ def test_many_pods_are_spread_over_several_slices() -> None:
 
     assert [len(piece["endpoints"]) for piece in pieces] == [100, 100, 50]
     assert len({piece["metadata"]["name"] for piece in pieces}) == 3
+
+
+def test_a_service_of_two_families_has_slices_of_each_with_the_pods_that_have_it() -> None:
+    service = objects.service()
+    service["spec"]["ipFamilies"] = ["IPv6", "IPv4"]
+    pods = [objects.pod("web-1", on="node1", ip="10.244.1.2,fd00:10:244:1::2"), PODS[1]]
+
+    six, four = slices_of(service, pods)
+
+    assert (six["addressType"], four["addressType"]) == ("IPv6", "IPv4")
+    assert [e["addresses"] for e in six["endpoints"]] == [["fd00:10:244:1::2"]]
+    assert [e["addresses"] for e in four["endpoints"]] == [["10.244.1.2"], ["10.244.2.2"]]
+    assert six["metadata"]["name"] != four["metadata"]["name"]
+
+
+def test_without_pods_the_slice_is_of_the_services_family() -> None:
+    service = objects.service()
+    service["spec"]["ipFamilies"] = ["IPv6"]
+
+    (piece,) = slices_of(service, [])
+
+    assert piece["addressType"] == "IPv6"

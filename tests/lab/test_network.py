@@ -2,7 +2,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -175,3 +175,39 @@ def test_a_switch_forgets_where_a_silent_host_was(routed: Network) -> None:
     while learned():
         assert time.monotonic() < limit
         time.sleep(0.1)
+
+
+@pytest.fixture
+def dual() -> Iterator[Network]:
+    """A node, and a client behind the router, both with both families."""
+    nic = {"name": "eth0"}
+    node = {"name": "a", "nics": [{**nic, "address": "10.0.0.2/24", "ipv6": "2001:db8::2/64"}]}
+    far = {**nic, "address": "10.8.0.9/24", "ipv6": "2001:db8:8::9/64", "segment": "br2"}
+    plan = {
+        "gateway": "10.0.0.1/24",
+        "nodes": [node],
+        "client": {"name": "client", "nics": [far]},
+        "routes": {"br2": "10.8.0.1/24"},
+        "ipv6": {"gateway": "2001:db8::1/64", "routes": {"br2": "2001:db8:8::1/64"}},
+    }
+    yield from build(topology.parse(plan))
+
+
+def test_the_router_forwards_ipv6(dual: Network) -> None:
+    assert probe.ping(dual.namespace("client"), IPv6Address("2001:db8::2")) is not None
+
+
+def test_no_kernel_answers_ndp_for_an_address_of_kube_proxys_link(dual: Network) -> None:
+    address = IPv6Address("2001:db8::91")
+    namespaces.ip("addr", "add", f"{address}/128", "dev", SERVICE_LINK, netns=dual.namespace("a"), env=os.environ)
+    switch, asker = dual.namespace(SWITCH), IPv6Address("2001:db8::1")
+
+    answers = probe.ndp(switch, "br0", asker, IPv6Address("2001:db8::2"), wait=0.2)
+    assert [answer.mac for answer in answers] == [dual.mac("a")]
+    assert probe.ndp(switch, "br0", asker, address, wait=0.2) == []
+
+
+def test_without_ipv6_in_the_topology_no_host_has_any(guide: Network) -> None:
+    for host in ("node1", "client"):
+        shown = namespaces.ip("-6", "address", netns=guide.namespace(host), env=os.environ)
+        assert shown == ""

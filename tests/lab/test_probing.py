@@ -172,7 +172,7 @@ def test_the_command_writes_each_attempt_and_fails_when_something_is_lost(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["node1"], "'node1' is not an IPv4 address"),
+        (["node1"], "'node1' is not an address"),
         ([NODE1, "--duration", "soon"], "'soon' is not a duration such as 30s, 500ms or 2m"),
         ([NODE1, "--interval", "0"], "'0' is not a duration"),
         ([NODE1, "--protocol", "http", "--interval", "1ms"], "--interval is too short for http; 10ms is the least"),

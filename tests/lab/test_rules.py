@@ -1,4 +1,4 @@
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from porter.lab.controllers.endpoints import slices_of
@@ -7,6 +7,7 @@ from tests.lab import objects
 
 BALANCER = Place(IPv4Address("192.168.0.91"), 80)
 NODE_PORT = Place(IPv4Address("192.168.0.2"), 30080)
+NODE_PORT6 = Place(IPv6Address("2001:db8::2"), 30080)
 CLUSTER = Place(IPv4Address("10.233.0.7"), 80)
 HERE = Place(IPv4Address("10.244.1.2"), 8080)
 THERE = Place(IPv4Address("10.244.2.2"), 8080)
@@ -14,7 +15,7 @@ PODS = [objects.pod("web-1", on="node1", ip="10.244.1.2"), objects.pod("web-2", 
 
 
 def table(service: dict[str, Any], pods: list[dict[str, Any]], *, node: str = "node1") -> dict[Place, Rule]:
-    return rules([service], slices_of(service, pods), node=node, address=NODE_PORT.address)
+    return rules([service], slices_of(service, pods), node=node, addresses=[NODE_PORT.address, NODE_PORT6.address])
 
 
 def test_cluster_policy_reaches_every_ready_pod_from_every_node() -> None:
@@ -63,3 +64,25 @@ def test_a_port_of_udp_leads_to_ports_of_udp_alone() -> None:
         HERE._replace(protocol="UDP"),
         THERE._replace(protocol="UDP"),
     )
+
+
+def test_a_place_leads_to_endpoints_of_its_own_family() -> None:
+    service = objects.service(policy="Local")
+    service["spec"] |= {"clusterIPs": ["10.233.0.7", "fd00:10:233::7"], "ipFamilies": ["IPv4", "IPv6"]}
+    service["status"]["loadBalancer"]["ingress"].append({"ip": "2001:db8::91"})
+    six = Place(IPv6Address("fd00:10:244:1::2"), 8080)
+    pods = [objects.pod("web-1", on="node1", ip=f"10.244.1.2,{six.address}"), PODS[1]]
+
+    found = table(service, pods)
+
+    assert found[BALANCER] == found[NODE_PORT] == Rule((HERE,), drops=True)
+    assert found[Place(IPv6Address("2001:db8::91"), 80)] == found[NODE_PORT6] == Rule((six,), drops=True)
+    assert found[Place(IPv6Address("fd00:10:233::7"), 80)] == Rule((six,), drops=False)
+    assert found[CLUSTER] == Rule((HERE, THERE), drops=False)
+
+
+def test_a_service_of_ipv6_alone_has_no_place_in_ipv4() -> None:
+    service = objects.service()
+    service["spec"] |= {"clusterIPs": ["fd00:10:233::7"], "ipFamilies": ["IPv6"]}
+
+    assert set(table(service, PODS)) == {Place(IPv6Address("fd00:10:233::7"), 80), NODE_PORT6}

@@ -1,4 +1,4 @@
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,38 @@ def host(name: str, address: str, segment: str) -> dict[str, Any]:
     return {"name": name, "nics": [{"name": "eth0", "address": address, "segment": segment}]}
 
 
-@pytest.mark.parametrize("one", [topology.guide(4), topology.load("orion")], ids=["guide", "orion"])
+def six(address: str | None = "2001:db8::2/64", **changes: Any) -> dict[str, Any]:
+    """A dual-stack network of one node and a client without IPv6."""
+    node = {"name": "a", "nics": [{"name": "eth0", "address": "10.0.0.2/24", "ipv6": address}]}
+    return plan(nodes=[node], ipv6={"gateway": "2001:db8::1/64", **changes})
+
+
+def test_the_guides_network_has_the_same_numbers_in_ipv6() -> None:
+    guide = topology.guide(2, dual_stack=True)
+
+    assert [str(nic.ipv6) for host in guide.hosts for nic in host.nics] == [
+        "2001:db8::2/64",
+        "2001:db8:1::2/64",
+        "2001:db8::3/64",
+        "2001:db8::200/64",
+    ]
+    assert guide.ipv6_pods_of("node2") == IPv6Network("fd00:10:244:2::/64")
+    assert guide.service_ranges == "10.233.0.0/18,fd00:10:233::/112"
+    assert topology.guide(2).service_ranges == "10.233.0.0/18"
+    assert topology.guide(2).ipv6_pods_of("node2") is None
+
+
+def test_a_host_that_is_no_node_may_have_ipv4_alone() -> None:
+    made = topology.parse(six())
+
+    assert [made.node("a").ipv6 is None, made.client.ipv6 is None] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [topology.guide(4), topology.load("orion"), topology.guide(2, dual_stack=True)],
+    ids=["guide", "orion", "dual stack"],
+)
 def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
     assert topology.parse(topology.plain(one)) == one
 
@@ -84,6 +115,13 @@ def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
             "the first NIC of node a must be on br0",
             id="a node behind the router",
         ),
+        pytest.param({**six(), "ipv6": None}, "the network has no 'ipv6' with a gateway", id="IPv6 without a router"),
+        pytest.param(six(None), "the first NIC of node a needs 'ipv6'", id="a node without IPv6"),
+        pytest.param(six("2001:db8:9::2/64"), "a has 2001:db8:9::2/64, outside", id="another subnet of IPv6"),
+        pytest.param(six("2001:db8::1/64"), "a and the gateway have the same address 2001:db8::1", id="IPv6 twice"),
+        pytest.param(six(pods="fd00::/64"), "the pods' range fd00::/64 has no /64 for each of 1 nodes", id="no room"),
+        pytest.param(six(routes={"a bridge": "2001:db8:1::1/64"}), "'a bridge' of routes cannot", id="no segment"),
+        pytest.param(six("192.168.0.2/24"), "in '192.168.0.2' - at `$.nodes[0].nics[0].ipv6`", id="IPv4 for IPv6"),
     ],
 )
 def test_a_faulty_topology_is_refused_in_one_sentence(data: Any, complaint: str) -> None:

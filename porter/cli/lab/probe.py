@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from porter.cli.lab.options import name_option
+from porter.lab.families import Address
 from porter.lab.lab import Lab
 from porter.lab.probing import PROTOCOLS, Attempt, Prober, Report
 
@@ -35,17 +36,17 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
-class Address(click.ParamType[IPv4Address]):
-    """An IPv4 address."""
+class Target(click.ParamType[Address]):
+    """An address of IPv4 or IPv6."""
 
     name = "address"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> IPv4Address:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
         """The address."""
         try:
-            return IPv4Address(value)
+            return ip_address(value)
         except ValueError:
-            self.fail(f"{value!r} is not an IPv4 address", param, ctx)
+            self.fail(f"{value!r} is not an address", param, ctx)
 
 
 @click.command()
@@ -57,7 +58,7 @@ class Address(click.ParamType[IPv4Address]):
 @click.option("--port", type=click.IntRange(1, 65535), default=80, show_default=True, help="For udp, tcp and http.")
 @click.option("--write", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="A line of JSON each.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.argument("address", type=Address())
+@click.argument("address", type=Target())
 def probe(
     name: str,
     *,
@@ -68,7 +69,7 @@ def probe(
     port: int,
     write: Path | None,
     form: str,
-    address: IPv4Address,
+    address: Address,
 ) -> None:
     """Send traffic to ADDRESS from the client at a steady rate, and tell what was lost, when, and who answered.
 

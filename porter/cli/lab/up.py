@@ -12,6 +12,7 @@ from porter.lab.lab import GRACE, Lab
 @click.command()
 @name_option
 @click.option("--nodes", type=int, default=None, help="How many nodes the guide's network has.  [default: 3]")
+@click.option("--dual-stack", is_flag=True, help="IPv6 beside IPv4 in the guide's network.")
 @click.option("--topology", "plan", metavar="NAME|FILE", help="Another network: orion, or a YAML file.")
 @click.option("--no-agents", is_flag=True, help="Do not start porter run on the nodes.")
 @click.option("--lease-duration", type=click.FloatRange(min=1, max=600), help="Passed on to porter run, in seconds.")
@@ -27,6 +28,7 @@ def up(
     name: str,
     *,
     nodes: int | None,
+    dual_stack: bool,
     plan: str | None,
     no_agents: bool,
     lease_duration: float | None,
@@ -36,7 +38,12 @@ def up(
     """Bring up a lab and print how to talk to it."""
     if nodes is not None and plan is not None:
         raise click.UsageError("--nodes and --topology exclude each other: a topology names its nodes")
-    network = topology.load(plan) if plan is not None else topology.guide(3 if nodes is None else nodes)
+    if dual_stack and plan is not None:
+        raise click.UsageError("--dual-stack and --topology exclude each other: a topology says 'ipv6' itself")
+    if plan is not None:
+        network = topology.load(plan)
+    else:
+        network = topology.guide(3 if nodes is None else nodes, dual_stack=dual_stack)
     interruptible()
     begin = time.monotonic()
     up_lab = Lab.up(

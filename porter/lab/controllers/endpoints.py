@@ -19,17 +19,23 @@ def slices_of(service: Object, pods: Iterable[Object]) -> list[Object]:
     spec = service["spec"]
     if not spec.get("selector") or spec.get("type") == "ExternalName" or "deletionTimestamp" in service["metadata"]:
         return []
+    mine = [pod for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])) if _serves(service, pod)]
+    families = spec.get("ipFamilies") or ["IPv4"]
+    return [piece for family in families for piece in _slices_of_family(service, mine, family)]
+
+
+def _slices_of_family(service: Object, pods: list[Object], family: str) -> list[Object]:
     groups: dict[str, tuple[list[Object], list[Object]]] = {}
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
-        if _serves(service, pod):
+    for pod in pods:
+        if address := _address(pod, family):
             ports = _ports(service, pod)
-            groups.setdefault(digest(ports), (ports, []))[1].append(_endpoint(service, pod))
+            groups.setdefault(digest(ports), (ports, []))[1].append(_endpoint(service, pod, address))
     pieces = [
         (ports, endpoints[start : start + _LARGEST])
         for _, (ports, endpoints) in sorted(groups.items())
         for start in range(0, len(endpoints), _LARGEST)
     ]
-    return [_slice(service, number, ports, endpoints) for number, (ports, endpoints) in enumerate(pieces or [([], [])])]
+    return [_slice(service, family, number, *piece) for number, piece in enumerate(pieces or [([], [])])]
 
 
 def differs(wanted: Object, found: Object) -> bool:
@@ -43,14 +49,22 @@ def _serves(service: Object, pod: Object) -> bool:
     same = pod["metadata"].get("namespace") == service["metadata"]["namespace"]
     chosen = same and selects(service["spec"]["selector"], pod["metadata"].get("labels") or {})
     finished = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
-    return bool(chosen and not finished and pod.get("status", {}).get("podIP"))
+    return bool(chosen and not finished)
 
 
-def _endpoint(service: Object, pod: Object) -> Object:
+def _address(pod: Object, family: str) -> str:
+    """The pod's address of a family, "" when it has none (yet)."""
+    for one in pod.get("status", {}).get("podIPs") or []:
+        if f"IPv{ip_address(one['ip']).version}" == family:
+            return str(one["ip"])
+    return ""
+
+
+def _endpoint(service: Object, pod: Object, address: str) -> Object:
     leaving = "deletionTimestamp" in pod["metadata"]
     serving = is_ready(pod) or bool(service["spec"].get("publishNotReadyAddresses"))
     return {
-        "addresses": [pod["status"]["podIP"]],
+        "addresses": [address],
         "conditions": {"ready": serving and not leaving, "serving": serving, "terminating": leaving},
         "nodeName": pod["spec"]["nodeName"],
         "targetRef": {
@@ -84,14 +98,13 @@ def _target(port: Object, pod: Object) -> int | None:
     return None
 
 
-def _slice(service: Object, number: int, ports: list[Object], endpoints: list[Object]) -> Object:
+def _slice(service: Object, family: str, number: int, ports: list[Object], endpoints: list[Object]) -> Object:
     metadata = service["metadata"]
-    family = "IPv6" if endpoints and ip_address(endpoints[0]["addresses"][0]).version == 6 else "IPv4"  # noqa: PLR2004
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": f"{metadata['name']}-{digest([metadata['uid'], number], length=5)}",
+            "name": f"{metadata['name']}-{digest([metadata['uid'], family, number], length=5)}",
             "namespace": metadata["namespace"],
             "labels": {
                 **(metadata.get("labels") or {}),

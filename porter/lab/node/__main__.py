@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import logging
 import signal
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from porter.lab.following import Api, Cache, connect
@@ -17,7 +17,7 @@ from porter.lab.until import until_told
 
 async def run(arguments: argparse.Namespace) -> None:
     """Register the node, run its pods, relay its connections, until cancelled."""
-    name, address = arguments.name, arguments.address
+    name, addresses = arguments.name, arguments.address
     async with Api(await connect(arguments.kubeconfig)) as api, asyncio.TaskGroup() as tasks:
         for_kubelet, for_pods, for_proxy = Trigger(), Trigger(), Trigger()
         nodes = Cache(api, "Node", changed=for_kubelet.changed)
@@ -25,18 +25,18 @@ async def run(arguments: argparse.Namespace) -> None:
         services = Cache(api, "Service", changed=for_proxy.changed)
         slices = Cache(api, "EndpointSlice", changed=for_proxy.changed)
         kubelet = Kubelet(
-            api, nodes, name=name, address=address, pods=arguments.pods, control_plane=arguments.control_plane
+            api, nodes, name=name, addresses=addresses, pods=arguments.pods, control_plane=arguments.control_plane
         )
         loop = asyncio.get_running_loop()  # what faults of a kubelet ask for
         loop.add_signal_handler(signal.SIGUSR1, kubelet.fall_silent)
         loop.add_signal_handler(signal.SIGUSR2, kubelet.speak, for_kubelet.changed)
-        proxy = Proxy(services, slices, node=name, address=address)
+        proxy = Proxy(services, slices, node=name, addresses=addresses)
 
         async def use(mode: str) -> None:
             await proxy.use(mode)
             for_proxy.changed()
 
-        containers = Pods(api, pods, node=name, address=address, pods_range=arguments.pods, use=use)
+        containers = Pods(api, pods, node=name, addresses=addresses, ranges=arguments.pods, use=use)
         for cache in (nodes, pods, services, slices):
             tasks.create_task(cache.follow())
         tasks.create_task(kubelet.beat())
@@ -49,8 +49,9 @@ def main() -> None:
     """Parse the arguments and run until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="porter.lab.node", description=__doc__)
     parser.add_argument("--name", required=True)
-    parser.add_argument("--address", type=IPv4Address, required=True, help="the node's InternalIP")
-    parser.add_argument("--pods", type=IPv4Network, required=True, help="the range of this node's pods")
+    # Of each family one, the first one first.
+    parser.add_argument("--address", type=ip_address, action="append", required=True, help="an InternalIP")
+    parser.add_argument("--pods", type=ip_network, action="append", required=True, help="a range of its pods")
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--control-plane", action="store_true")
     arguments = parser.parse_args()

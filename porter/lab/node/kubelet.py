@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import logging
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 import aiohttp
 
+from porter.lab.families import Address
 from porter.lab.following import Api, Cache, RefusedError
 from porter.lab.kube import CONFLICT, NOT_FOUND, Object
 
@@ -27,14 +28,15 @@ class Kubelet:
         nodes: Cache,
         *,
         name: str,
-        address: IPv4Address,
-        pods: IPv4Network,
+        addresses: Sequence[Address],
+        pods: Sequence[IPv4Network | IPv6Network],
         control_plane: bool,
     ) -> None:
+        """`addresses` are its own and `pods` the ranges of its pods: one of each family, the first one first."""
         self._api = api
         self._nodes = nodes
         self._name = name
-        self._address = address
+        self._addresses = addresses
         self._pods = pods
         self._control_plane = control_plane
         self._version = ""
@@ -99,13 +101,13 @@ class Kubelet:
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": self._name, "labels": labels},
-            "spec": {"podCIDR": str(self._pods), "podCIDRs": [str(self._pods)]},
+            "spec": {"podCIDR": str(self._pods[0]), "podCIDRs": [str(pods) for pods in self._pods]},
         }
 
     def _status(self) -> Object:
         return {
             "addresses": [
-                {"type": "InternalIP", "address": str(self._address)},
+                *({"type": "InternalIP", "address": str(address)} for address in self._addresses),
                 {"type": "Hostname", "address": self._name},
             ],
             "conditions": [

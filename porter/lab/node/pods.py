@@ -8,12 +8,13 @@ host's network are said to run, and nothing runs.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import cast
 
+from porter.lab.families import Address
 from porter.lab.following import Api, Cache, key_of
 from porter.lab.kube import Object
 from porter.lab.network import POD_LINK
@@ -28,10 +29,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A pod that runs here."""
+    """A pod that runs here, with an address of each family."""
 
     name: str
-    address: IPv4Address
+    addresses: tuple[Address, ...]
     servers: tuple[Server, ...]
 
 
@@ -44,17 +45,20 @@ class Pods:
         pods: Cache,
         *,
         node: str,
-        address: IPv4Address,
-        pods_range: IPv4Network,
+        addresses: Sequence[Address],
+        ranges: Sequence[IPv4Network | IPv6Network],
         use: Callable[[str], Awaitable[None]],
     ) -> None:
-        """`use` is told kube-proxy's mode when a pod of it starts here."""
+        """`addresses` are the node's and `ranges` its pods', of each family.
+
+        `use` is told kube-proxy's mode when a pod of it starts here.
+        """
         self._use = use
         self._api = api
         self._pods = pods
         self._node = node
-        self._address = address
-        self._range = pods_range
+        self._own = tuple(addresses)
+        self._ranges = ranges
         self._running: dict[str, Running] = {}
 
     async def reconcile(self) -> None:
@@ -80,13 +84,20 @@ class Pods:
         if is_kube_proxy(pod):
             await configure(self._api, self._use)
         if pod["spec"].get("hostNetwork"):
-            return Running(name=name, address=self._address, servers=())
-        address = self._address_for(pod)
-        await addresses.change(POD_LINK, add=[address])
-        servers: list[Server] = [await _serve(name, address, port) for port in ports_of(pod)]
-        servers += [await _echo(address, port) for port in ports_of(pod, "UDP")]
-        _log.info("pod %s runs with %s", name, address)
-        return Running(name=name, address=address, servers=tuple(servers))
+            return Running(name=name, addresses=self._own, servers=())
+        own = self._addresses_for(pod)
+        await addresses.change(POD_LINK, add=own)
+        servers: list[Server] = []
+        try:
+            for address in own:
+                servers += [await _serve(name, address, port) for port in ports_of(pod)]
+                servers += [await _echo(address, port) for port in ports_of(pod, "UDP")]
+        except OSError:  # tried again, with the same ports
+            for server in servers:
+                server.close()
+            raise
+        _log.info("pod %s runs with %s", name, " and ".join(map(str, own)))
+        return Running(name=name, addresses=own, servers=tuple(servers))
 
     async def _stop(self, uid: str) -> None:
         running = self._running.pop(uid, None)
@@ -94,32 +105,27 @@ class Pods:
             return
         for server in running.servers:
             server.close()
-        if running.address != self._address:
-            await addresses.change(POD_LINK, remove=[running.address])
+        if running.addresses != self._own:
+            await addresses.change(POD_LINK, remove=running.addresses)
         _log.info("pod %s ended", running.name)
 
-    def _address_for(self, pod: Object) -> IPv4Address:
-        """The address in its status (this process may have been restarted), else the lowest free one."""
-        taken = {running.address for running in self._running.values()}
-        taken |= {IPv4Address(other["status"]["podIP"]) for other in self._pods.all() if other["status"].get("podIP")}
-        if said := pod["status"].get("podIP"):
-            return IPv4Address(said)
-        hosts = self._range.hosts()
-        next(hosts)  # the first is the node's end, cni0
-        for address in hosts:
-            if address not in taken:
-                return address
-        raise OSError(f"no pod address is free in {self._range}")
+    def _addresses_for(self, pod: Object) -> tuple[Address, ...]:
+        """The addresses in its status (this process may have been restarted), else the lowest free ones."""
+        if said := _said(pod):
+            return said
+        taken = {address for running in self._running.values() for address in running.addresses}
+        taken |= {address for other in self._pods.all() for address in _said(other)}
+        return tuple(_lowest_free(network, taken) for network in self._ranges)
 
     def _status(self, pod: Object, running: Running) -> Object:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         kinds = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
         return {
             "phase": "Running",
-            "hostIP": str(self._address),
-            "hostIPs": [{"ip": str(self._address)}],
-            "podIP": str(running.address),
-            "podIPs": [{"ip": str(running.address)}],
+            "hostIP": str(self._own[0]),
+            "hostIPs": [{"ip": str(address)} for address in self._own],
+            "podIP": str(running.addresses[0]),
+            "podIPs": [{"ip": str(address)} for address in running.addresses],
             "startTime": pod["status"].get("startTime", now),
             "conditions": [{"type": kind, "status": "True", "lastTransitionTime": now} for kind in kinds],
             "containerStatuses": [
@@ -136,6 +142,19 @@ class Pods:
                 for container in pod["spec"]["containers"]
             ],
         }
+
+
+def _said(pod: Object) -> tuple[Address, ...]:
+    return tuple(ip_address(one["ip"]) for one in pod["status"].get("podIPs") or [])
+
+
+def _lowest_free(network: IPv4Network | IPv6Network, taken: Collection[Address]) -> Address:
+    hosts: Iterator[Address] = iter(network.hosts())
+    next(hosts)  # the first is the node's end, cni0
+    for address in hosts:
+        if address not in taken:
+            return address
+    raise OSError(f"no pod address is free in {network}")
 
 
 def is_ready(pod: Object) -> bool:
@@ -159,17 +178,17 @@ class _Echo(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int] | tuple[str, int, int, int]) -> None:
         self._transport.sendto(data, addr)
 
 
-async def _echo(address: IPv4Address, port: int) -> asyncio.DatagramTransport:
+async def _echo(address: Address, port: int) -> asyncio.DatagramTransport:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(_Echo, local_addr=(str(address), port))
     return transport
 
 
-async def _serve(name: str, address: IPv4Address, port: int) -> asyncio.Server:
+async def _serve(name: str, address: Address, port: int) -> asyncio.Server:
     body = f"You've hit {name}\n".encode()
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
 

@@ -5,8 +5,9 @@ answers ARP: with strictARP the kernel keeps silent about these addresses, and P
 """
 
 import socket
-from ipaddress import IPv4Address
+from collections.abc import Sequence
 
+from porter.lab.families import Address
 from porter.lab.following import Cache
 from porter.lab.node.locality import MODES, Ipvs, Locality
 from porter.lab.node.relays import Datagrams, Relay, swallow
@@ -16,14 +17,14 @@ from porter.lab.node.rules import Place, Rule, rules
 class Proxy:
     """All relays of one node."""
 
-    def __init__(self, services: Cache, slices: Cache, *, node: str, address: IPv4Address) -> None:
+    def __init__(self, services: Cache, slices: Cache, *, node: str, addresses: Sequence[Address]) -> None:
         self._services = services
         self._slices = slices
         self._node = node
-        self._address = address
+        self._addresses = addresses
         self._relays: dict[Place, Relay | Datagrams] = {}
         self._silent: dict[Place, socket.socket] = {}
-        self._locality: Locality = Ipvs(address)
+        self._locality: Locality = Ipvs(addresses)
 
     async def use(self, mode: str) -> None:
         """Work in another manner from now on: what the one before had set up is taken away. OSError: no such mode."""
@@ -32,20 +33,24 @@ class Proxy:
             raise OSError(f"kube-proxy of this lab knows no mode '{mode}'; it knows {known}")
         if not isinstance(self._locality, MODES[mode]):
             await self._locality.narrow(())
-            self._locality = MODES[mode](self._address)
+            self._locality = MODES[mode](self._addresses)
 
     async def reconcile(self) -> None:
         """Bring packets and listeners to what the Services and EndpointSlices ask for."""
         if not (self._services.complete.is_set() and self._slices.complete.is_set()):
             return
-        wanted = rules(self._services.all(), self._slices.all(), node=self._node, address=self._address)
+        wanted = rules(self._services.all(), self._slices.all(), node=self._node, addresses=self._addresses)
         await self._locality.extend(wanted)
         for place in [place for place in self._relays if not wanted.get(place, Rule((), drops=False)).targets]:
             self._relays.pop(place).close()
         for place in [place for place in self._silent if place not in wanted or not _is_silent(wanted[place])]:
             self._silent.pop(place).close()
         await self._locality.narrow(wanted)
-        failed = [error for place in sorted(wanted) if (error := await self._serve(place, wanted[place]))]
+        failed = [
+            error
+            for place in sorted(wanted, key=lambda place: place.order)
+            if (error := await self._serve(place, wanted[place]))
+        ]
         for error in failed[:1]:
             raise error  # the others are served; this one is tried again
 

@@ -9,12 +9,12 @@ import struct
 
 from porter.lab.node.rules import Place
 
-Peer = tuple[str, int]
+Peer = tuple[str, int] | tuple[str, int, int, int]
 _CHUNK = 65536
 _CONNECT = 3.0  # seconds to reach an endpoint
 _IDLE = 30.0  # seconds until a client that sends no datagrams is forgotten: nf_conntrack_udp_timeout
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
-_IP_TRANSPARENT = 19  # in.h
+_TRANSPARENT = {4: (socket.IPPROTO_IP, 19), 6: (socket.IPPROTO_IPV6, 75)}  # in.h, in6.h
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time: close() sends a reset
 
 
@@ -103,7 +103,7 @@ class _Client:
     def __init__(self, relay: Datagrams, addr: Peer, target: Place) -> None:
         self._relay, self._addr = relay, addr
         self._loop = asyncio.get_running_loop()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = socket.socket(_family(target), socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.connect((str(target.address), target.port))
         self._loop.add_reader(self._socket, self._hear)
@@ -142,11 +142,15 @@ def swallow(place: Place) -> socket.socket:
     return listener
 
 
+def _family(place: Place) -> socket.AddressFamily:
+    return socket.AF_INET if place.address.version == 4 else socket.AF_INET6  # noqa: PLR2004 - IP's own number
+
+
 def _opened(place: Place) -> socket.socket:
     kind = socket.SOCK_STREAM if place.protocol == "TCP" else socket.SOCK_DGRAM
-    opened = socket.socket(socket.AF_INET, kind)
+    opened = socket.socket(_family(place), kind)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    opened.setsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT, 1)  # the address may be nobody's
+    opened.setsockopt(*_TRANSPARENT[place.address.version], 1)  # the address may be nobody's
     opened.setblocking(False)
     return opened
 

@@ -7,14 +7,13 @@ import selectors
 import socket
 import struct
 from collections.abc import Callable
-from ipaddress import IPv4Address
 from typing import NamedTuple, Protocol
 
-from porter.lab.probe import checksum
+from porter.lab.families import Address
+from porter.lab.probe import checksum, family
 
 Opened = Callable[[int, int, int], socket.socket]
 """Opens a socket of (family, type, protocol) where the attempts are made from; it does not wait."""
-_ECHO_REQUEST, _ECHO_REPLY = 8, 0  # RFC 792
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset, so no port waits for its time to run out
 _MOST = 65536
 
@@ -62,39 +61,41 @@ class Packets:
         self._selector.unregister(self.socket)
         self.socket.close()
 
-    def number_of(self, data: bytes) -> int | None:
+    def number_of(self, data: bytes, sender: tuple[str | int, ...], /) -> int | None:
         """Whose answer a packet is; None when it is none of ours."""
         raise NotImplementedError
 
     def _read(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
-            number = self.number_of(self.socket.recv(_MOST))
+            number = self.number_of(*self.socket.recvfrom(_MOST))
             if number is not None:
                 self._told(Outcome(number))
 
 
 class Icmp(Packets):
-    """ICMP echoes (RFC 792)."""
+    """ICMP echoes (RFC 792), and those of ICMPv6 (RFC 4443)."""
 
     def __init__(
-        self, address: IPv4Address, _port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
+        self, address: Address, _port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
     ) -> None:
-        super().__init__(opened(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP), selector, told)
+        self._six = address.version == 6  # noqa: PLR2004 - IP's own version number
+        protocol = socket.IPPROTO_ICMPV6 if self._six else socket.IPPROTO_ICMP
+        super().__init__(opened(family(address), socket.SOCK_RAW, protocol), selector, told)
+        self._request, self._reply = (128, 129) if self._six else (8, 0)
         self._target = (str(address), 0)
-        self._source = address.packed
         self._own = struct.pack("!H", os.getpid() & 0xFFFF)
         self._mark = os.urandom(8)
 
     def send(self, number: int) -> None:
         """Send one echo."""
         body = self._own + struct.pack("!H", number & 0xFFFF) + self._mark + struct.pack("!Q", number)
-        head = struct.pack("!BB", _ECHO_REQUEST, 0)
+        head = struct.pack("!BB", self._request, 0)
         self.socket.sendto(head + checksum(head + b"\0\0" + body) + body, self._target)
 
-    def number_of(self, data: bytes) -> int | None:
+    def number_of(self, data: bytes, sender: tuple[str | int, ...], /) -> int | None:
         """The number in an echo reply."""
-        reply = data[(data[0] & 15) * 4 :]
-        ours = data[12:16] == self._source and reply[0] == _ECHO_REPLY and reply[8:16] == self._mark
+        reply = data if self._six else data[(data[0] & 15) * 4 :]
+        ours = sender[0] == self._target[0] and reply[0] == self._reply and reply[8:16] == self._mark
         return struct.unpack("!Q", reply[16:24])[0] if ours else None
 
 
@@ -102,9 +103,9 @@ class Udp(Packets):
     """Datagrams that the other side sends back (RFC 862)."""
 
     def __init__(
-        self, address: IPv4Address, port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
+        self, address: Address, port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
     ) -> None:
-        made = opened(socket.AF_INET, socket.SOCK_DGRAM, 0)
+        made = opened(family(address), socket.SOCK_DGRAM, 0)
         made.connect((str(address), port))
         super().__init__(made, selector, told)
         self._mark = os.urandom(8)
@@ -113,7 +114,7 @@ class Udp(Packets):
         """Send one datagram."""
         self.socket.send(self._mark + struct.pack("!Q", number))
 
-    def number_of(self, data: bytes) -> int | None:
+    def number_of(self, data: bytes, _sender: tuple[str | int, ...], /) -> int | None:
         """The number in a datagram that came back."""
         return struct.unpack("!Q", data[8:16])[0] if data[:8] == self._mark and len(data) == 16 else None  # noqa: PLR2004
 
@@ -122,15 +123,15 @@ class Tcp:
     """Connections: answered when one stands, and closed at once."""
 
     def __init__(
-        self, address: IPv4Address, port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
+        self, address: Address, port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
     ) -> None:
-        self._target = (str(address), port)
+        self._target, self._family = (str(address), port), family(address)
         self._opened, self._selector, self._told = opened, selector, told
         self._open: dict[int, socket.socket] = {}
 
     def send(self, number: int) -> None:
         """Begin a connection."""
-        stream = self._opened(socket.AF_INET, socket.SOCK_STREAM, 0)
+        stream = self._opened(self._family, socket.SOCK_STREAM, 0)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._open[number] = stream
         code = stream.connect_ex(self._target)
@@ -176,7 +177,8 @@ class Http(Tcp):
 
     def connected(self, number: int, stream: socket.socket) -> None:
         """Ask."""
-        host = f"{self._target[0]}:{self._target[1]}"
+        name, port = self._target
+        host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
         try:
             stream.send(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         except OSError as error:
@@ -205,7 +207,7 @@ class Http(Tcp):
         self._told(Outcome(number, said=body.splitlines()[0] if body else None))
 
 
-PROTOCOLS: dict[str, Callable[[IPv4Address, int, Opened, selectors.BaseSelector, Told], Way]] = {
+PROTOCOLS: dict[str, Callable[[Address, int, Opened, selectors.BaseSelector, Told], Way]] = {
     "icmp": Icmp,
     "udp": Udp,
     "tcp": Tcp,

@@ -8,17 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Self
 
 from porter.lab.errors import LabError
+from porter.lab.families import Address
 from porter.lab.namespaces import inside
 from porter.lab.probing.attempts import Attempt, Report
 from porter.lab.probing.protocols import PROTOCOLS, Outcome
 
-_ETH_P_IP = 0x0800
+_ETH_P = {4: 0x0800, 6: 0x86DD}
 _IGNORE_OUTGOING, _SOL_PACKET = 23, 263  # if_packet.h
-_HEAD = 34  # Ethernet and the fixed part of IPv4
+_SOURCE = {4: slice(26, 30), 6: slice(22, 38)}  # of an IP packet in an Ethernet frame (RFC 791, RFC 8200)
+_ICMPV6, _DISCOVERY = 58, range(133, 138)
+_HEAD = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class Plan:
 
     netns: str
     nic: str
-    address: IPv4Address
+    address: Address
     protocol: str = "icmp"
     port: int = 80
     interval: float = 0.1
@@ -166,11 +168,17 @@ class Prober:
         wire = inside(self._plan.netns, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
         wire.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
         wire.setblocking(False)
-        wire.bind((self._plan.nic, _ETH_P_IP))
+        wire.bind((self._plan.nic, _ETH_P[self._plan.address.version]))
         return wire
 
     def _overhear(self, wire: socket.socket) -> None:
+        address = self._plan.address
         with contextlib.suppress(BlockingIOError, OSError):
-            while len(frame := wire.recv(_HEAD)) == _HEAD:
-                if frame[26:30] == self._plan.address.packed:
+            while frame := wire.recv(_HEAD):
+                if frame[_SOURCE[address.version]] == address.packed and not _is_discovery(frame):
                     self._mac = frame[6:12].hex(":")
+
+
+def _is_discovery(frame: bytes) -> bool:
+    """Tell whether it is of Neighbour Discovery (RFC 4861, 4): that speaks of an address and answers no attempt."""
+    return frame[12:14] == b"\x86\xdd" and frame[20] == _ICMPV6 and frame[54] in _DISCOVERY

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from porter.lab.apiserver import ApiServer
+from porter.lab.apiserver.families import settle
 from tests.lab.apiserver.client import MERGE, Client
 from tests.lab.apiserver.conftest import Running
 from tests.loop import Loop
@@ -150,3 +151,12 @@ def test_a_change_of_something_else_keeps_both_addresses(servers: dict[str, Clie
 
     assert answer.body["spec"]["clusterIPs"] == made["spec"]["clusterIPs"]
     assert shown(answer.body["spec"]) == (REQUIRE, BOTH, BOTH)
+
+
+def test_a_service_that_prefers_both_stays_as_it_is_when_the_cluster_gets_a_family() -> None:
+    stored = {"ipFamilyPolicy": PREFER, "ipFamilies": FOUR, "clusterIPs": [A4], "clusterIP": A4}
+    written = {**stored}
+
+    settle({}, written, stored, cluster=BOTH)
+
+    assert written == stored
