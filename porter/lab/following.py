@@ -45,7 +45,7 @@ class Api:
         tls: ssl.SSLContext = self._access.context()
         self._session = aiohttp.ClientSession(
             self._access.server,
-            headers={"Authorization": f"Bearer {self._access.token}", "Accept": "application/json"},
+            headers={**self._access.headers(), "Accept": "application/json"},
             connector=aiohttp.TCPConnector(ssl=tls, limit=0),
         )
         return self
@@ -56,6 +56,11 @@ class Api:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the server's certificate is for, None where its address tells."""
+        return self._access.server_name or None
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -70,7 +75,11 @@ class Api:
         data = None if body is None else json.dumps(body)
         limit = aiohttp.ClientTimeout(total=self._timeout)
         async with self.session.request(
-            method, path, data=data, headers={"Content-Type": kind}, timeout=limit
+            *(method, path),
+            data=data,
+            headers={"Content-Type": kind},
+            timeout=limit,
+            server_hostname=self.server_name,
         ) as response:
             text = await response.read()
             answer = json.loads(text) if text[:1] in {b"{", b"["} else {"message": text.decode(errors="replace")}
@@ -165,7 +174,9 @@ class Cache:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(int(_WATCH)),
         }
-        async with self._api.session.get(self._path, params=query, timeout=limit) as response:
+        async with self._api.session.get(
+            self._path, params=query, timeout=limit, server_hostname=self._api.server_name
+        ) as response:
             if response.status >= 400:  # noqa: PLR2004 - HTTP
                 raise RefusedError(response.status, (await response.text())[:200])
             buffer = b""

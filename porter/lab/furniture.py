@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Mapping
 
 from porter.lab.kube import Kube, Object
 from porter.lab.namespaces import inside
@@ -23,11 +24,13 @@ def put_namespaces(kube: Kube) -> None:
     kube.apply(as_applied(_object("v1", "Namespace", "porter-system")))
 
 
-def put(kube: Kube, *, strict_arp: bool) -> None:
-    """kube-proxy's ConfigMap and DaemonSet. Safe to call twice."""
+def put(kube: Kube, *, strict_arp: bool, labels: Mapping[str, str]) -> None:
+    """kube-proxy's ConfigMap and DaemonSet, with these labels. Safe to call twice."""
     config = PROXY_CONFIG.format(strict="true" if strict_arp else "false")
-    kube.apply({**_object("v1", "ConfigMap", "kube-proxy", "kube-system"), "data": {"config.conf": config}})
-    kube.apply({**_object("apps/v1", "DaemonSet", "kube-proxy", "kube-system"), "spec": _proxy_spec()})
+    kinds = {"ConfigMap": ("v1", {"data": {"config.conf": config}}), "DaemonSet": ("apps/v1", {"spec": _proxy_spec()})}
+    for kind, (version, content) in kinds.items():
+        named = _object(version, kind, "kube-proxy", "kube-system")
+        kube.apply({**named, "metadata": {**named["metadata"], "labels": dict(labels)}, **content})
 
 
 def proxies(kube: Kube) -> int:

@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import ssl
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -47,15 +48,29 @@ class RefusedError(LabError):
 
 
 class Access(NamedTuple):
-    """What a kubeconfig says: where the server is, whom to trust, who we are."""
+    """What a kubeconfig says: where the server is, whom to trust, who we are (by token, or by certificate and key)."""
 
     server: str
     authority: str
     token: str
+    certificate: str = ""
+    key: str = ""
+    server_name: str = ""
+    """The name that the server's certificate is for, where it is not that of its address."""
 
     def context(self) -> ssl.SSLContext:
-        """Trust this cluster's authority and no other."""
-        return ssl.create_default_context(cadata=self.authority)
+        """Trust this cluster's authority and no other. Raises ssl.SSLError for certificates that are none."""
+        made = ssl.create_default_context(cadata=self.authority)
+        if self.certificate:
+            with tempfile.NamedTemporaryFile("w", suffix=".pem") as both:  # Python's ssl reads files only
+                both.write(f"{self.certificate}\n{self.key}\n")
+                both.flush()
+                made.load_cert_chain(both.name)
+        return made
+
+    def headers(self) -> dict[str, str]:
+        """What every request says of who asks."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
 def read_access(path: Path) -> Access:
@@ -67,11 +82,29 @@ def read_access(path: Path) -> Access:
         named = {part: {entry["name"]: entry for entry in config[part]} for part in ("contexts", "clusters", "users")}
         context = named["contexts"][config["current-context"]]["context"]
         cluster = named["clusters"][context["cluster"]]["cluster"]
-        user = named["users"][context["user"]]["user"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode("ascii")
-        return Access(server=cluster["server"], authority=authority, token=user["token"])
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        user = named["users"][context["user"]].get("user") or {}
+        token = user.get("token") or (user.get("tokenFile") and (path.parent / user["tokenFile"]).read_text("utf-8"))
+        access = Access(
+            server=str(cluster["server"]).rstrip("/"),
+            authority=_text(cluster, "certificate-authority", path),
+            token=(token or "").strip(),
+            certificate="" if token else _text(user, "client-certificate", path),
+            key="" if token else _text(user, "client-key", path),
+            server_name=cluster.get("tls-server-name") or "",
+        )
+        access.context()
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise LabError(f"{path} is not a kubeconfig that the lab can read: {error!r}") from None
+    except ssl.SSLError as error:
+        raise LabError(f"a certificate in {path} cannot be read: {error.reason or error}") from None
+    return access
+
+
+def _text(part: Object, name: str, path: Path) -> str:
+    """A certificate or a key, which a kubeconfig holds itself or names as a file. Raises KeyError, OSError."""
+    if f"{name}-data" in part:
+        return base64.b64decode(part[f"{name}-data"]).decode("ascii")
+    return (path.parent / str(part[name])).read_text("ascii")
 
 
 def path_of(kind: str, name: str = "", *, namespace: str | None = "default") -> str:
@@ -86,6 +119,7 @@ class Kube:
 
     def __init__(self, access: Access, *, timeout: float = 5.0) -> None:
         self._access = access
+        self._context = access.context()
         self._timeout = timeout
 
     def request(
@@ -94,9 +128,9 @@ class Kube:
         """One request. Raises RefusedError, or LabError when the server cannot be reached."""
         url = urlsplit(self._access.server)
         connection = http.client.HTTPSConnection(
-            url.hostname or "", url.port, timeout=self._timeout, context=self._access.context()
+            url.hostname or "", url.port, timeout=self._timeout, context=self._context
         )
-        headers = {"Authorization": f"Bearer {self._access.token}", "Content-Type": kind, "Accept": "application/json"}
+        headers = {**self._access.headers(), "Content-Type": kind, "Accept": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         try:
             connection.request(method, path + (f"?{urlencode(query)}" if query else ""), data, headers)
@@ -131,10 +165,11 @@ class Kube:
         answer: Object = self.request("PATCH", path, change, kind="application/merge-patch+json")
         return answer
 
-    def delete(self, kind: str, name: str, *, namespace: str = "default") -> None:
-        """Delete an object. Fine when it is gone already."""
+    def delete(self, kind: str, name: str, *, namespace: str = "default", grace: int | None = None) -> None:
+        """Delete an object; a Pod within `grace` seconds. Fine when it is gone already."""
+        query = "" if grace is None else f"?gracePeriodSeconds={grace}"
         try:
-            self.request("DELETE", path_of(kind, name, namespace=namespace))
+            self.request("DELETE", path_of(kind, name, namespace=namespace) + query)
         except RefusedError as refused:
             if refused.code != NOT_FOUND:
                 raise

@@ -59,18 +59,28 @@ class Lab:
         lease_duration: float = 0.0,
         grace: float = GRACE,
         strict_arp: bool = True,
+        kubeconfig: Path | None = None,
         say: Callable[[str], None] = _quiet,
     ) -> "Lab":
-        """Bring up a lab and return when its nodes and its agents are ready. `lease_duration` 0: the default."""
+        """Bring up a lab and return when its nodes and its agents are ready. `lease_duration` 0: the default.
+
+        `kubeconfig` names an API server that is there already: see `porter.lab.given`.
+        """
         plan = network if network is not None else topology.guide(nodes, dual_stack=dual_stack)
         standing.bring_up(
-            name, plan, agents=agents, lease_duration=lease_duration, grace=grace, strict_arp=strict_arp, say=say
+            *(name, plan),
+            agents=agents,
+            lease_duration=lease_duration,
+            grace=grace,
+            strict_arp=strict_arp,
+            kubeconfig=kubeconfig,
+            say=say,
         )
         return cls(name)
 
     def down(self) -> None:
         """Take the lab down and leave nothing."""
-        standing.take_down(self.directory)
+        standing.take_down(self.directory, _quiet)
 
     def __enter__(self) -> Self:
         """The lab itself."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from porter.lab import processes, state
+from porter.lab import given, processes, state
 from porter.lab.errors import LabError
 from porter.lab.kube import read_access
 from porter.lab.network import SWITCH, Network
@@ -15,6 +15,8 @@ from porter.lab.topology import Host, Topology, parse
 
 SERVER: Final = "apiserver"
 """The role of the API server."""
+GATE: Final = "gate"
+"""The role of what leads out of the lab to an API server that is not its own."""
 AGENT_PORT = 7472
 _NONE_RUNS = {"agent": "no agent runs", "node": "no stand-ins run", SERVER: "no API server runs"}  # by role
 _PATIENCE = 60.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
@@ -99,6 +101,7 @@ class Stage:
         pods = [self.topology.pods_of(node.name), self.topology.ipv6_pods_of(node.name)]
         command += [word for network in pods if network is not None for word in ("--pods", str(network))]
         command += ["--control-plane"] if node is self.topology.nodes[0] else []
+        command += ["--label", f"{given.LABEL}={self.known.name}"] if self.known.server else []
         self.start("node", command, node=node.name, netns=self.network.namespace(node.name))
 
     def start_server(self) -> None:
@@ -114,6 +117,18 @@ class Stage:
         command += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
         command += ["--token", token] if token else []
         self.start(SERVER, [*command, "--kubeconfig-name", f"porter-{self.known.name}"])
+
+    def start_gate(self) -> None:
+        """Start the way out of the lab to an API server that is not its own, where the lab's own would be."""
+        server, gateway = urlsplit(self.known.server), self.topology.gateway.ip
+        command = processes.python("porter.lab.gate", "--netns", self.network.namespace(SWITCH))
+        command += ["--listen", str(gateway), str(self.topology.api_port)]
+        self.start(GATE, [*command, "--to", server.hostname or "", str(server.port or 443)])
+
+    def start_controllers(self, grace: float) -> None:
+        """Start the controllers; a Node whose kubelet is silent for `grace` seconds is not ready."""
+        command = processes.python("porter.lab.controllers", "--kubeconfig", str(self.node_kubeconfig()))
+        self.start("controllers", [*command, "--grace", f"{grace:g}"], netns=self.network.namespace(SWITCH))
 
     def start_agent(self, node: Host, *, env: Mapping[str, str] | None = None) -> None:
         """Start Porter on a node: the ordinary command."""

@@ -3,16 +3,15 @@
 import contextlib
 import functools
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from porter.lab import furniture, installing, mounts, namespaces, processes, rootless, state
+from porter.lab import furniture, given, installing, mounts, namespaces, processes, rootless, serving, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
-from porter.lab.kube import Kube, read_access
-from porter.lab.network import SWITCH, Network
-from porter.lab.stage import AGENT_PORT, SERVER, Stage
+from porter.lab.kube import Kube
+from porter.lab.network import Network
+from porter.lab.stage import AGENT_PORT, Stage
 from porter.lab.state import Namespace, State
 from porter.lab.topology import Topology, parse, plain
 
@@ -21,11 +20,26 @@ _DISK = "128m"
 
 
 def bring_up(
-    name: str, topology: Topology, *, agents: bool, lease_duration: float, grace: float, strict_arp: bool, say: Say
+    name: str,
+    topology: Topology,
+    *,
+    agents: bool,
+    lease_duration: float,
+    grace: float,
+    strict_arp: bool,
+    kubeconfig: Path | None,
+    say: Say,
 ) -> Path:
-    """Bring up a lab and return its directory. On any failure, Ctrl-C too, nothing of it is left."""
+    """Bring up a lab and return its directory. On any failure, Ctrl-C too, nothing of it is left.
+
+    With `kubeconfig` it uses the API server that this names, and has none of its own.
+    """
     namespaces.check_possible()
     _clear_leftovers(name, say)
+    access = given.read(kubeconfig) if kubeconfig is not None else None
+    found = None
+    if access is not None:
+        found = given.examine(access, agents=agents, dual_stack=topology.ipv6 is not None, strict_arp=strict_arp)
     directory = state.create(name)
     known = State(
         name=name,
@@ -35,6 +49,7 @@ def bring_up(
         topology=plain(topology),
         agents=agents,
         lease_duration=lease_duration,
+        server=access.server if access is not None else "",
     )
     try:
         with state.locked(directory):
@@ -47,26 +62,33 @@ def bring_up(
                 rootless.enter(directory, known)
             _mount(stage)
             _build(stage, say)
-            _furnish(stage, say, grace=grace, strict_arp=strict_arp)
+            if access is None or found is None:
+                kube = serving.begin(stage, say, grace=grace)
+            else:
+                kube = serving.join(stage, access, found, say, grace=grace)
+            _furnish(stage, kube, found, strict_arp=strict_arp)
             known.phase = "up"
             stage.save()
     except BaseException:
         with undisturbed():
             say("taking down what was begun")
-            _take_down(directory, known)
+            _take_down(directory, known, say)
         raise
     return directory
 
 
-def take_down(directory: Path) -> int:
-    """Take down the lab of a directory, however broken, and leave nothing. Returns how many processes were ended."""
+def take_down(directory: Path, say: Say) -> int:
+    """Take down the lab of a directory, however broken, and leave nothing. Returns how many processes were ended.
+
+    An API server that is not the lab's own goes on; where it cannot be reached, `say` is told what is left there.
+    """
     with state.locked(directory), undisturbed():
         try:
             known = state.load(directory)
         except NoSuchLabError:  # `up` was killed between making the directory and writing the first state
             state.remove(directory)
             return 0
-        return _take_down(directory, known)
+        return _take_down(directory, known, say)
 
 
 @contextlib.contextmanager
@@ -83,7 +105,7 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _take_down(directory: Path, known: State) -> int:
+def _take_down(directory: Path, known: State, say: Say) -> int:
     network = Network(parse(known.topology), lab=known.name, env=processes.environment(directory))
     # A lab without root has its names in a /run of its own, which goes with the last process that is in it.
     in_sight = rootless.is_inside(known)
@@ -94,6 +116,8 @@ def _take_down(directory: Path, known: State) -> int:
         if netns.inode in {0, namespaces.inode(netns.name)}:
             network.delete(netns.name)
     ended += processes.end_all(directory, known)
+    if known.server:  # now that nobody says of a Node of ours that it is there
+        serving.leave(Stage(directory, known), say)
     state.remove(directory)
     return ended
 
@@ -114,7 +138,7 @@ def _clear_leftovers(name: str, say: Say) -> None:
             raise LabExistsError(f"lab '{name}' exists already; porter lab down --name {name} takes it down")
         say(f"clearing away what an earlier '{name}' left")
         with undisturbed():
-            _take_down(directory, known)
+            _take_down(directory, known, say)
 
 
 def _mount(stage: Stage) -> None:
@@ -145,36 +169,24 @@ def _build(stage: Stage, say: Say) -> None:
     network.build()
 
 
-def _furnish(stage: Stage, say: Say, *, grace: float, strict_arp: bool) -> None:
-    topology, switch = stage.topology, stage.network.namespace(SWITCH)
-    say("starting the API server and the controllers")
-    stage.start_server()
-    command = processes.python("porter.lab.controllers", "--kubeconfig", str(stage.node_kubeconfig()))
-    stage.start("controllers", [*command, "--grace", f"{grace:g}"], netns=switch)
-    manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
-
-    on: list[tuple[str, str | None]] = [(SERVER, None)]
-    stage.wait("the API server", stage.kubeconfig().exists, on=on)
-    stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
-    kube = Kube(read_access(stage.kubeconfig()))
-    stage.wait("the API server", kube.ready, on=on)
-    furniture.put_namespaces(kube)
+def _furnish(stage: Stage, kube: Kube, found: given.Found | None, *, strict_arp: bool) -> None:
+    """The nodes and the agents, on an API that is there."""
+    topology = stage.topology
     if stage.known.agents:
-        say("installing Porter, starting its agents and the nodes")
-        installing.install(kube, manifests)
         installing.write_kubeconfig(kube, stage.node_kubeconfig(), stage.agent_kubeconfig())
-        stage.wait("Porter's own kind", functools.partial(installing.is_listed, kube, "Eip"), on=on)
     # Starting Python many times over is what takes the time: the agents, which have the most to do, come first.
     for node in topology.nodes if stage.known.agents else ():
         stage.start_agent(node)
     for node in topology.nodes:
         stage.start_node(node)
-    furniture.put(kube, strict_arp=strict_arp)
+    if found is None or not found.proxy:
+        furniture.put(kube, strict_arp=strict_arp, labels={given.LABEL: stage.known.name} if found is not None else {})
 
     names = {node.name for node in topology.nodes}
     stand_ins: list[tuple[str, str | None]] = [("node", name) for name in sorted(names)]
-    stage.wait("ready nodes", lambda: names <= furniture.ready_nodes(kube), on=[*stand_ins, ("controllers", None)])
-    stage.wait("kube-proxy on every node", lambda: furniture.proxies(kube) == len(names), on=stand_ins)
+    on = [*stand_ins, *serving.waits_on(stage)]
+    stage.wait("ready nodes", lambda: names <= furniture.ready_nodes(kube), on=on)
+    stage.wait("kube-proxy on every node", lambda: furniture.proxies(kube) == len(names), on=on)
     if stage.known.agents:
         for name in sorted(names):
             _wait_for_agent(stage, name)
@@ -186,18 +198,3 @@ def _wait_for_agent(stage: Stage, node: str) -> None:
         stage.wait(f"the agent of {node}", lambda: not problems(), on=[("agent", node)])
     except LabError as error:
         raise LabError(f"{error.message}; it says: {problems()}") from None
-
-
-def _manifests(stage: Stage) -> str:
-    """What must be installed before an agent runs."""
-    done = subprocess.run(
-        processes.porter("manifests", *(word for part in installing.PARTS for word in ("--only", part))),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=processes.environment(stage.directory),
-    )
-    if done.returncode:
-        raise LabError(f"porter manifests failed: {' '.join(done.stderr.split()) or done.returncode}")
-    return done.stdout

@@ -16,5 +16,5 @@ def down(name: str, *, everything: bool) -> None:
     namespaces.check_possible()
     for one in state.names() if everything else [name]:
         begin = time.monotonic()
-        ended = standing.take_down(state.directory(one))
+        ended = standing.take_down(state.directory(one), say)
         say(f"lab '{one}' is gone: {ended} processes ended, {time.monotonic() - begin:.1f} s")

@@ -60,8 +60,9 @@ def _status_of(name: str) -> dict[str, Any]:
     else:
         phase_text = phase
     server = _fault(stage, SERVER)
+    own = stage.known.server or runs(SERVER)
     roles = {
-        "apiserver": f"{runs('apiserver')}, broken: {server}" if server else runs("apiserver"),
+        "apiserver": f"{own}, broken: {server}" if server else own,
         "controllers": runs("controllers"),
     }
     return {"name": name, "phase": phase_text, **roles, "kubeconfig": str(stage.kubeconfig()), "nodes": nodes}

@@ -1,6 +1,7 @@
 """`porter lab up`."""
 
 import time
+from pathlib import Path
 
 import click
 
@@ -23,6 +24,11 @@ from porter.lab.lab import GRACE, Lab
     show_default=True,
     help="Seconds of silence until a Node is NotReady.",
 )
+@click.option(
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Use the API server that is there already instead of one of the lab's own. As its administrator.",
+)
 @click.option("--strict-arp/--no-strict-arp", default=True, help="As kube-proxy's ConfigMap has it.  [default: on]")
 def up(
     name: str,
@@ -33,6 +39,7 @@ def up(
     no_agents: bool,
     lease_duration: float | None,
     grace: float,
+    kubeconfig: Path | None,
     strict_arp: bool,
 ) -> None:
     """Bring up a lab and print how to talk to it."""
@@ -53,6 +60,7 @@ def up(
         lease_duration=lease_duration or 0.0,
         grace=grace,
         strict_arp=strict_arp,
+        kubeconfig=kubeconfig,
         say=say,
     )
     option = "" if name == "lab" else f" --name {name}"

@@ -11,6 +11,7 @@ import aiohttp
 from porter.lab.controllers import endpoints, readiness, workloads
 from porter.lab.controllers.endpoints import MANAGED_BY, MANAGER
 from porter.lab.following import Api, Cache, RefusedError, key_of
+from porter.lab.given import HOLDER
 from porter.lab.kube import CONFLICT, NOT_FOUND, Object
 from porter.lab.node.kubelet import LEASES
 from porter.lab.trigger import Trigger
@@ -127,7 +128,7 @@ class Controllers:
 
         A real controller manager ends when it cannot renew its Lease, and the one that follows knows nothing yet.
         """
-        spec = {"holderIdentity": "porter-lab", "leaseDurationSeconds": 15, "renewTime": _now(micro=True)}
+        spec = {"holderIdentity": HOLDER, "leaseDurationSeconds": 15, "renewTime": _now(micro=True)}
         try:
             try:
                 await self._api.patch("Lease", _OWN, {"spec": spec})

@@ -4,6 +4,7 @@ import signal
 from typing import Any
 
 from porter.lab import processes
+from porter.lab.errors import LabError
 from porter.lab.faults.kinds import How, Kind, until
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import SERVER, Stage
@@ -12,6 +13,11 @@ _PATH = "/lab/trouble"
 
 
 def _must_run(stage: Stage, _target: str) -> None:
+    if stage.known.server:
+        raise LabError(
+            f"the API server {stage.known.server} is not the lab's own, so it is not broken; "
+            "the fault no-api cuts a node off from it"
+        )
     stage.must_run(SERVER)
 
 

@@ -25,7 +25,12 @@ async def run(arguments: argparse.Namespace) -> None:
         services = Cache(api, "Service", changed=for_proxy.changed)
         slices = Cache(api, "EndpointSlice", changed=for_proxy.changed)
         kubelet = Kubelet(
-            api, nodes, name=name, addresses=addresses, pods=arguments.pods, control_plane=arguments.control_plane
+            *(api, nodes),
+            name=name,
+            addresses=addresses,
+            pods=arguments.pods,
+            labels=dict(label.split("=", 1) for label in arguments.label),
+            control_plane=arguments.control_plane,
         )
         loop = asyncio.get_running_loop()  # what faults of a kubelet ask for
         loop.add_signal_handler(signal.SIGUSR1, kubelet.fall_silent)
@@ -53,6 +58,7 @@ def main() -> None:
     parser.add_argument("--address", type=ip_address, action="append", required=True, help="an InternalIP")
     parser.add_argument("--pods", type=ip_network, action="append", required=True, help="a range of its pods")
     parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="a label of the Node")
     parser.add_argument("--control-plane", action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

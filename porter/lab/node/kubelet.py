@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network
 
@@ -30,6 +30,7 @@ class Kubelet:
         name: str,
         addresses: Sequence[Address],
         pods: Sequence[IPv4Network | IPv6Network],
+        labels: Mapping[str, str],
         control_plane: bool,
     ) -> None:
         """`addresses` are its own and `pods` the ranges of its pods: one of each family, the first one first."""
@@ -38,6 +39,7 @@ class Kubelet:
         self._name = name
         self._addresses = addresses
         self._pods = pods
+        self._labels = labels
         self._control_plane = control_plane
         self._version = ""
         self._silent = False
@@ -94,6 +96,7 @@ class Kubelet:
             "kubernetes.io/hostname": self._name,
             "kubernetes.io/os": "linux",
             "kubernetes.io/arch": _architecture(),
+            **self._labels,
         }
         if self._control_plane:
             labels["node-role.kubernetes.io/control-plane"] = ""

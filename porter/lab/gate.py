@@ -1,0 +1,68 @@
+"""`python -m porter.lab.gate --netns NAME --listen ADDRESS PORT --to HOST PORT`: the way out of a lab to one server.
+
+Connections that come to a socket inside the lab are handed on from here, where the machine's own network is in sight.
+What is said on them is not looked at: TLS goes through. It ends on SIGTERM.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import socket
+import sys
+
+from porter.lab.namespaces import inside
+from porter.lab.until import until_told
+
+_CHUNK = 65536
+_CONNECT = 5.0  # seconds
+
+
+class Gate:
+    """Hands each connection on to one server, in both directions, until both have ended."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Take connections until cancelled."""
+        server = await asyncio.start_server(self._handle, sock=listening)
+        async with server:
+            await server.serve_forever()
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            try:
+                there = await asyncio.wait_for(asyncio.open_connection(self._host, self._port), _CONNECT)
+            except (OSError, TimeoutError):
+                return
+            with contextlib.closing(there[1]), contextlib.suppress(OSError):
+                await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy one direction to its end, then say so to the other side."""
+    while data := await reader.read(_CHUNK):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+
+
+def main() -> int:
+    """Hand on until told to end; 1 with one sentence when the socket cannot be opened."""
+    parser = argparse.ArgumentParser(prog="python -m porter.lab.gate", description=__doc__)
+    parser.add_argument("--netns", required=True, help="the network namespace in which it listens")
+    parser.add_argument("--listen", nargs=2, required=True, metavar=("ADDRESS", "PORT"))
+    parser.add_argument("--to", nargs=2, required=True, metavar=("HOST", "PORT"))
+    options = parser.parse_args()
+    place = (options.listen[0], int(options.listen[1]))
+    try:
+        listening = inside(options.netns, lambda: socket.create_server(place))
+    except OSError as failed:
+        print(f"cannot listen on {place[0]}:{place[1]}: {failed}", file=sys.stderr)  # noqa: T201 - the command's
+        return 1
+    asyncio.run(until_told(Gate(options.to[0], int(options.to[1])).serve(listening)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Where a lab's API is: a server of its own, with Porter installed, or one that is there already."""
+
+import functools
+import subprocess
+from collections.abc import Callable
+
+from porter.lab import furniture, given, installing, processes
+from porter.lab.errors import LabError
+from porter.lab.kube import Access, Kube, read_access
+from porter.lab.stage import GATE, SERVER, Stage
+
+
+def begin(stage: Stage, say: Callable[[str], None], *, grace: float) -> Kube:
+    """Start the lab's own server and its controllers, install Porter where agents are to run; return when it is so."""
+    say("starting the API server and the controllers")
+    stage.start_server()
+    stage.start_controllers(grace)
+    manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
+
+    on: list[tuple[str, str | None]] = [(SERVER, None)]
+    stage.wait("the API server", stage.kubeconfig().exists, on=on)
+    stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
+    kube = Kube(read_access(stage.kubeconfig()))
+    stage.wait("the API server", kube.ready, on=on)
+    furniture.put_namespaces(kube)
+    if stage.known.agents:
+        say("installing Porter, starting its agents and the nodes")
+        installing.install(kube, manifests)
+        stage.wait("Porter's own kind", functools.partial(installing.is_listed, kube, "Eip"), on=on)
+    return kube
+
+
+def join(stage: Stage, access: Access, found: given.Found, say: Callable[[str], None], *, grace: float) -> Kube:
+    """Lead the lab's network to a server that is there, which `given.examine` has found fit."""
+    own = "which has controllers of its own" if found.controllers else "with controllers of the lab's"
+    say(f"using the API server {access.server}, {own}")
+    gateway = f"{stage.topology.gateway.ip}:{stage.topology.api_port}"
+    outside, inside = given.kubeconfigs(access, name=f"porter-{stage.known.name}", gateway=gateway)
+    given.write_private(stage.kubeconfig(), outside)
+    given.write_private(stage.node_kubeconfig(), inside)
+    stage.start_gate()
+    if not found.controllers:
+        stage.start_controllers(grace)
+    return Kube(access)
+
+
+def leave(stage: Stage, say: Callable[[str], None]) -> None:
+    """Take away what the lab has made in a server that is not its own; where that fails, say what is left there."""
+    nodes = [node.name for node in stage.topology.nodes]
+    try:
+        given.take_away(Kube(read_access(stage.kubeconfig())), stage.known.name, nodes)
+    except FileNotFoundError:  # `up` was interrupted before it had written anything there
+        return
+    except LabError as error:
+        say(
+            f"what the lab made in {stage.known.server} is left there ({error.message}); "
+            f"kubectl delete node {' '.join(nodes)}"
+        )
+
+
+def waits_on(stage: Stage) -> list[tuple[str, str | None]]:
+    """The processes without which nothing of the cluster moves, as `Stage.wait` takes them."""
+    roles = (GATE, "controllers") if stage.known.server else (SERVER, "controllers")
+    return [(role, None) for role in roles if stage.process(role) is not None]
+
+
+def _manifests(stage: Stage) -> str:
+    """What must be installed before an agent runs."""
+    done = subprocess.run(
+        processes.porter("manifests", *(word for part in installing.PARTS for word in ("--only", part))),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=processes.environment(stage.directory),
+    )
+    if done.returncode:
+        raise LabError(f"porter manifests failed: {' '.join(done.stderr.split()) or done.returncode}")
+    return done.stdout
