@@ -176,6 +176,7 @@ class Leadership:
     def _hold(self, answer: bytes, sent: float) -> None:
         self._take(lease_view(_LEASE.decode(answer)))
         self._led = True
+        self.check()  # the right to act may have ended since the last look: what was left undone then is done now
         self._acting_until = sent + 0.8 * self._duration  # others wait for the whole duration, and from later on
 
     def _take(self, lease: LeaseView | None) -> None:

@@ -132,6 +132,25 @@ def test_a_leader_that_slept_too_long_acts_no_more_before_it_has_asked(tmp_path:
     asyncio.run(main())
 
 
+def test_a_right_to_act_that_ended_while_a_renewal_was_under_way_is_told_although_it_begins_again(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with candidates(tmp_path, 4.0) as (kube, candidate):
+            first = candidate("node1")
+            await until(lambda: first.leadership.is_leader)
+            await kube.connection.request("PUT", "/lab/trouble", body={"delay": 0.3})
+            sent = kube.connection.requests
+            await until(lambda: kube.connection.requests > sent)
+            first.clock.ahead += 2.2  # beyond what the last renewal allows, and within what this one will
+
+            assert not first.leadership.is_leader, "what is tried now is not done"
+            await until(lambda: first.leadership.is_leader)
+            assert first.changes == [True, False, True], "so that it is done later"
+
+    asyncio.run(main())
+
+
 def test_without_an_api_server_nobody_leads_for_long_and_somebody_does_again_afterwards(tmp_path: Path) -> None:
     async def main() -> None:
         async with candidates(tmp_path) as (kube, candidate):
