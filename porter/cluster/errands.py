@@ -26,12 +26,17 @@ class Errands:
         lane: Callable[[Job], Hashable],
         locks: Callable[[Job], Iterable[Hashable]],
         complain: Callable[[Job, str], None],
+        throttled: Callable[[float], None],
         timings: PublishTimings,
     ) -> None:
-        """`may` tells whether a job may be done at all now; one that may not is dropped, not kept."""
+        """`may` tells whether a job may be done at all now; one that may not is dropped, not kept.
+
+        `throttled` is called with the seconds that the server asks everybody to wait.
+        """
         self._do = do
         self._may = may
         self._complain = complain
+        self._throttled = throttled
         self._timings = timings
         self._lanes: Lanes[Job] = Lanes(lane=lane, locks=locks)
         self._later: dict[Job, asyncio.TimerHandle] = {}
@@ -79,6 +84,8 @@ class Errands:
                 if self._may(job):
                     await self._do(job)
             except ClusterError as error:
+                if isinstance(error, ThrottledError):
+                    self._throttled(error.retry_after)
                 self.tell(job, str(error))
                 self.put_later(job, self._wait(job, error))
             else:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porter.cluster.connection import Connection
-from porter.cluster.errors import ClusterError, ConflictError
+from porter.cluster.errors import ClusterError, ConflictError, ThrottledError
+from porter.cluster.pace import Pace
 from porter.cluster.publication import Note
 from porter.cluster.views import ServiceView
 from porter.model.names import NodeName
@@ -20,8 +21,9 @@ _MOST = 10_000  # waiting Events; beyond that the oldest are dropped
 class Notes:
     """Sends Events one after the other. What cannot be sent is dropped with a log line."""
 
-    def __init__(self, connection: Connection, *, node: NodeName) -> None:
+    def __init__(self, connection: Connection, *, node: NodeName, pace: Pace) -> None:
         self._connection = connection
+        self._pace = pace
         self._node = node
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MOST)
         self._news = asyncio.Event()
@@ -68,9 +70,13 @@ class Notes:
                 path, body = self._waiting.popleft()
                 self._sending = True
                 try:
+                    await self._pace.turn()
                     await self._connection.request("POST", path, body=body, timeout=5.0)
                 except ConflictError:
                     pass  # another leader, for a moment, saw the same and told it
+                except ThrottledError as error:
+                    self._pace.close(error.retry_after)
+                    self._waiting.appendleft((path, body))
                 except ClusterError as error:
                     _LOG.warning("an Event was not written: %s", error)
                 finally:

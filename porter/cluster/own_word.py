@@ -8,6 +8,7 @@ from collections.abc import Callable
 from porter.cluster.conditions import UNKNOWN, author, same, written
 from porter.cluster.connection import STRATEGIC_PATCH, Connection
 from porter.cluster.errors import ConflictError, NotFoundError
+from porter.cluster.pace import Pace
 from porter.cluster.views import ConditionView, ServiceView
 from porter.cluster.watch import Watch
 from porter.model.names import ServiceKey
@@ -22,12 +23,14 @@ class OwnWord:
         connection: Connection,
         *,
         services: Watch[Service, ServiceView],
+        pace: Pace,
         now: Callable[[], str],
         due: Callable[[ServiceKey], None],
     ) -> None:
         """`due` is called when something is to be written: have `write` called soon, and again when it raises."""
         self._connection = connection
         self._services = services
+        self._pace = pace
         self._now = now
         self._due = due
         self._words: dict[str, ConditionView] = {}
@@ -53,12 +56,12 @@ class OwnWord:
 
     async def write(self, key: str) -> bool:
         """Write what is to be said, if it is not shown; tell whether something was written. Raises ClusterError."""
-        word, view = self._words.get(key), self._services.mirror.views.get(key)
-        if word is None or view is None:
+        await self._pace.turn()
+        found = self._missing(key)
+        if found is None:
+            self._pace.back()
             return False
-        shown = view.condition(word.type)
-        if shown is not None and same(shown, word):
-            return False
+        word, view = found
         body = {"metadata": {"uid": view.uid}, "status": {"conditions": [written(word, view, self._now())]}}
         path = f"{view.path}/status"
         try:
@@ -67,3 +70,11 @@ class OwnWord:
             return False  # gone, or another one of that name
         self._services.observe(answer)
         return True
+
+    def _missing(self, key: str) -> tuple[ConditionView, ServiceView] | None:
+        """The word that the Service does not show, and the Service."""
+        word, view = self._words.get(key), self._services.mirror.views.get(key)
+        if word is None or view is None:
+            return None
+        shown = view.condition(word.type)
+        return None if shown is not None and same(shown, word) else (word, view)

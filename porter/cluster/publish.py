@@ -11,14 +11,16 @@ from typing import TypeAlias
 
 from porter.cluster.conditions import announced
 from porter.cluster.connection import Connection
-from porter.cluster.eip_publication import EipPublication, plan_eip
+from porter.cluster.eip_publication import EipPublication
+from porter.cluster.eip_publisher import EipPublisher
 from porter.cluster.errands import Errands, Job
-from porter.cluster.errors import ConflictError, NotFoundError
 from porter.cluster.node_lease import Wall, utc_now
 from porter.cluster.notes import Notes
+from porter.cluster.outbox import Outbox, Sent
 from porter.cluster.own_word import OwnWord
+from porter.cluster.pace import Pace
 from porter.cluster.publication import Patch, plan_service
-from porter.cluster.repeats import SENTENCE, Repeats
+from porter.cluster.repeats import Repeats
 from porter.cluster.timings import PublishTimings
 from porter.cluster.views import EipView, ServiceView
 from porter.cluster.watch import Watch
@@ -49,39 +51,43 @@ class Publisher:
         wall: Wall = utc_now,
         timings: PublishTimings | None = None,
     ) -> None:
-        self._connection = connection
         self._services = services
-        self._eips = eips
         self._leads = leads
         self._report = report
-        self._clock = clock
         self._wall = wall
         self._timings = timings or PublishTimings()
-        self._notes = Notes(connection, node=node)
+        pace = Pace(clock=clock, per_second=self._timings.per_second, burst=self._timings.burst)
+        self._notes = Notes(connection, node=node, pace=pace)
         self._wishes: dict[str, ServiceWish] = {}
-        self._pools: dict[str, EipPublication] = {}
         self._errands = Errands(
             do=self._do,
             may=lambda job: job[0] == "announced" or leads(),
             lane=self._lane,
             locks=self._locks,
             complain=lambda job, sentence: report(PublishFailed(what=_subject(job), error=sentence)),
+            throttled=pace.close,
             timings=self._timings,
         )
-        self._repeats = Repeats(
+        repeats = Repeats(clock=clock, first=self._timings.undone_wait, longest=self._timings.undone_longest)
+        self._outbox = Outbox(connection, pace=pace, errands=self._errands, repeats=repeats)
+        self._pools = EipPublisher(
+            self._outbox,
+            self._errands,
+            eips=eips,
+            leads=leads,
+            report=report,
             clock=clock,
-            first=self._timings.undone_wait,
-            longest=self._timings.undone_longest,
+            now=self._now,
+            every=self._timings.eip_every,
         )
         self._own_word = OwnWord(
             connection,
             services=services,
+            pace=pace,
             now=self._now,
             due=lambda key: self._errands.put(("announced", key)),
         )
-        self._eip_at: dict[str, float] = {}
-        self.writes = 0
-        """How many patches were accepted."""
+        self._own_words = 0
 
     # -- wishes
 
@@ -96,8 +102,7 @@ class Publisher:
 
     def want_eip(self, publication: EipPublication) -> None:
         """Publish this Eip's status from now on. The newest wish wins."""
-        self._pools[publication.name] = publication
-        self._errands.put(("eip", publication.name))
+        self._pools.want(publication)
 
     def announced(self, key: ServiceKey, *, answers: bool, message: str) -> None:
         """Write the condition Announced: this node answers for the Service, or cannot. Needs no leadership."""
@@ -112,8 +117,7 @@ class Publisher:
         if not leads:
             self._errands.drop(lambda job: job[0] != "announced")
             return
-        for name in self._pools:
-            self._errands.put(("eip", name))
+        self._pools.compare()
         for key in self._wishes:
             self._errands.put(("service", key))
 
@@ -122,17 +126,18 @@ class Publisher:
         self._own_word.seen(key, view)
         if view is None:
             self._wishes.pop(key, None)
-            self._forget(("service", key))
+            self._outbox.forget(("service", key))
         elif key in self._wishes:
             self._errands.put(("service", key))
 
     def eip_seen(self, name: str, view: EipView | None) -> None:
         """The view of an Eip changed: compare again."""
-        if view is None:
-            self._pools.pop(name, None)
-            self._forget(("eip", name))
-        elif name in self._pools:
-            self._errands.put(("eip", name))
+        self._pools.seen(name, view)
+
+    @property
+    def writes(self) -> int:
+        """How many patches were accepted."""
+        return self._outbox.writes + self._own_words
 
     @property
     def busy(self) -> bool:
@@ -177,109 +182,55 @@ class Publisher:
             case "service":
                 await self._publish_service(job, ServiceKey(job[1]))
             case "eip":
-                await self._publish_eip(job, job[1])
+                await self._pools.publish(job[1])
             case "announced":
-                self.writes += await self._own_word.write(job[1])
+                self._own_words += await self._own_word.write(job[1])
                 self._errands.forget(job)
 
     async def _publish_service(self, job: Job, key: ServiceKey) -> None:
         wrote = False
         for _ in range(_MOST_STEPS):
-            view, wish = self._services.mirror.views.get(key), self._wishes.get(key)
-            if wish is None or not self._leads():
+            await self._outbox.turn()  # first of all: while it waits, what is wanted and what is shown may change
+            found = self._service_patch(job, key, wrote=wrote)
+            if found is None:
+                self._outbox.pass_on()
                 return
-            if view is None:
-                self._wishes.pop(key, None)
-                self._forget(job)
-                return
-            if not self._still_as_decided(key, wish):
-                return
-            patches = plan_service(view, wish.service, wish.assignments, now=self._now())
-            if not patches:
-                self._errands.forget(job)
-                if wrote:
-                    self._report(wish.published(key))
-                return
-            if self._undone(job, patches[0]):
-                return
-            wrote = await self._send_service(job, view, patches[0]) or wrote
+            view, patch = found
+            match await self._outbox.send(job, self._services, view, patch):
+                case Sent.TAKEN:
+                    wrote = True
+                    for note in patch.notes:
+                        self._notes.tell(view, note, self._wall())
+                case Sent.STALE:
+                    pass
+                case Sent.GONE:
+                    return
         self._errands.put_later(job, self._timings.first_wait)
+
+    def _service_patch(self, job: Job, key: ServiceKey, *, wrote: bool) -> tuple[ServiceView, Patch] | None:
+        """The next patch towards what is wanted, and what it was made for; None: not now, or not at all."""
+        view, wish = self._services.mirror.views.get(key), self._wishes.get(key)
+        if wish is None or not self._leads():
+            return None
+        if view is None:
+            self._wishes.pop(key, None)
+            self._outbox.forget(job)
+            return None
+        if not self._still_as_decided(key, wish):
+            return None
+        patches = plan_service(view, wish.service, wish.assignments, now=self._now())
+        if not patches:
+            self._errands.forget(job)
+            if wrote:
+                self._report(wish.published(key))
+            return None
+        return None if self._outbox.holds_back(job, patches[0]) else (view, patches[0])
 
     def _still_as_decided(self, key: str, wish: ServiceWish) -> bool:
         known = self._services.mirror.known.get(key)
         return known is None or wish.fits(known)
 
-    async def _send_service(self, job: Job, view: ServiceView, patch: Patch) -> bool:
-        """Send one patch; return whether it was accepted. After a conflict the newest state has been taken in."""
-        body = patch.body | {"metadata": {**patch.body.get("metadata", {}), "resourceVersion": view.version}}
-        try:
-            answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
-        except ConflictError:
-            self._services.observe(await self._connection.request("GET", view.path))
-            return False
-        except NotFoundError:
-            return False  # it is gone: the watch will say so
-        self._accepted(job, patch)
-        self._services.observe(answer)
-        for note in patch.notes:
-            self._notes.tell(view, note, self._wall())
-        return True
-
-    async def _publish_eip(self, job: Job, name: str) -> None:
-        for _ in range(_MOST_STEPS):
-            view, wanted = self._eips.mirror.views.get(name), self._pools.get(name)
-            if wanted is None or not self._leads():
-                return
-            if view is None:
-                self._forget(job)
-                return
-            patch = plan_eip(view, wanted, now=self._now())
-            if patch is None:
-                self._errands.forget(job)
-                return
-            early = self._eip_at.get(name, -self._timings.eip_every) + self._timings.eip_every - self._clock()
-            if early > 0:
-                self._errands.put_later(job, early)
-                return
-            if self._undone(job, patch):
-                return
-            body = patch.body | {"metadata": {**patch.body.get("metadata", {}), "resourceVersion": view.version}}
-            self._eip_at[name] = self._clock()
-            try:
-                answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
-            except ConflictError:
-                self._eip_at.pop(name, None)
-                self._eips.observe(await self._connection.request("GET", view.path))
-                continue
-            except NotFoundError:
-                return
-            self._accepted(job, patch)
-            self._eips.observe(answer)
-            if patch.path == view.path:
-                self._eip_at.pop(name, None)  # an old finalizer is gone; the status comes at once
-                continue
-            self._report(EipPublished(eip=wanted.name, usage=len(wanted.used), ready=wanted.pool.ready))
-        self._errands.put_later(job, self._timings.first_wait)
-
     # -- small parts
-
-    def _accepted(self, job: Job, patch: Patch) -> None:
-        self.writes += 1
-        self._repeats.accepted(job, patch)
-
-    def _undone(self, job: Job, patch: Patch) -> bool:
-        """Tell whether this very patch was accepted a short while ago; then it waits, longer each time."""
-        wait = self._repeats.wait(job, patch)
-        if not wait:
-            return False
-        self._errands.tell(job, SENTENCE)
-        self._errands.put_later(job, wait)
-        return True
-
-    def _forget(self, job: Job) -> None:
-        self._errands.forget(job)
-        self._repeats.forget(job)
-        self._eip_at.pop(job[1], None)
 
     def _now(self) -> str:
         return self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")

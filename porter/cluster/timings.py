@@ -22,7 +22,11 @@ class PublishTimings:
     """How fast the publisher may be."""
 
     at_once: int = 8
-    """Writes under way at the same time."""
+    """Writes under way at the same time: where the server is slow, this is what bounds them."""
+    per_second: float = 1000.0
+    """Writes a second, Events among them. What two busy controllers would send; far below what harms an API server."""
+    burst: int = 50
+    """So many at once after a rest."""
     first_wait: float = 0.2
     longest_wait: float = 30.0
     eip_every: float = 1.0

@@ -1,94 +1,17 @@
 """What the publisher does when the server, or somebody else, does not do as it should."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from aiohttp import web
 
-from porter.cluster import resources
-from porter.cluster.mirror import Mirror
-from porter.cluster.publish import Publisher
-from porter.cluster.watch import Watch
-from porter.events.entries import Observed, Published, PublishFailed
-from porter.model.names import NodeName, ServiceKey
+from porter.events.entries import Published, PublishFailed
 from tests.cluster.cluster import QUICK, assigned, cluster
 from tests.cluster.cluster import agent as running
-from tests.cluster.faults import FaultServer, answer, faulty, listing, refuse, say, stream, until
-
-WEB = ServiceKey("default/web")
-PATH = "/api/v1/namespaces/default/services/web"
-
-
-def web_service(version: str = "1", **more: Any) -> dict[str, Any]:
-    metadata = {"name": "web", "namespace": "default", "uid": "u", "resourceVersion": version}
-    return {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}} | more
-
-
-class Bench:
-    def __init__(self, server: FaultServer, publisher: Publisher, services: Any, reports: list[Any]) -> None:
-        self.server, self.publisher, self.services, self.reports = server, publisher, services, reports
-        self.leads = True
-        self.entries: list[Observed] = []
-
-    def want(self, address: str = "192.168.0.91") -> None:
-        known = self.services.mirror.known[WEB]
-        self.publisher.want_service(WEB, known, [assigned("web", address, "node1")])
-
-    def patches(self) -> list[str]:
-        return [path for method, path, _, _ in self.server.requests if method == "PATCH"]
-
-
-@asynccontextmanager
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with faulty(tmp_path) as (server, connection):
-        made: Bench
-
-        async def services(request: web.Request) -> web.StreamResponse:
-            if "watch" in request.query:
-                return await stream(request, say(then_hang=True))
-            return listing(web_service())
-
-        server.routes["/api/v1/services"] = services
-        watch = Watch(
-            resources.services(),
-            connection=connection,
-            mirror=Mirror({}),
-            emit=lambda _entry: None,
-            clock=monotonic,
-            timings=QUICK.watch,
-        )
-        eips = Watch(
-            resources.eips(),
-            connection=connection,
-            mirror=Mirror({}),
-            emit=lambda _entry: None,
-            clock=monotonic,
-        )
-        reports: list[Any] = []
-        publisher = Publisher(
-            connection,
-            node=NodeName("node1"),
-            services=watch,
-            eips=eips,
-            leads=lambda: made.leads,
-            report=reports.append,
-            clock=monotonic,
-            timings=QUICK.publish,
-        )
-        made = Bench(server, publisher, watch, reports)
-        tasks = [asyncio.create_task(job) for job in (watch.run(), publisher.run())]
-        try:
-            await watch.synced.wait()
-            yield made
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+from tests.cluster.faults import answer, refuse, until
+from tests.cluster.publishing import PATH, bench, web_service
 
 
 def test_a_write_that_is_forbidden_is_told_once_with_the_remedy(tmp_path: Path) -> None:

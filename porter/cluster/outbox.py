@@ -1,0 +1,81 @@
+"""One patch on its way: in its turn, on top of the state that it was made for, and not for ever where it is undone."""
+
+from enum import Enum
+from typing import Any
+
+from porter.cluster.connection import Connection
+from porter.cluster.errands import Errands, Job
+from porter.cluster.errors import ConflictError, NotFoundError
+from porter.cluster.pace import Pace
+from porter.cluster.publication import Patch
+from porter.cluster.repeats import SENTENCE, Repeats
+from porter.cluster.views import EipView, ServiceView
+from porter.cluster.watch import Watch
+
+
+class Sent(Enum):
+    """What became of a patch."""
+
+    TAKEN = "taken"
+    STALE = "stale"
+    """The object had changed meanwhile; the newest state has been taken in."""
+    GONE = "gone"
+    """There is no such object any more; the watch will say so."""
+
+
+class Outbox:
+    """Sends the patches of jobs. Belongs to the event loop."""
+
+    def __init__(self, connection: Connection, *, pace: Pace, errands: Errands, repeats: Repeats) -> None:
+        self._connection = connection
+        self._pace = pace
+        self._errands = errands
+        self._repeats = repeats
+        self.writes = 0
+        """How many patches were accepted."""
+
+    async def turn(self) -> None:
+        """Wait until something may be written. What is wanted, and what is shown, may be another thing then."""
+        await self._pace.turn()
+
+    def pass_on(self) -> None:
+        """Leave the turn to another: there is nothing to write."""
+        self._pace.back()
+
+    def holds_back(self, job: Job, patch: Patch) -> bool:
+        """Tell whether this very patch was accepted a short while ago; then the job waits, longer each time."""
+        wait = self._repeats.wait(job, patch)
+        if not wait:
+            return False
+        self._errands.tell(job, SENTENCE)
+        self._errands.put_later(job, wait)
+        return True
+
+    async def send(self, job: Job, watch: Watch[Any, Any], view: ServiceView | EipView, patch: Patch) -> Sent:
+        """Send a patch that was made for an object as this view shows it; the watch takes in the answer.
+
+        Raises ClusterError for anything but a conflict and an object that is gone.
+        """
+        body = patch.body | {"metadata": {**patch.body.get("metadata", {}), "resourceVersion": view.version}}
+        try:
+            answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
+        except ConflictError:
+            return await self._read_again(watch, view)
+        except NotFoundError:
+            return Sent.GONE
+        self.writes += 1
+        self._repeats.accepted(job, patch)
+        watch.observe(answer)
+        return Sent.TAKEN
+
+    def forget(self, job: Job) -> None:
+        """The job's object is gone."""
+        self._errands.forget(job)
+        self._repeats.forget(job)
+
+    async def _read_again(self, watch: Watch[Any, Any], view: ServiceView | EipView) -> Sent:
+        try:
+            watch.observe(await self._connection.request("GET", view.path))
+        except NotFoundError:
+            return Sent.GONE
+        return Sent.STALE

@@ -1,0 +1,131 @@
+"""How fast the leader writes, and in which order, over HTTP to a server that counts."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from porter.model.names import ServiceKey
+from tests.cluster.cluster import QUICK, assigned
+from tests.cluster.faults import answer, refuse, until
+from tests.cluster.publishing import Bench, bench
+
+
+class Services:
+    """Services in a server: patched as they are asked to be, as far as a publisher looks at them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.objects: dict[str, Any] = {}
+        for name in names:
+            namespace, _, bare = name.partition("/")
+            metadata = {"name": bare, "namespace": namespace, "uid": bare, "resourceVersion": "1"}
+            made = {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}}
+            self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"] = made
+        self._version = 1
+
+    def give(self, name: str, address: str) -> None:
+        namespace, _, bare = name.partition("/")
+        found = self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"]
+        found["status"] = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}
+
+    def serve(self, one: Bench) -> None:
+        for path in self.objects:
+            one.server.routes |= {path: self._patch, f"{path}/status": self._patch}
+            one.server.routes[path.replace(f"/services/{path.rpartition('/')[2]}", "/events")] = self._event
+
+    async def _patch(self, request: web.Request) -> web.StreamResponse:
+        self._version += 1
+        body, found = await request.json(), self.objects[request.path.removesuffix("/status")]
+        for part in ("labels", "annotations"):
+            found["metadata"][part] = found["metadata"].get(part, {}) | body["metadata"].get(part, {})
+        found["metadata"]["resourceVersion"] = str(self._version)
+        found["status"] |= body.get("status", {})
+        return answer(found)
+
+    @staticmethod
+    async def _event(request: web.Request) -> web.StreamResponse:
+        return answer(await request.json(), status=201)
+
+
+def want(one: Bench, name: str, address: str, node: str = "node1") -> None:
+    key = ServiceKey(name)
+    assignment = assigned("x", address, node, service=key)
+    one.publisher.want_service(key, one.services.mirror.known[key], [assignment])
+
+
+def want_all(one: Bench, services: Services) -> None:
+    for number, path in enumerate(services.objects):
+        want(one, f"default/{path.rpartition('/')[2]}", f"192.168.1.{number}")
+
+
+@pytest.mark.parametrize(("name", "known"), [("default/old", True), ("other/new", False)], ids=["a change", "another"])
+def test_a_burst_of_services_does_not_starve_one(tmp_path: Path, name: str, *, known: bool) -> None:
+    burst = [f"default/burst{number:03}" for number in range(200)]
+    services = Services([*burst, name])
+    if known:
+        services.give(name, "192.168.0.91")
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            services.serve(one)
+            for number, each in enumerate(burst):
+                want(one, each, f"192.168.1.{number}")
+            await until(lambda: len(one.patches()) >= 20)
+            before = len(one.patches())
+            want(one, name, "192.168.0.91", "node2")
+            await until(lambda: any("burst" not in path for path in one.patches()))
+            at = next(at for at, path in enumerate(one.patches()) if "burst" not in path)
+            await until(lambda: not one.publisher.busy, 20)
+
+            assert at - before <= 4 * QUICK.publish.at_once, "what was under way, and a turn of the burst's"
+            assert len(one.patches()) >= 2 * len(burst), "there was a burst to wait behind"
+
+    asyncio.run(main())
+
+
+def test_no_more_is_written_in_a_second_than_the_pace_allows(tmp_path: Path) -> None:
+    services = Services(f"default/web{number}" for number in range(20))
+    pace = replace(QUICK.publish, per_second=50.0, burst=5)
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values()), pace) as one:
+            services.serve(one)
+            begin = monotonic()
+            want_all(one, services)
+            await until(lambda: not one.publisher.busy, 20)
+            seconds = monotonic() - begin
+            written = [path for method, path, _, _ in one.server.requests if method in {"PATCH", "POST"}]
+
+            assert len(written) == 3 * len(services.objects)
+            assert (len(written) - pace.burst) / pace.per_second <= seconds
+
+    asyncio.run(main())
+
+
+def test_when_the_server_asks_one_to_wait_all_wait(tmp_path: Path) -> None:
+    services = Services(f"default/web{number}" for number in range(100))
+
+    async def refuse_all(_: web.Request) -> web.StreamResponse:
+        return refuse(429, "too many", Retry_After="1")
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            one.server.routes |= dict.fromkeys(services.objects, refuse_all)
+            want_all(one, services)
+            await until(one.patches)
+            begin = monotonic()
+            await asyncio.sleep(0.3)
+            assert len(one.patches()) <= QUICK.publish.at_once or monotonic() - begin >= 1
+            services.serve(one)
+            await until(lambda: not one.publisher.busy, 20)
+
+            assert {path for path in one.patches() if path.endswith("/status")} == {
+                f"{path}/status" for path in services.objects
+            }
+
+    asyncio.run(main())
