@@ -1,16 +1,21 @@
 """Several agents and a line between them and the API server that may fail in every way a line can."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
+
+import pytest
 
 from porter.cluster.connection import Connection
 from porter.events.entries import AgentHeard, AgentObserved, AgentSilent
+from porter.lab.apiserver.audit import Audited
 from porter.model.names import NodeName
 from porter.model.objects import Agent as Report
-from tests.cluster.cluster import QUICK, SERVICES, Agent, Cluster, agent, cluster
+from tests.cluster.cluster import QUICK, Agent, Cluster, agent, cluster
 from tests.cluster.faults import kubeconfig, until
 
 NODE2 = NodeName("node2")
@@ -145,25 +150,38 @@ def test_without_an_api_server_nobody_is_judged_for_as_long_as_it_takes(tmp_path
     asyncio.run(main())
 
 
-def test_an_idle_cluster_costs_only_renewals_however_many_services_there_are(tmp_path: Path) -> None:
-    async def requests(kube: Cluster) -> int:
-        async with agent(kube, "node1", lease=1.5, timings=PATIENT) as one:
-            await one.adapter.wait_synced()
-            await until(lambda: one.adapter.is_leader)
-            await asyncio.sleep(0.5)
-            before = one.connection.requests
-            await asyncio.sleep(2.0)
-            return one.connection.requests - before
+@pytest.mark.parametrize("services", [0, 50])
+def test_an_idle_cluster_costs_the_renewals_of_the_budget_however_many_services_there_are(
+    tmp_path: Path, services: int
+) -> None:
+    lease, seconds = 1.5, 2.0
+    asked: list[Audited] = []
 
     async def main() -> None:
-        async with cluster(tmp_path) as kube:
-            few = await requests(kube)
-            for number in range(50):
+        async with cluster(tmp_path, audit=asked.append) as kube:
+            for number in range(services):
                 await kube.service(f"web-{number}")
-            many = await requests(kube)
+            async with (
+                agent(kube, "node1", lease=lease, timings=PATIENT) as one,
+                agent(kube, "node2", lease=lease, timings=PATIENT) as two,
+            ):
+                await one.adapter.wait_synced()
+                await two.adapter.wait_synced()
+                await until(lambda: one.adapter.is_leader or two.adapter.is_leader)
+                await until(lambda: sum(each.asked.resource == "servicecidrs" for each in asked) >= 2)
+                before = len(asked)
+                begin = monotonic()
+                await asyncio.sleep(seconds)
+                new, took = asked[before:], monotonic() - begin
 
-            assert few <= 12
-            assert abs(few - many) <= 2
-            assert len((await kube.get(SERVICES))["items"]) >= 50
+        requests = Counter((one.asked.verb, one.asked.resource, one.asked.name) for one in new)
+        renewals = 10 * took / (3 * lease) + 1  # docs/api-server.md; and one for the begin of the window
+        assert requests.keys() == {
+            ("patch", "leases", "porter-node-node1"),
+            ("patch", "leases", "porter-node-node2"),
+            ("update", "leases", "porter-leader"),
+        }
+        assert max(count for (verb, _, _), count in requests.items() if verb == "patch") <= renewals
+        assert requests["update", "leases", "porter-leader"] <= 15 * took / (4 * lease) + 1
 
     asyncio.run(main())

@@ -1,0 +1,129 @@
+"""What Porter asks of the API server: writes, Leases, the time until 5,000 Services are published, and to list 10,000.
+
+    python -m benchmarks.api --json
+
+The lab's API server runs as a process of its own, over TLS, and its audit log does the counting. The agents are whole
+but for the announcer (`benchmarks.api_agents`), in another process. `ratio` compares two times: that of an agent that
+starts in a cluster whose Services all wait, lists it, leads and publishes them; and that of a bare client that sends as
+many patches of the same size, as many at once, half of them before and half after. `--small` only shows that it works.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import api_agents
+from benchmarks.api_cluster import ApiCluster
+
+LEASE_SECONDS = 20.0
+
+
+class Measuring:
+    """One run against one server."""
+
+    def __init__(self, cluster: ApiCluster, options: argparse.Namespace, say: Callable[[str], None]) -> None:
+        self._cluster = cluster
+        self._options = options
+        self._say = say
+
+    def everything(self) -> dict[str, Any]:
+        """Measure all there is."""
+        options, cluster = self._options, self._cluster
+        few = min(10, options.list)
+        cluster.services("few", few, claimed=False)
+        cluster.eip("172.16.0.0/12")
+        leases = self._leases(few)
+        self._say(f"making {2 * options.converge} Services")
+        cluster.services("web", options.converge)
+        cluster.slices("web", options.converge, endpoints=3)
+        cluster.services("bare", options.converge, claimed=False)
+        found = self._converge(options.converge)
+        self._say(f"making the rest of {options.list} Services, as many EndpointSlices, and {options.nodes} nodes")
+        cluster.services("more", options.list - 2 * options.converge - few, claimed=False)
+        cluster.slices("bare", options.list - options.converge, endpoints=3)
+        cluster.nodes(options.nodes)
+        self._say("listing")
+        found |= self._do("relist", "--times", "10")
+        return found | {"lease_requests_per_s": leases | self._leases(options.list)}
+
+    def _converge(self, services: int) -> dict[str, Any]:
+        half = services // 2
+        self._say("a bare client, the first half")
+        bare = self._do("bare", "--from", "0", "--to", f"{half}")["seconds"]
+        begin = self._cluster.audited
+        self._say("an agent that leads")
+        done = self._do("converge", "--services", f"{services}", "--lease", f"{self._options.lease}")
+        patches, events = self._cluster.patches(begin), self._cluster.events(begin)
+        self._say("a bare client, the second half")
+        bare += self._do("bare", "--from", f"{half}", "--to", f"{services}")["seconds"]
+        return {
+            "services": services,
+            "writes_per_service": round(patches / services, 3),
+            "events_per_service": round(events / services, 3),
+            "converge_5000_s": round(done["seconds"], 2),
+            "bare_5000_s": round(bare, 2),
+            "ratio": round(done["seconds"] / bare, 2),
+            "converge_cpu_s": round(done["cpu_seconds"], 2),
+        }
+
+    def _leases(self, services: int) -> dict[str, float]:
+        found = {}
+        for nodes in self._options.lease_nodes:
+            self._say(f"the Leases of {nodes} nodes with {services} Services")
+            options = ["--lease", f"{self._options.lease}", "--for", f"{self._options.lease_seconds}"]
+            window = self._do("leases", "--agents", f"{nodes}", *options)
+            asked = self._cluster.lease_requests(window["from"], window["to"])
+            found[f"{nodes} nodes, {services} Services"] = round(asked / (window["to"] - window["from"]), 2)
+        return found
+
+    def _do(self, *arguments: str) -> dict[str, Any]:
+        given = ["--kubeconfig", f"{self._cluster.kubeconfig}", *arguments]
+        if self._options.small:  # the time that a process takes to start is most of it then
+            return api_agents.measure(given)
+        command = [sys.executable, "-m", api_agents.__name__, *given]
+        found: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        return found
+
+
+def options_of(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--small", action="store_true", help="sizes that only show that it works")
+    parser.add_argument("--converge", type=int, metavar="SERVICES", help="Services to be published, 5000")
+    parser.add_argument("--list", type=int, metavar="SERVICES", help="Services to be listed, 10000")
+    parser.add_argument("--nodes", type=int, help="Nodes to be listed, 500")
+    parser.add_argument("--lease-nodes", type=int, nargs="+", metavar="N", help="agents that hold a Lease, 10 100")
+    parser.add_argument("--lease-seconds", type=float, help=f"how long Leases are counted, {LEASE_SECONDS:g}")
+    small = {"converge": 10, "list": 40, "nodes": 3, "lease_nodes": [2], "lease_seconds": 1.0}
+    full = {"converge": 5_000, "list": 10_000, "nodes": 500, "lease_nodes": [10, 100], "lease_seconds": LEASE_SECONDS}
+    options = parser.parse_args(arguments)
+    options.lease = 0.5 if options.small else api_agents.LEASE
+    for key, value in (small if options.small else full).items():
+        if getattr(options, key) is None:
+            setattr(options, key, value)
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print what was measured."""
+    options = options_of(arguments)
+    terminal = sys.stderr.isatty()
+    with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as name, ApiCluster(Path(name)) as cluster:
+        found = Measuring(
+            cluster, options, lambda text: print(text, file=sys.stderr) if terminal else None
+        ).everything()
+    if options.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name:>22}  {value}")
+
+
+if __name__ == "__main__":
+    main()
