@@ -48,7 +48,7 @@ class Pulse:
             self._still = 0 if moved else self._still + 1
         if self._still < STILL_BEATS and self._missed < MOST_BEATS:
             return None
-        return f"it hung and gave no answer for {self._missed * self._beat:g} s"
+        return f"it gave no answer for {self._missed * self._beat:g} s"
 
     def _look(self) -> tuple[str, ...]:
         """Return the main thread's state, page faults and times: it is the one that answers the agent."""
