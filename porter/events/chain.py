@@ -12,6 +12,7 @@ import msgspec
 
 from porter.events.codec import encode
 from porter.events.entries import Recorded
+from porter.events.errors import DamagedLogError
 
 LENGTH = 16  # bytes: no two rows of all logs ever written have the same checksum by chance
 GENESIS = bytes(LENGTH)
@@ -77,6 +78,14 @@ def microseconds(at: datetime) -> int:
 def moment(at: int) -> datetime:
     """Return a stored moment, in UTC."""
     return _EPOCH + timedelta(0, 0, at)  # days, seconds, microseconds
+
+
+def time_of(row: Row) -> datetime:
+    """Return when an entry was recorded, in UTC. Raises DamagedLogError for what is no time."""
+    try:
+        return moment(row.at)
+    except (TypeError, OverflowError):
+        raise DamagedLogError(f"entry {row.seq}: its time is of no kind that is stored") from None
 
 
 def missing(first: int, last: int) -> str:

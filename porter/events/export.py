@@ -11,9 +11,10 @@ import os
 from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
-from porter.events.chain import Row, microseconds, moment
+from porter.events.chain import Row, microseconds, moment, time_of
 from porter.events.codec import encode, word_of_kind
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
@@ -90,15 +91,15 @@ def write_file(items: Iterable[Recorded | Row], path: Path, snapshots: Iterable[
 
 def _line(row: Row, chain: bytes) -> bytes:
     word = word_of_kind(row.kind)
-    head = f'{{"seq":{row.seq},"at":"{_time(row.at)}","kind":"{row.kind}","version":{row.version},"word":"{word}"'
+    head = f'{{"seq":{row.seq},"at":"{_time(time_of(row))}","kind":"{row.kind}","version":{row.version},"word":"{word}"'
     return b'%b%b,"entry":%b}\n' % (head.encode(), chain, row.body.encode())
 
 
 def _snapshot_line(snapshot: StoredSnapshot) -> bytes:
-    head = f'{{"snapshot":{{"seq":{snapshot.seq},"at":"{_time(snapshot.at)}","format":{snapshot.format}'
+    head = f'{{"snapshot":{{"seq":{snapshot.seq},"at":"{_time(moment(snapshot.at))}","format":{snapshot.format}'
     seal = f',"checksum":"{snapshot.checksum.hex()}","state":"'
     return b'%b%b%b"}}\n' % (head.encode(), seal.encode(), b64encode(snapshot.state))
 
 
-def _time(at: int) -> str:
-    return moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _time(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -128,7 +128,7 @@ class StoredEntries:
                     gap = gaps.get(seq - 1)
                     known = gap is not None and _explains(gap, expected)
                     previous = gap.checksum if gap and known else self._continued_from(expected, seq - 1)
-                yield Row(seq, at, kind, version, as_text(body), as_bytes(checksum_), previous)
+                yield Row(seq, at, as_text(kind), version, as_text(body), as_bytes(checksum_), previous)
                 expected = seq + 1
 
     def wrong_end(self, last: int, ends_with: bytes) -> str | None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from porter.events.errors import DamagedLogError, LogError
+from porter.events.errors import DamagedLogError, LogError, WrongKindError
 from porter.events.urls import LogUrl
 
 _SQLITE: tuple[tuple[str, str], ...] = (  # what SQLite says, and what it means here
@@ -34,6 +34,8 @@ def explained(where: LogUrl) -> Iterator[None]:
         raise LogError(another_writer(where)) from None
     except exc.DBAPIError as error:
         raise refused(where, str(error.orig)) from None
+    except WrongKindError as error:
+        raise refused(where, f"malformed: {error}") from None
     except exc.TimeoutError:
         raise LogError(f"{where} has no connection free; end what else reads it, or try again") from None
     except exc.NoSuchModuleError:

@@ -6,6 +6,7 @@ be decoded, damage) it leaves to `EventLog`, which knows what to say of it.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -59,12 +60,12 @@ class SqliteSource(Closing):
     @property
     def last_seq(self) -> int:
         """The number of the newest entry, 0 for none."""
-        return self._number("SELECT last_seq FROM stream WHERE stream = ?")
+        return self._number("last_seq", "SELECT last_seq FROM stream WHERE stream = ?")
 
     @property
     def whole_after(self) -> int:
         """The last entry that was taken out, 0 for none."""
-        return self._number("SELECT max(last_seq) FROM gap WHERE stream = ?")
+        return self._number("whole_after", "SELECT max(last_seq) FROM gap WHERE stream = ?")
 
     def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, in bounded memory; see `EventLog.read`."""
@@ -116,13 +117,17 @@ class SqliteSource(Closing):
             raise _said_by_log(self._path, self._file.path, self._stream)
         return self._stream or next(iter(streams), "")
 
-    def _number(self, statement: str) -> int:
+    def _number(self, name: str, statement: str) -> int:
         try:
             found = self._file.connection.execute(statement, (self._stream,)).fetchone()
         except sqlite3.Error:
             raise _said_by_log(self._path, self._file.path, self._stream) from None
-        number: int = found[0] if found and found[0] is not None else 0
-        return number
+        number = found[0] if found and found[0] is not None else 0
+        if isinstance(number, int):
+            return number
+        with self._naming_the_file():
+            said: int = getattr(self._opened_log(), name)
+        return said
 
     def _page(self, after: int, until: int) -> Sequence[Any]:
         try:
@@ -133,8 +138,14 @@ class SqliteSource(Closing):
     # ------------------------------------------------------------------------------------------ all other cases
 
     def _with_log(self, method: str, *arguments: object, **options: object) -> Iterator[Any]:
-        try:
+        with self._naming_the_file():
             yield from getattr(self._opened_log(), method)(*arguments, **options)
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        """Name the file, and not the copy that is read."""
+        try:
+            yield
         except LogError as error:
             raise type(error)(str(error).replace(str(self._file.path), str(self._path))) from None
 

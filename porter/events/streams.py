@@ -4,12 +4,14 @@ Every function works on a connection that its caller has begun; none of them com
 """
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from porter.events.chain import GENESIS, Row
+from porter.events.errors import WrongKindError
 from porter.events.schema import ENTRY, GAP, SNAPSHOT, STREAM
 from porter.events.snapshots import StoredSnapshot, seal
 
@@ -36,6 +38,10 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     first_seq: int
     last_seq: int
     checksum: bytes
+
+
+_WRONG = "its table {} holds what is of no kind that is stored there"
+_Found = TypeVar("_Found", Head, Gap)
 
 
 class AnotherWriterError(Exception):
@@ -98,7 +104,7 @@ def stream_names(connection: sqlalchemy.Connection) -> list[str]:
 def head_of(connection: sqlalchemy.Connection, stream: str) -> Head:
     """Return how far a log goes; a log that is not there yet goes nowhere."""
     row = connection.execute(_HEAD, {"stream": stream}).one_or_none()
-    return Head() if row is None else Head(**row._mapping)  # noqa: SLF001 - how SQLAlchemy names a public method
+    return Head() if row is None else _read(Head, row)
 
 
 def grow(connection: sqlalchemy.Connection, stream: str, was: int, rows: Sequence[Row], gap: int) -> None:
@@ -132,11 +138,20 @@ def grow(connection: sqlalchemy.Connection, stream: str, was: int, rows: Sequenc
         )
 
 
+def _read(kind: type[_Found], row: sqlalchemy.Row[*tuple[Any, ...]]) -> _Found:
+    """Return what a row says. Raises WrongKindError."""
+    try:
+        found = {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - SQLAlchemy's public name
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError:
+        raise WrongKindError(_WRONG.format(STREAM.name if kind is Head else GAP.name)) from None
+
+
 def gap_over(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Gap | None:
     """Return the gap that covers entries `first` to `last`, None where there is none."""
     wanted = {"stream": stream, "first_seq": first, "last_seq": last}
     row = connection.execute(_GAP_OVER, wanted).one_or_none()
-    return None if row is None else Gap(**row._mapping)  # noqa: SLF001
+    return None if row is None else _read(Gap, row)
 
 
 def reason_for(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Gap | None:
@@ -155,12 +170,14 @@ def reason_for(connection: sqlalchemy.Connection, stream: str, first: int, last:
 def gaps_in(connection: sqlalchemy.Connection, stream: str, first: int, last: int) -> Sequence[Gap]:
     """Return the gaps that reach into entries `first` to `last`, in order."""
     wanted = {"stream": stream, "first_seq": first, "last_seq": last}
-    return [Gap(**row._mapping) for row in connection.execute(_GAPS_IN, wanted)]  # noqa: SLF001
+    return [_read(Gap, row) for row in connection.execute(_GAPS_IN, wanted)]
 
 
 def last_gap(connection: sqlalchemy.Connection, stream: str) -> int:
     """Return the number of the last entry that was taken out, 0 where all are there."""
-    found: int | None = connection.execute(_LAST_GAP, {"stream": stream}).scalar()
+    found = connection.execute(_LAST_GAP, {"stream": stream}).scalar()
+    if not isinstance(found, int | None):
+        raise WrongKindError(_WRONG.format(GAP.name))
     return found or 0
 
 
@@ -191,16 +208,17 @@ def checksum_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> byt
     """Return the checksum of an entry, also of one that was taken out where the chain goes on from it; else None."""
     if seq == 0:
         return GENESIS
-    found: bytes | None = connection.execute(_CHECKSUM, {"stream": stream, "seq": seq}).scalar()
+    found = connection.execute(_CHECKSUM, {"stream": stream, "seq": seq}).scalar()
     if found is not None:
-        return found
+        return as_bytes(found)
     gap = gap_over(connection, stream, seq, seq)
     return gap.checksum if gap is not None and gap.last_seq == seq else None
 
 
 def snapshot_seqs(connection: sqlalchemy.Connection, stream: str) -> list[int]:
     """Return after which entries there are snapshots, in order."""
-    return list(connection.execute(_SNAPSHOT_SEQS, {"stream": stream}).scalars())
+    found = connection.execute(_SNAPSHOT_SEQS, {"stream": stream}).scalars()
+    return [seq for seq in found if isinstance(seq, int)]  # others follow no entry, and are passed over
 
 
 def snapshot_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> StoredSnapshot | None:

@@ -22,6 +22,8 @@ FLIPPED = {
     "another last checksum": "UPDATE stream SET checksum = x'00112233445566778899aabbccddeeff'",
     "an end that is too early": "UPDATE stream SET last_seq = 25",
     "no row of the stream": "DELETE FROM stream",
+    "text for the number of the last entry": "UPDATE stream SET last_seq = 'x'",
+    "bytes for a number of entries": "UPDATE stream SET entries = x'ff'",
 }
 
 

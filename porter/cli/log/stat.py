@@ -10,7 +10,7 @@ import msgspec
 from porter.cli.log.printing import size_of
 from porter.cli.options import event_log_option, format_option, stream_option
 from porter.cli.progress import shown_progress
-from porter.events.chain import moment
+from porter.events.chain import Row, time_of
 from porter.events.sources import open_source, streams_in
 from porter.events.urls import parse_url
 from porter.replay.text import clock, lasting
@@ -83,28 +83,30 @@ def _lines(found: Statistics) -> Iterator[str]:
 
 def _statistics(event_log: str, stream: str) -> Statistics:
     counts: Counter[str] = Counter()
-    first = last = oldest = newest = size = 0
+    oldest: Row | None = None
+    newest: Row | None = None
+    size = 0
     with open_source(event_log, stream=stream) as source:
         with shown_progress("counting", source.rows(), source.last_seq) as rows:
             for row in rows:
                 counts[row.kind] += 1
                 size += row.size
-                if not first:
-                    first, oldest = row.seq, row.at
-                last, newest = row.seq, row.at
+                oldest, newest = oldest or row, row
         snapshots = sum(1 for _ in source.snapshots())
         where = source.describe()
     entries = counts.total()
-    seconds = max(0.0, (newest - oldest) / 1_000_000)
+    last = 0 if newest is None else newest.seq
+    begin, end = (None if one is None else time_of(one) for one in (oldest, newest))
+    seconds = 0.0 if begin is None or end is None else max(0.0, (end - begin).total_seconds())
     hourly = entries * _HOUR / seconds if seconds else 0.0
     each = size / entries if entries else 0.0
     return Statistics(
         log=where,
         entries=entries,
-        first=first,
+        first=0 if oldest is None else oldest.seq,
         last=last,
-        oldest=moment(oldest) if entries else None,
-        newest=moment(newest) if entries else None,
+        oldest=begin,
+        newest=end,
         missing=last - entries,
         bytes=size,
         disk_bytes=_on_disk(event_log),
