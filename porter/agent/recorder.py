@@ -61,7 +61,7 @@ class Recorder:
         self.problem: str | None = None
         """Why the log takes no entries at the moment, or None."""
         self.set_aside: str | None = None
-        """Where the log is that was set aside last since the start, or None."""
+        """Where the log is that was set aside last since the start, empty where it was deleted; or None."""
 
     @property
     def last_seq(self) -> int:
@@ -181,7 +181,10 @@ class Recorder:
             self._refused(str(refusal))
             await asyncio.sleep(_RETRY)
             return
-        _LOG.error("the damaged event log is now %s, and a new one begins", aside)
+        if aside:
+            _LOG.error("the damaged event log is now %s, and a new one begins", aside)
+        else:
+            _LOG.error("the event log was lost, and a new one begins: %s", error)
         self.set_aside, self._anew = aside, True
         self._report(LogSetAside(to=aside, problem=str(error)))
 

@@ -289,7 +289,7 @@ class LogSetAside(Value, frozen=True, kw_only=True):
     """The log was damaged: it was set aside, and one began anew."""
 
     to: str
-    """Where the damaged one is."""
+    """Where the damaged one is, empty where it was deleted."""
     problem: str
 
 

@@ -18,6 +18,7 @@ from porter.events.engines import give_back, make_engine, shrink, writing
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.migrate import found_version, refuse_foreign, upgrade_engine
+from porter.events.own_file import OwnFile
 from porter.events.reading import StoredEntries
 from porter.events.refusals import another_writer, explained
 from porter.events.retention import Retention
@@ -48,6 +49,8 @@ class EventLog(StoredEntries, Closing):
         self._read_only = read_only
         self._tip: tuple[int, bytes] | None = None
         self._has_tables = True
+        self._own_file = OwnFile(None if read_only else where.path)
+        self._own_file.remember()
 
     @classmethod
     def open(cls, url: str, *, stream: str = "", read_only: bool = False, migrate: bool = False) -> Self:
@@ -101,6 +104,7 @@ class EventLog(StoredEntries, Closing):
         if not rows:
             return
         last, tip = self._newest()
+        self._own_file.check()
         gaps = list(_gaps_between(rows, last, tip))
         self._tip = None  # unknown until the commit has returned
         try:
@@ -124,10 +128,12 @@ class EventLog(StoredEntries, Closing):
     def begin_anew(self, now: datetime) -> str:
         """Set the log aside, since it is damaged, and go on with an empty one in its place.
 
-        Returns in words where the damaged one is. Raises LogError where it cannot be moved; then it is as it was.
+        Returns in words where the damaged one is, empty where it was deleted. Raises LogError where it cannot be moved;
+        then it is as it was.
         """
         self._refuse_reader()
         self._engine.dispose()
+        self._own_file.forget()
         aside = set_aside(self._where, self.stream, now)
         self._tip = None
         self._engine = make_engine(self._where, read_only=False, create=True)
@@ -140,6 +146,7 @@ class EventLog(StoredEntries, Closing):
         Another process may append to the same log meanwhile.
         """
         self._refuse_reader()
+        self._own_file.check()
         try:
             with self._exclusive(), explained(self._where), writing(self._engine) as connection:
                 return step(connection, self.stream, retention, now)
@@ -186,6 +193,7 @@ class EventLog(StoredEntries, Closing):
         if not self._has_tables:
             upgrade_engine(self._engine, self._where)
             self._has_tables = True
+            self._own_file.remember()
         head = self.head
         if not self._read_only:
             self._tip = head.last_seq, head.checksum

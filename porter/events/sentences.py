@@ -127,7 +127,8 @@ def _applied(entry: e.Applied) -> str:  # noqa: C901 - one flat case an entry ty
             let_go = f"; {entry.let_go} observations were let go, and a snapshot knows them" if entry.let_go else ""
             return f"the log takes entries again after {entry.seconds:.1f} s: {entry.problem}{let_go}"
         case e.LogSetAside():
-            return f"the log was damaged and is now {entry.to}, this one began anew: {entry.problem}"
+            lost = f"damaged and is now {entry.to}" if entry.to else "lost"
+            return f"the log was {lost}, this one began anew: {entry.problem}"
         case _:
             assert_never(entry)
 

@@ -20,12 +20,16 @@ _MAGICS = (b"SQLite format 3\x00", bytes(16))  # a database; and what a crash le
 
 
 def set_aside(where: LogUrl, stream: str, now: datetime) -> str:
-    """Move the log of a stream out of the way, and return its new name in words.
+    """Move the log of a stream out of the way, and return its new name in words; empty where it is not there any more.
 
     An SQLite file gets another name, unless it holds other agents' logs too; else the stream does. Nothing may have
     the log open. Raises LogError where it cannot be moved, or `may_be_set_aside` says no.
     """
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    if where.path is not None and not where.path.exists():
+        for suffix in ("-wal", "-shm"):  # left behind, SQLite would read them into the new file
+            where.path.with_name(where.path.name + suffix).unlink(missing_ok=True)
+        return ""
     if where.path is not None and _only(where, stream):
         return str(_rename(where.path, stamp))
     mark = f"{stream}.damaged-"

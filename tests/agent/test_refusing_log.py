@@ -17,9 +17,11 @@ from porter.agent.starting import begin, state_of
 from porter.agent.upkeep import Upkeep
 from porter.events.codec import is_observed
 from porter.events.entries import Applied, AssignmentDecided, LogResumed, LogSetAside, NodeGone, Observed, Recorded
-from porter.events.errors import LogError
+from porter.events.errors import DamagedLogError, LogError
 from porter.events.log import EventLog, streams_at
+from porter.events.retention import DEFAULT
 from porter.events.schema import METADATA
+from porter.events.sentences import sentence
 from porter.events.setting_aside import KEPT
 from porter.events.snapshots import StoredSnapshot
 from porter.events.verify import verify
@@ -27,6 +29,7 @@ from porter.model.names import NodeName
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import resume
 from tests.events.conftest import Place
+from tests.events.examples import some
 from tests.events.postgresql import Server
 from tests.worlds import RULES, endpoints, lasting, nodes, observed, published, relisted, served, service
 
@@ -346,6 +349,60 @@ def test_a_log_that_is_damaged_while_an_agent_runs_is_set_aside_and_it_goes_on(d
         return aside.to
 
     assert Path(asyncio.run(main())).exists()
+
+
+def lose(path: Path, loss: str) -> None:
+    """Take an agent's log away."""
+    if loss == "moved away":
+        path.rename(path.with_name("moved.db"))
+    elif loss == "replaced":
+        other = path.with_name("other.db")
+        with EventLog.open(str(other), stream="node1", migrate=True) as log:
+            log.append(some(1, 3))
+        other.rename(path)
+    else:
+        for each in path.parent.glob("porter.db*" if loss.startswith("with") else "porter.db"):
+            each.unlink()
+
+
+@pytest.mark.parametrize("loss", ["deleted", "with all that is beside it", "moved away", "replaced"])
+def test_a_log_that_is_not_there_any_more_is_noticed_and_another_one_begins(
+    disk: Place, tmp_path: Path, loss: str
+) -> None:
+    path = tmp_path / "porter.db"
+
+    async def main() -> Running:
+        async with running(disk) as agent:
+            await agent.observe(*START)
+            lose(path, loss)
+            await agent.observe(*MOVES)
+            await agent.wait(lambda: not agent.recorder.behind and agent.recorder.problem is None)
+        return agent
+
+    agent = asyncio.run(main())
+
+    with disk.reader("node1") as log:
+        assert verify(log).holds, verify(log).sentences()
+        [told] = [one.entry for one in log.read() if isinstance(one.entry, LogSetAside)]
+        assert log.last_seq == agent.recorder.last_seq
+        again, _ = state_of(log, RULES)
+        assert same(again, agent.reconciler)
+    assert agent.recorder.set_aside == told.to
+    if loss == "replaced":
+        assert told.problem == f"{path} was replaced by another file while the agent wrote to it"
+        assert Path(told.to).exists()
+    else:
+        assert told == LogSetAside(to="", problem=f"{path} was deleted, or moved away, while the agent wrote to it")
+        assert sentence(told) == f"the log was lost, this one began anew: {told.problem}"
+
+
+def test_a_log_that_is_deleted_while_nothing_happens_is_noticed_too(disk: Place, tmp_path: Path) -> None:
+    with disk.writer() as log:
+        log.append(some(1, 3))
+        (tmp_path / "porter.db").unlink()
+
+        with pytest.raises(DamagedLogError, match="was deleted, or moved away"):
+            log.compact(DEFAULT, NOW)
 
 
 def test_a_compacted_log_whose_snapshots_cannot_be_read_is_begun_with_nothing(disk: Place) -> None:
