@@ -3,7 +3,7 @@
 It never changes an entry, never reorders, never reads a clock.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Self
@@ -100,21 +100,31 @@ class EventLog(StoredEntries, Closing):
         A row may say with `previous` that entries before it were taken out. Else it must continue the log, and its
         chain, without a gap: ValueError. The rows' own checksums are believed; see `verify`.
         """
+        if rows:
+            self.append_batches((rows,))
+
+    def append_batches(self, batches: Iterable[Sequence[Row]], snapshots: Iterable[StoredSnapshot] = ()) -> None:
+        """Add batches as `append_rows` does, and snapshots after them, all in one transaction.
+
+        So a whole log is there, or nothing of it, whatever ends this process meanwhile.
+        """
         self._refuse_reader()
-        if not rows:
-            return
         last, tip = self._newest()
         self._own_file.check()
-        gaps = list(_gaps_between(rows, last, tip))
         self._tip = None  # unknown until the commit has returned
         try:
             with self._exclusive(), explained(self._where), writing(self._engine) as connection:
-                add_gaps(connection, self.stream, gaps)
-                add_rows(connection, self.stream, rows)
-                grow(connection, self.stream, last, rows, gaps[-1].last_seq if gaps else 0)
+                for rows in batches:
+                    gaps = list(_gaps_between(rows, last, tip))
+                    add_gaps(connection, self.stream, gaps)
+                    add_rows(connection, self.stream, rows)
+                    grow(connection, self.stream, last, rows, gaps[-1].last_seq if gaps else 0)
+                    last, tip = rows[-1].seq, rows[-1].checksum
+                for snapshot in snapshots:
+                    put_snapshot(connection, self.stream, snapshot, SNAPSHOTS)
         except AnotherWriterError:
             raise LogError(another_writer(self._where)) from None
-        self._tip = rows[-1].seq, rows[-1].checksum
+        self._tip = last, tip
 
     def store_snapshot(self, snapshot: StoredSnapshot) -> None:
         """Keep the state after an entry that is in the log; at most `SNAPSHOTS` are kept. Raises LogError."""

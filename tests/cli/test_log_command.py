@@ -163,6 +163,25 @@ def test_import_leaves_nothing_of_a_file_with_a_fault(capsys: pytest.CaptureFixt
     assert not (tmp_path / "copy.db").exists()
 
 
+def test_import_leaves_an_empty_log_where_it_failed_half_way(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with EventLog.open(f"{tmp_path}/a.db", stream="node1", migrate=True) as log:
+        log.append(some(1, 3000))
+    shown(capsys, "export", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/a.db")
+    copying = ["import", f"{tmp_path}/log.jsonl", "--event-log", f"{tmp_path}/copy.db", "--stream", "node1"]
+    EventLog.open(f"{tmp_path}/copy.db", stream="node1", migrate=True).close()
+    copy = sqlite3.connect(tmp_path / "copy.db", isolation_level=None)
+    copy.execute("CREATE TRIGGER late BEFORE INSERT ON entry WHEN NEW.seq = 2500 BEGIN SELECT RAISE(ABORT, 'no'); END")
+
+    refused(capsys, *copying)
+
+    assert copy.execute("SELECT count(*) FROM entry").fetchone() == (0,)
+    copy.execute("DROP TRIGGER late")
+    copy.close()
+    assert shown(capsys, *copying) == [f"3000 entries read into {tmp_path}/copy.db, stream node1"]
+
+
 def test_import_refuses_a_file_that_was_altered(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with EventLog.open(f"{tmp_path}/a.db", stream="node1", migrate=True) as log:
         log.append(some(1, 9))

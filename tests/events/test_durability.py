@@ -1,11 +1,19 @@
-"""What a kill cannot show: that a commit on SQLite waits for the disk, and that readers never wait for a writer."""
+"""That a commit on SQLite waits for the disk, which no kill can show; and what a kill leaves of one transaction."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+from porter.events.chain import chained
 from porter.events.engines import make_engine, writing
 from porter.events.log import EventLog
 from porter.events.urls import parse_url
+from porter.events.verify import verify
+from tests.events.conftest import Place
+from tests.events.examples import some
 
+ROOT = Path(__file__).parents[2]
 FULL = 2  # PRAGMA synchronous: FULL
 
 
@@ -20,3 +28,30 @@ def test_the_connection_that_writes_waits_for_the_disk_and_keeps_a_write_ahead_l
     engine.dispose()
 
     assert (synchronous, journal) == (FULL, "wal")
+
+
+FILLING = """
+import os, signal, sys
+from porter.events.chain import chained
+from porter.events.log import EventLog
+from tests.events.examples import some
+
+def batches():
+    rows = list(chained(some(1, 3000)))
+    yield rows[:1000]
+    yield rows[1000:2000]
+    os.kill(os.getpid(), signal.SIGKILL)
+
+EventLog.open(sys.argv[1], stream="node1", migrate=True).append_batches(batches())
+"""
+
+
+def test_of_batches_that_belong_together_a_kill_leaves_none(lasting_place: Place) -> None:
+    killed = subprocess.run([sys.executable, "-c", FILLING, lasting_place.url], check=False, cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+
+    with lasting_place.writer() as log:
+        assert (log.last_seq, list(log.read())) == (0, [])
+        log.append_batches(iter([list(chained(some(1, 3000)))]))
+        assert log.last_seq == 3000
+        assert verify(log).holds

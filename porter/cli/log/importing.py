@@ -7,13 +7,14 @@ import click
 
 from porter.cli.options import event_log_option, stream_option
 from porter.cli.progress import shown_progress
+from porter.events.chain import chained
 from porter.events.entries import AgentStarted
 from porter.events.errors import LogError
 from porter.events.log import EventLog
 from porter.events.sources import Source, open_source
 from porter.events.verify import verify
 
-_BATCH = 1000  # entries of one transaction
+_BATCH = 1000  # entries that are held in memory
 
 
 @click.command("import")
@@ -23,7 +24,8 @@ _BATCH = 1000  # entries of one transaction
 def import_(*, event_log: str, stream: str, file: Path) -> None:
     """Read an exported FILE into the log, which must have no entry yet.
 
-    The file is read through before the first entry is written, so that a fault in it leaves nothing behind.
+    The file is read through before the first entry is written, so that a fault in it leaves nothing behind; nor does
+    an import that is ended half-way.
     """
     with open_source(str(file)) as source:
         node, total = _checked(source)
@@ -38,18 +40,15 @@ def import_(*, event_log: str, stream: str, file: Path) -> None:
 
 
 def _copy(source: Source, target: EventLog, total: int) -> None:
-    """Copy all rows with their checksums, and the snapshots; a file that has no checksums gets them here."""
+    """Copy all rows with their checksums, and the snapshots; a file that has no checksums gets them here.
+
+    In one transaction: an import that is killed leaves an empty log, in which it may begin again.
+    """
     first = next(source.rows(), None)
-    if first is not None and first.checksum:
-        with shown_progress("importing", source.rows(), total) as rows:
-            while batch := list(islice(rows, _BATCH)):
-                target.append_rows(batch)
-    else:
-        with shown_progress("importing", source.read(), total) as entries:
-            while some := list(islice(entries, _BATCH)):
-                target.append(some)
-    for snapshot in source.snapshots():
-        target.store_snapshot(snapshot)
+    has_checksums = first is not None and bool(first.checksum)
+    rows = source.rows() if has_checksums else chained(source.read())
+    with shown_progress("importing", rows, total) as shown:
+        target.append_batches(iter(lambda: list(islice(shown, _BATCH)), []), source.snapshots())
 
 
 def _checked(source: Source) -> tuple[str, int]:
