@@ -32,6 +32,13 @@ def nothing_there() -> web.Response:
     return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
 
 
+def health(request: web.Request) -> web.Response:
+    """What a server says that is well; it answers, so it is."""
+    if "verbose" not in request.query:
+        return web.Response(text="ok")
+    return web.Response(text=f"[+]ping ok\n{request.path.split('/')[1]} check passed\n")
+
+
 def warnings(found: list[str]) -> list[tuple[str, str]]:
     """Warning headers (RFC 7234, 5.5), as kubectl prints them."""
     return [("Warning", '299 - "' + one.replace("\\", "\\\\").replace('"', '\\"') + '"') for one in found]
@@ -42,15 +49,17 @@ def watch_type(wanted: str) -> str:
     return "application/json;as=Table;v=v1;g=meta.k8s.io;stream=watch" if wanted == TABLE else "application/json"
 
 
-def described(request: web.Request, path: str, kinds: Kinds) -> web.Response | None:  # noqa: C901  (a table of paths)
+def described(request: web.Request, path: str, kinds: Kinds) -> web.Response | None:  # noqa: C901, PLR0912  (a table of paths)
     """The answer of a path that tells about the server; None when the path is another one."""
     if request.method not in ("GET", "HEAD"):
         return None
     accept, parts = request.headers.get("Accept", ""), path.split("/")[1:]
     match parts:
-        case ["api"] | ["apis"] if "apidiscovery.k8s.io" in accept:
+        case ["api"] | ["apis"] if discovery.wants_aggregated(accept):
             document = discovery.aggregated(kinds, core=parts == ["api"])
             return web.Response(body=encode(document), headers={"Content-Type": discovery.AGGREGATED})
+        case [""]:
+            return json_answer({"paths": discovery.paths(kinds)})
         case ["api"]:
             return json_answer(discovery.versions(request.host))
         case ["apis"]:

@@ -62,8 +62,8 @@ def _external(obj: Json) -> str:
     match spec["type"]:
         case "LoadBalancer":
             entries = at(obj, "status.loadBalancer.ingress", [])
-            given = [entry.get("ip") or entry.get("hostname") for entry in entries]
-            return ",".join([*given, *manual]) or "<pending>"
+            given = {entry.get("ip") or entry.get("hostname", "") for entry in entries}
+            return ",".join([*sorted(given), *manual]) or "<pending>"
         case "ExternalName":
             return str(spec.get("externalName") or NONE)
         case _:

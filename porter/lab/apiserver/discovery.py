@@ -24,6 +24,24 @@ _OTHERS: dict[str, tuple[Json, list[str]]] = {  # subresources that are a kind o
 }
 
 
+def paths(kinds: Kinds) -> list[str]:
+    """What `/` tells: every path under which something is told or served."""
+    found = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+    for name, of_group in kinds.groups().items():
+        base = f"/apis/{name}" if name else "/api"
+        found += [base, *(f"{base}/{version}" for version in of_group)]
+    return sorted(set(found))
+
+
+def wants_aggregated(accept: str) -> bool:
+    """Whether a client takes the aggregated form; kubectl 1.26 to 1.29 take v2beta1 only, which 1.36 has no more."""
+    for one in accept.split(","):
+        media, *parameters = (part.strip() for part in one.split(";"))
+        if media == "application/json":
+            return {"g=apidiscovery.k8s.io", "v=v2", "as=APIGroupDiscoveryList"} <= set(parameters)
+    return False
+
+
 def versions(server: str) -> Json:
     """`/api`."""
     return {

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from porter.lab.apiserver import discovery
 from porter.lab.apiserver.access import Access, Verdict
-from porter.lab.apiserver.answers import described, json_answer, nothing_there, warnings, watch_type
+from porter.lab.apiserver.answers import described, health, json_answer, nothing_there, warnings, watch_type
 from porter.lab.apiserver.asking import PLAIN, Target, attributes, form, list_options, target, write_options
 from porter.lab.apiserver.audit import Audit, Audited
 from porter.lab.apiserver.decoding import WriteOptions, as_kind, as_object, body, clean, json_body, yaml_body
@@ -106,7 +106,7 @@ class Handler:
             return json_answer(self._troubles.put(await request.read()))
         await self._troubles.meet()
         if path in OPEN_PATHS or path.startswith(("/readyz/", "/livez/", "/healthz/")):
-            return json_answer(discovery.VERSION) if path == "/version" else web.Response(text="ok")
+            return json_answer(discovery.VERSION) if path == "/version" else health(request)
         who = self._parts.identities.of(request.headers.get("Authorization", ""))
         asked = attributes(request.method, request.path, request.query)
         if self._parts.audit is None:

@@ -9,6 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
+from porter.lab.apiserver.descriptions import ENUMS, INT_OR_STRING, of_part
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Json
 from porter.lab.apiserver.strategic import MERGE_KEYS, SETS
@@ -25,6 +26,7 @@ _PLAIN: dict[str, Json] = {
 _QUANTITIES = frozenset({"limits", "requests", "capacity", "allocatable", "hard", "used", "overhead"})
 _WRAPPER = re.compile(r"^([Ll]ist|[Dd]ict)[\[(](?:str, *)?(.*)[\])]$")
 _OTHERWISE = {"Event": "CoreV1Event", "TokenRequest": "AuthenticationV1TokenRequest"}  # two groups have one each
+_ABOUT_THE_MODEL = re.compile(r"\n\s+Attributes:.*", re.DOTALL)  # what it tells Python programmers
 _VERSION = re.compile(r"^(?:Core|([A-Z][a-z]+))?V\d+(?:(?:alpha|beta)\d+)?(?=[A-Z])")
 
 
@@ -65,19 +67,35 @@ def _define(model_name: str) -> str:
         field = model.attribute_map[attribute]
         found = properties[field] = _typed(type_name, field)
         told = described.get(attribute)
-        if told is not None and told.description and "$ref" not in found:
-            found["description"] = told.description
+        if meaning := of_part(name, field) or (told.description if told is not None else ""):
+            found["description"] = meaning
         if told is not None and told.is_required():
             needed.append(field)
-        if (name, field) in MERGE_KEYS:
-            found |= {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": MERGE_KEYS[name, field]}
-        elif (name, field) in SETS:
-            found["x-kubernetes-patch-strategy"] = "merge"
+        _mark(found, name, field)
     if model.__doc__:
-        known[name]["description"] = " ".join(model.__doc__.split())
+        known[name]["description"] = " ".join(_ABOUT_THE_MODEL.sub("", model.__doc__).split())
     if needed:
         known[name]["required"] = needed
     return name
+
+
+def _mark(found: Json, name: str, field: str) -> None:
+    """Say of a field, in place, what the models do not: its choices, its type, how its list merges."""
+    if (name, field) in ENUMS:
+        found["enum"] = list(ENUMS[name, field])
+    if (name, field) in INT_OR_STRING:
+        found["$ref"] = PREFIX + _int_or_string()
+        del found["x-kubernetes-preserve-unknown-fields"]
+    if (name, field) in MERGE_KEYS:
+        found |= {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": MERGE_KEYS[name, field]}
+    elif (name, field) in SETS:
+        found["x-kubernetes-patch-strategy"] = "merge"
+
+
+def _int_or_string() -> str:
+    open_ = {"format": "int-or-string", "x-kubernetes-preserve-unknown-fields": True}
+    definitions().setdefault("IntOrString", open_)
+    return "IntOrString"
 
 
 def _typed(type_name: str, field: str) -> Json:

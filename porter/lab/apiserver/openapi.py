@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from porter.lab.apiserver.descriptions import API_VERSION, KIND, METADATA
 from porter.lab.apiserver.kinds import Kind, Kinds
 from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
 from porter.lab.apiserver.objects import Json, decode, encode
@@ -26,15 +27,32 @@ def index(kinds: Kinds) -> Json:
 
 def described(kinds: Kinds, group: str, version: str) -> Json:
     """`/openapi/v3/apis/GROUP/VERSION`: the paths, and every schema that they need."""
-    found = kinds.of(group, version)
+    schemas, paths = _parts(kinds, group, version)
+    return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": _told(schemas)}}
+
+
+def _parts(kinds: Kinds, group: str, version: str) -> tuple[Json, Json]:
+    """The schemas and the paths of one group and version."""
     schemas: Json = {}
     paths: Json = {}
-    for kind in found:
+    for kind in kinds.of(group, version):
         name = component(kind)
         schemas |= _reachable(_kind_schema(kind))
         schemas[name] = _own(kind)
         paths |= _paths(kind, PREFIX + name)
-    return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas}}
+    return schemas, paths
+
+
+def _told(schema: Any) -> Any:
+    """The same with every reference that has a description of its own in the form in which OpenAPI allows one."""
+    if isinstance(schema, list):
+        return [_told(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(schema.get("$ref"), str) and len(schema) > 1:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        return rest | {"allOf": [{"$ref": schema["$ref"]}]}
+    return {key: _told(value) for key, value in schema.items()}
 
 
 def swagger(kinds: Kinds) -> Json:
@@ -43,9 +61,11 @@ def swagger(kinds: Kinds) -> Json:
     paths: Json = {}
     for group, versions in kinds.groups().items():
         for version in versions:
-            one = described(kinds, group, version)
-            schemas |= one["components"]["schemas"]
-            paths |= one["paths"]
+            more = _parts(kinds, group, version)
+            schemas |= more[0]
+            paths |= more[1]
+    if "IntOrString" in schemas:
+        schemas["IntOrString"] = {"type": "string", "format": "int-or-string"}  # OpenAPI v2 has no oneOf
     text = encode({"swagger": "2.0", "info": _INFO, "paths": paths, "definitions": schemas})
     found: Json = decode(text.replace(PREFIX.encode(), b"#/definitions/"))
     return found
@@ -68,9 +88,9 @@ def _own(kind: Kind) -> Json:
         known: Json = definitions()[schema_of(kind.name, kind.version)]
         return known | {"x-kubernetes-group-version-kind": gvk}
     envelope = {
-        "apiVersion": {"type": "string", "description": "The version of the API that the object is written for."},
-        "kind": {"type": "string", "description": "The kind of the object."},
-        "metadata": {"allOf": [{"$ref": PREFIX + schema_of("ObjectMeta")}]},
+        "apiVersion": {"type": "string", "description": API_VERSION},
+        "kind": {"type": "string", "description": KIND},
+        "metadata": {"description": METADATA, "$ref": PREFIX + schema_of("ObjectMeta")},
     }
     properties = envelope | kind.schema.get("properties", {})
     return kind.schema | {"type": "object", "properties": properties, "x-kubernetes-group-version-kind": gvk}

@@ -143,11 +143,12 @@ class Writes:
         if kind.custom and kind.status:
             obj.pop("status", None)
         behaviour.fresh(obj)
+        self._default(kind, obj, None, behaviour)
+        if writer is not None:  # before anything is given out: the writer owns what it wrote and its defaults alone
+            managed = self._owned(kind, _without_status(kind, obj), {}, writer, time)
         self._complete(kind, obj, None, behaviour)
         if self._store.get(kind.resource, Key(namespace if kind.namespaced else "", name_of(obj))) is not None:
             raise errors.already_exists(kind.group, kind.plural, name_of(obj))
-        if writer is not None:
-            managed = self._owned(kind, obj, {}, writer, time)
         metadata(obj)["managedFields"] = managed
         if options.dry_run:
             return obj
@@ -171,6 +172,7 @@ class Writes:
         obj = _only_the_part(kind, obj, old, subresource)
         inherited(obj, old)
         behaviour = self._behaviours.get(kind.name, NOTHING) if not kind.custom else NOTHING
+        self._default(kind, obj, old, behaviour)
         self._complete(kind, obj, old, behaviour)
         if kind.generation and _content(obj) != _content(old):
             metadata(obj)["generation"] = metadata(old).get("generation", 0) + 1
@@ -196,11 +198,14 @@ class Writes:
         found = self._store.get(kind.resource, key)
         return not kind.custom or found is None or found.get("apiVersion") == kind.kept(obj).get("apiVersion")
 
-    def _complete(self, kind: Kind, obj: Json, old: Json | None, behaviour: Behaviour) -> None:
+    def _default(self, kind: Kind, obj: Json, old: Json | None, behaviour: Behaviour) -> None:
         if kind.custom:
             default(obj, kind.schema)
         else:
             behaviour.default(obj, old)
+
+    def _complete(self, kind: Kind, obj: Json, old: Json | None, behaviour: Behaviour) -> None:
+        if not kind.custom:
             behaviour.allocate(obj, old)
         found = [*name_errors(obj, kind)] if old is None else [*finalizer_errors(obj, old, kind)]
         found += label_errors(obj)
@@ -252,6 +257,10 @@ def _only_the_part(kind: Kind, obj: Json, old: Json, subresource: str) -> Json:
     if "status" in old:
         part["status"] = copied(old["status"])
     return part
+
+
+def _without_status(kind: Kind, obj: Json) -> Json:
+    return {key: value for key, value in obj.items() if key != "status"} if kind.status else obj
 
 
 def _content(obj: Json) -> Json:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from porter.lab.apiserver import ApiServer
 from tests.lab.apiserver.client import Client
+from tests.lab.apiserver.kubectl import CRD, Kubectl
 from tests.loop import Loop
+from tests.needs import needed
+
+_number = itertools.count(1)
 
 
 class Running:
@@ -67,3 +74,25 @@ def start(loop: Loop) -> Iterator[Callable[[ApiServer], Running]]:
     yield begin
     for one in made:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def first_kubectl(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    """kubectl in the namespace `default` of a server that knows Eips and whose clock stands still: ages are 0s."""
+    needed(shutil.which("kubectl"), "kubectl", "kubernetes-client")
+    running = Running(loop, ApiServer(now=lambda: datetime(2026, 1, 1, tzinfo=UTC)))
+    directory = tmp_path_factory.mktemp("kubectl")
+    running.server.kubeconfig(directory / "kubeconfig")
+    made = Kubectl(running.client, directory, "default")
+    made("apply", "-f", "-", stdin=CRD)
+    running.client.get("/apis/network.kubesphere.io/v1alpha2/eips")  # the first list is told to come back
+    yield made
+    running.stop()
+
+
+@pytest.fixture
+def kubectl(first_kubectl: Kubectl) -> Kubectl:
+    """The same in a namespace of its own."""
+    namespace = f"shop{next(_number)}"
+    first_kubectl.client.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    return first_kubectl.at(namespace)

@@ -1,8 +1,10 @@
-"""OpenAPI v2 in protobuf, as kubectl before 1.27 asks for it; read here with nothing but the wire format."""
+"""What tells clients of kinds: OpenAPI v2 in protobuf, read with nothing but the wire format, and discovery."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+import pytest
 
 from tests.lab.apiserver.client import Client
 
@@ -74,3 +76,19 @@ def test_a_patch_tells_that_it_knows_dry_runs(client: Client) -> None:
     parameters = [one(value, 1, 2, 3, 4) for number, value in fields(operation) if number == 8]
     assert parameters == [b"dryRun", b"fieldManager", b"fieldValidation"]
     assert named(operation, 13)["x-kubernetes-group-version-kind"].endswith(b'"kind":"Service"}')
+
+
+BETA = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (f"{AGGREGATED},{BETA},application/json", "APIGroupDiscoveryList"),
+        (f"{BETA},application/json", "APIGroupList"),  # kubectl 1.27 to 1.29
+        ("application/json", "APIGroupList"),
+    ],
+)
+def test_discovery_is_aggregated_for_those_who_take_that_version(shared: Client, accept: str, kind: str) -> None:
+    assert shared.get("/apis", accept=accept)["kind"] == kind
