@@ -13,8 +13,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from porter.lab import state
 from porter.lab.errors import LabError
+from porter.lab.forking import One
 from porter.lab.state import Namespace, Process, State
 
 _STARTED = 21  # proc(5): field 22 of /proc/PID/stat, counted from zero
@@ -72,6 +75,32 @@ def start(
     if began is None:
         raise LabError(f"{role} ended as soon as it was started; its log: {log}")
     return Process(role=role, node=node, pid=child.pid, started=began)
+
+
+def start_together(directory: Path, wanted: Sequence[One]) -> list[Process]:
+    """Start stand-ins from one interpreter.
+
+    Raises LabError when they do not all come.
+    """
+    for one in wanted:
+        Path(one.log).parent.mkdir(exist_ok=True, parents=True)
+    done = subprocess.run(
+        python("porter.lab.forking"),
+        input=msgspec.json.encode(wanted),
+        capture_output=True,
+        check=False,
+        env={**environment(directory), "PYTHONUNBUFFERED": "1"},
+    )
+    pids = [int(line) for line in done.stdout.split()]
+    if done.returncode or len(pids) < len(wanted):
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise LabError(
+            f"only {len(pids)} of {len(wanted)} stand-ins started: {words[-1] if words else 'no reason given'}"
+        )
+    return [
+        Process(role=one.role, node=one.node, pid=pid, started=started_at(pid) or 0)
+        for one, pid in zip(wanted, pids, strict=True)
+    ]
 
 
 def python(module: str, *arguments: str) -> list[str]:

@@ -11,10 +11,10 @@ from porter.lab.stage import GATE, SERVER, Stage
 
 
 def begin(stage: Stage, say: Callable[[str], None], *, grace: float) -> Kube:
-    """Start the lab's own server and its controllers, install Porter where agents are to run; return when it is so."""
-    say("starting the API server and the controllers")
+    """Start the lab's own server and the stand-ins, install Porter where agents are to run; return when it is so."""
+    say("starting the API server, the controllers and the nodes")
     stage.start_server()
-    stage.start_controllers(grace)
+    stage.start_stand_ins(grace)
     manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
 
     on: list[tuple[str, str | None]] = [(SERVER, None)]
@@ -24,7 +24,7 @@ def begin(stage: Stage, say: Callable[[str], None], *, grace: float) -> Kube:
     stage.wait("the API server", kube.ready, on=on)
     furniture.put_namespaces(kube)
     if stage.known.agents:
-        say("installing Porter, starting its agents and the nodes")
+        say("installing Porter and starting its agents")
         installing.install(kube, manifests)
         stage.wait("Porter's own kind", functools.partial(installing.is_listed, kube, "Eip"), on=on)
     return kube
@@ -39,8 +39,7 @@ def join(stage: Stage, access: Access, found: given.Found, say: Callable[[str], 
     given.write_private(stage.kubeconfig(), outside)
     given.write_private(stage.node_kubeconfig(), inside)
     stage.start_gate()
-    if not found.controllers:
-        stage.start_controllers(grace)
+    stage.start_stand_ins(None if found.controllers else grace)
     return Kube(access)
 
 

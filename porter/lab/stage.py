@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from porter.lab import given, processes, state
 from porter.lab.errors import LabError
+from porter.lab.forking import One
 from porter.lab.kube import read_access
 from porter.lab.network import SWITCH, Network
 from porter.lab.state import Process, State
@@ -18,6 +19,7 @@ SERVER: Final = "apiserver"
 GATE: Final = "gate"
 """The role of what leads out of the lab to an API server that is not its own."""
 AGENT_PORT = 7472
+_NODE = "porter.lab.node"
 _NONE_RUNS = {"agent": "no agent runs", "node": "no stand-ins run", SERVER: "no API server runs"}  # by role
 _PATIENCE = 60.0  # seconds for each thing to come up; a loaded machine is slow, a broken one is noticed by its death
 
@@ -96,13 +98,22 @@ class Stage:
 
     def start_node(self, node: Host) -> None:
         """Start the stand-ins of a node."""
-        command = processes.python("porter.lab.node", "--name", node.name, "--kubeconfig", str(self.node_kubeconfig()))
-        command += [word for address in node.addresses for word in ("--address", str(address))]
-        pods = [self.topology.pods_of(node.name), self.topology.ipv6_pods_of(node.name)]
-        command += [word for network in pods if network is not None for word in ("--pods", str(network))]
-        command += ["--control-plane"] if node is self.topology.nodes[0] else []
-        command += ["--label", f"{given.LABEL}={self.known.name}"] if self.known.server else []
+        command = processes.python(_NODE, *self._node_words(node))
         self.start("node", command, node=node.name, netns=self.network.namespace(node.name))
+
+    def start_stand_ins(self, grace: float | None) -> None:
+        """Start the stand-ins of all nodes, which wait for an API server, from one interpreter.
+
+        The controllers too, unless `grace` is None: a Node whose kubelet is silent so long (seconds) is not ready.
+        """
+        wanted = [
+            self._one("node", node.name, f"{_NODE}.__main__", self._node_words(node)) for node in self.topology.nodes
+        ]
+        if grace is not None:
+            words = ["--kubeconfig", str(self.node_kubeconfig()), "--grace", f"{grace:g}"]
+            wanted.insert(0, self._one("controllers", None, "porter.lab.controllers.__main__", words))
+        self.known.processes = [*self.known.processes, *processes.start_together(self.directory, wanted)]
+        self.save()
 
     def start_server(self) -> None:
         """Start the API server; again with the objects, the port and the token that it had."""
@@ -125,11 +136,6 @@ class Stage:
         command += ["--listen", str(gateway), str(self.topology.api_port)]
         self.start(GATE, [*command, "--to", server.hostname or "", str(server.port or 443)])
 
-    def start_controllers(self, grace: float) -> None:
-        """Start the controllers; a Node whose kubelet is silent for `grace` seconds is not ready."""
-        command = processes.python("porter.lab.controllers", "--kubeconfig", str(self.node_kubeconfig()))
-        self.start("controllers", [*command, "--grace", f"{grace:g}"], netns=self.network.namespace(SWITCH))
-
     def start_agent(self, node: Host, *, env: Mapping[str, str] | None = None) -> None:
         """Start Porter on a node: the ordinary command."""
         options = ["--kubeconfig", str(self.agent_kubeconfig()), "--node-name", node.name]
@@ -151,3 +157,16 @@ class Stage:
                 words = processes.last_words(self.directory, role, node)
                 raise LabError(f"{what} did not come within {_PATIENCE:g} s; the {role}'s last words: {words}")
             time.sleep(0.02)
+
+    def _one(self, role: str, node: str | None, module: str, words: list[str]) -> One:
+        log = str(processes.log_file(self.directory, role, node))
+        netns = self.network.namespace(node or SWITCH)
+        return One(role=role, node=node, module=module, arguments=words, netns=netns, log=log)
+
+    def _node_words(self, node: Host) -> list[str]:
+        words = ["--name", node.name, "--kubeconfig", str(self.node_kubeconfig())]
+        words += [word for address in node.addresses for word in ("--address", str(address))]
+        pods = [self.topology.pods_of(node.name), self.topology.ipv6_pods_of(node.name)]
+        words += [word for network in pods if network is not None for word in ("--pods", str(network))]
+        words += ["--control-plane"] if node is self.topology.nodes[0] else []
+        return words + (["--label", f"{given.LABEL}={self.known.name}"] if self.known.server else [])

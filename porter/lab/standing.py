@@ -170,15 +170,12 @@ def _build(stage: Stage, say: Say) -> None:
 
 
 def _furnish(stage: Stage, kube: Kube, found: given.Found | None, *, strict_arp: bool) -> None:
-    """The nodes and the agents, on an API that is there."""
+    """kube-proxy and the agents, on an API that is there; returns when they and the nodes are ready."""
     topology = stage.topology
     if stage.known.agents:
         installing.write_kubeconfig(kube, stage.node_kubeconfig(), stage.agent_kubeconfig())
-    # Starting Python many times over is what takes the time: the agents, which have the most to do, come first.
     for node in topology.nodes if stage.known.agents else ():
         stage.start_agent(node)
-    for node in topology.nodes:
-        stage.start_node(node)
     if found is None or not found.proxy:
         furniture.put(kube, strict_arp=strict_arp, labels={given.LABEL: stage.known.name} if found is not None else {})
 

@@ -1,7 +1,11 @@
-"""The rhythm of the stand-ins: something changed, so look at everything and do what is missing; on an error, again."""
+"""The rhythm of the stand-ins: something changed, so look at everything and do what is missing; on an error, again.
+
+In a large lab a look costs something, and many stand-ins look: each rests after one, longer than it has worked.
+"""
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -11,6 +15,8 @@ from porter.lab.following import RefusedError
 _log = logging.getLogger(__name__)
 _GATHER = 0.01  # seconds: changes come in bursts, one look serves them all
 _AGAIN = 0.5
+_REST = 3.0  # times the processor time of the last look
+_LONGEST_REST = 2.0
 
 
 class Trigger:
@@ -29,9 +35,11 @@ class Trigger:
             await self._event.wait()
             await asyncio.sleep(_GATHER)
             self._event.clear()
+            begin = time.process_time()
             try:
                 await act()
             except (RefusedError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 _log.info("%r; again in %.1f s", error, _AGAIN)
                 await asyncio.sleep(_AGAIN)
                 self._event.set()
+            await asyncio.sleep(min(_LONGEST_REST, _REST * (time.process_time() - begin)))

@@ -1,8 +1,9 @@
+import copy
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from porter.lab.controllers.endpoints import slices_of
-from porter.lab.node.rules import Place, Rule, rules
+from porter.lab.node.rules import Place, Rule, Rules
 from tests.lab import objects
 
 BALANCER = Place(IPv4Address("192.168.0.91"), 80)
@@ -15,7 +16,11 @@ PODS = [objects.pod("web-1", on="node1", ip="10.244.1.2"), objects.pod("web-2", 
 
 
 def table(service: dict[str, Any], pods: list[dict[str, Any]], *, node: str = "node1") -> dict[Place, Rule]:
-    return rules([service], slices_of(service, pods), node=node, addresses=[NODE_PORT.address, NODE_PORT6.address])
+    return kept(node).of([service], slices_of(service, pods))
+
+
+def kept(node: str = "node1") -> Rules:
+    return Rules(node=node, addresses=[NODE_PORT.address, NODE_PORT6.address])
 
 
 def test_cluster_policy_reaches_every_ready_pod_from_every_node() -> None:
@@ -86,3 +91,25 @@ def test_a_service_of_ipv6_alone_has_no_place_in_ipv4() -> None:
     service["spec"] |= {"clusterIPs": ["fd00:10:233::7"], "ipFamilies": ["IPv6"]}
 
     assert set(table(service, PODS)) == {Place(IPv6Address("fd00:10:233::7"), 80), NODE_PORT6}
+
+
+def test_what_has_not_changed_is_the_same_rule_again_and_what_has_is_made_anew() -> None:
+    web, other = objects.service(), copy.deepcopy(objects.service())
+    other["metadata"]["name"] = "zweb"
+    other["spec"] |= {"clusterIPs": ["10.233.0.8"]}
+    slices = [*slices_of(web, PODS), *slices_of(other, PODS)]
+    rules = kept()
+    before = rules.of([web, other], slices)
+
+    changed = copy.deepcopy(web)
+    changed["spec"]["externalTrafficPolicy"] = "Local"
+    after = rules.of([changed, other], slices)
+    fewer = rules.of([changed, other], slices_of(changed, PODS))
+    without = rules.of([other], slices)
+
+    untouched = Place(IPv4Address("10.233.0.8"), 80)
+    assert after[untouched] is before[untouched]
+    assert (before[BALANCER].targets, after[BALANCER].targets) == ((HERE, THERE), (HERE,))
+    assert fewer[untouched].targets == ()
+    assert CLUSTER not in without
+    assert without[BALANCER].targets == (HERE, THERE)  # the other has named it all along

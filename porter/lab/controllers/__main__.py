@@ -17,12 +17,12 @@ async def run(kubeconfig: Path, grace: timedelta) -> None:
         await Controllers(api, grace=grace).run()
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Parse the arguments and run until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="porter.lab.controllers", description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--grace", type=float, default=4.0, help="seconds of silence until a node is not ready")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     asyncio.run(until_told(run(arguments.kubeconfig, timedelta(seconds=arguments.grace))))
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import resource
 import signal
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -50,7 +51,7 @@ async def run(arguments: argparse.Namespace) -> None:
         tasks.create_task(for_proxy.run(proxy.reconcile))
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Parse the arguments and run until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="porter.lab.node", description=__doc__)
     parser.add_argument("--name", required=True)
@@ -60,8 +61,10 @@ def main() -> None:
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="a label of the Node")
     parser.add_argument("--control-plane", action="store_true")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # kube-proxy's part has some sockets for each Service
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(until_told(run(arguments)))
 
 

@@ -11,7 +11,9 @@ from porter.lab.families import Address
 from porter.lab.following import Cache
 from porter.lab.node.locality import MODES, Ipvs, Locality
 from porter.lab.node.relays import Datagrams, Relay, swallow
-from porter.lab.node.rules import Place, Rule, rules
+from porter.lab.node.rules import Place, Rule, Rules
+
+_NOTHING = Rule((), drops=False)
 
 
 class Proxy:
@@ -20,8 +22,9 @@ class Proxy:
     def __init__(self, services: Cache, slices: Cache, *, node: str, addresses: Sequence[Address]) -> None:
         self._services = services
         self._slices = slices
-        self._node = node
         self._addresses = addresses
+        self._rules = Rules(node=node, addresses=addresses)
+        self._served: dict[Place, Rule] = {}
         self._relays: dict[Place, Relay | Datagrams] = {}
         self._silent: dict[Place, socket.socket] = {}
         self._locality: Locality = Ipvs(addresses)
@@ -39,20 +42,27 @@ class Proxy:
         """Bring packets and listeners to what the Services and EndpointSlices ask for."""
         if not (self._services.complete.is_set() and self._slices.complete.is_set()):
             return
-        wanted = rules(self._services.all(), self._slices.all(), node=self._node, addresses=self._addresses)
+        wanted = self._rules.of(self._services.all(), self._slices.all())
         await self._locality.extend(wanted)
-        for place in [place for place in self._relays if not wanted.get(place, Rule((), drops=False)).targets]:
-            self._relays.pop(place).close()
-        for place in [place for place in self._silent if place not in wanted or not _is_silent(wanted[place])]:
-            self._silent.pop(place).close()
+        changed = [place for place, rule in wanted.items() if self._served.get(place) is not rule]
+        for place in [*(place for place in self._served if place not in wanted), *changed]:
+            self._close(place, wanted.get(place, _NOTHING))
         await self._locality.narrow(wanted)
         failed = [
             error
-            for place in sorted(wanted, key=lambda place: place.order)
+            for place in sorted(changed, key=lambda place: place.order)
             if (error := await self._serve(place, wanted[place]))
         ]
         for error in failed[:1]:
             raise error  # the others are served; this one is tried again
+
+    def _close(self, place: Place, rule: Rule) -> None:
+        """End what was done at a place, as far as its rule does not want it any more."""
+        self._served.pop(place, None)
+        if place in self._relays and not rule.targets:
+            self._relays.pop(place).close()
+        if place in self._silent and (rule.targets or not rule.drops):
+            self._silent.pop(place).close()
 
     async def _serve(self, place: Place, rule: Rule) -> OSError | None:
         try:
@@ -65,8 +75,5 @@ class Proxy:
                 self._silent[place] = swallow(place)
         except OSError as error:
             return error
+        self._served[place] = rule
         return None
-
-
-def _is_silent(rule: Rule) -> bool:
-    return rule.drops and not rule.targets

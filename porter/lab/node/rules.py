@@ -40,23 +40,39 @@ class Endpoint(NamedTuple):
     node: str | None
 
 
-def rules(
-    services: Iterable[Object], slices: Iterable[Object], *, node: str, addresses: Sequence[Address]
-) -> dict[Place, Rule]:
-    """Every place that this node's kube-proxy serves; `addresses` are the node's own, for node ports.
+class Rules:
+    """The rules of one node, kept from call to call: what has not changed since is the very same object again."""
 
-    Where two Services name one place, the first by name has it. A place leads to endpoints of its own family.
-    """
-    by_service: dict[tuple[str, str], list[Object]] = {}
-    for piece in slices:
-        owner = piece["metadata"].get("labels", {}).get(SERVICE_NAME, "")
-        by_service.setdefault((piece["metadata"].get("namespace", ""), owner), []).append(piece)
-    table: dict[Place, Rule] = {}
-    for service in sorted(services, key=lambda s: (s["metadata"]["namespace"], s["metadata"]["name"])):
-        mine = by_service.get((service["metadata"]["namespace"], service["metadata"]["name"]), [])
-        for place, rule in _of_service(service, mine, node=node, addresses=addresses):
-            table.setdefault(place, rule)
-    return table
+    def __init__(self, *, node: str, addresses: Sequence[Address]) -> None:
+        """`addresses` are the node's own, for node ports."""
+        self._node, self._addresses = node, addresses
+        self._known: dict[tuple[str, str], tuple[list[Object], list[tuple[Place, Rule]]]] = {}
+
+    def of(self, services: Iterable[Object], slices: Iterable[Object]) -> dict[Place, Rule]:
+        """Every place that this node's kube-proxy serves. An object that has changed must be another object.
+
+        Where two Services name one place, the first by name has it. A place leads to endpoints of its own family.
+        """
+        sources: dict[tuple[str, str], list[Object]] = {}
+        for service in sorted(services, key=lambda s: (s["metadata"]["namespace"], s["metadata"]["name"])):
+            sources[service["metadata"]["namespace"], service["metadata"]["name"]] = [service]
+        for piece in slices:
+            owner = piece["metadata"].get("labels", {}).get(SERVICE_NAME, "")
+            if (mine := sources.get((piece["metadata"].get("namespace", ""), owner))) is not None:
+                mine.append(piece)
+        self._known = {key: self._made(key, objects) for key, objects in sources.items()}
+        table: dict[Place, Rule] = {}
+        for _, made in self._known.values():
+            for place, rule in made:
+                table.setdefault(place, rule)
+        return table
+
+    def _made(self, key: tuple[str, str], objects: list[Object]) -> tuple[list[Object], list[tuple[Place, Rule]]]:
+        before = self._known.get(key)
+        if before is not None and list(map(id, before[0])) == list(map(id, objects)):
+            return before
+        service, *slices = objects
+        return objects, list(_of_service(service, slices, node=self._node, addresses=self._addresses))
 
 
 def _of_service(
