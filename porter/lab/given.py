@@ -7,6 +7,7 @@ started only where the cluster has none. It never stops such a server, and chang
 
 import base64
 import os
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from porter.lab import installing
 from porter.lab.errors import LabError
-from porter.lab.kube import NOT_FOUND, Access, Kube, Object, RefusedError, path_of, read_access
+from porter.lab.kube import NOT_FOUND, TOO_MANY, Access, Kube, Object, RefusedError, path_of, read_access
 
 LABEL: Final = "porter-lab"
 """On what a lab makes in such a server, with the lab's name: so that it is found again, and nothing else is touched."""
@@ -25,6 +26,7 @@ _SYSTEM = "kube-system"
 _MANAGER_LEASE = "kube-controller-manager"
 _OURS_THEN = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io"
 _UNPROCESSABLE = 422
+_PATIENCE = 10.0  # seconds
 _SHOWN = 3
 
 
@@ -150,16 +152,22 @@ def _must_have_both_families(kube: Kube) -> None:
 
 
 def _must_have_porter(kube: Kube) -> None:
-    try:
-        kube.get("ServiceAccount", installing.ACCOUNT, namespace=installing.NAMESPACE)
-        kube.list("Eip")
-    except RefusedError as refused:
-        if refused.code != NOT_FOUND:
-            raise
-        raise LabError(
-            "Porter is not installed there, and the lab leaves that to you: porter manifests --only namespace "
-            "--only crd --only rbac | kubectl apply -f - (or bring the lab up with --no-agents)"
-        ) from None
+    limit = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            kube.get("ServiceAccount", installing.ACCOUNT, namespace=installing.NAMESPACE)
+            kube.list("Eip")
+        except RefusedError as refused:
+            if refused.code == TOO_MANY and time.monotonic() < limit:  # its definition came a moment ago
+                time.sleep(0.1)
+                continue
+            if refused.code != NOT_FOUND:
+                raise
+            raise LabError(
+                "Porter is not installed there, and the lab leaves that to you: porter manifests --only namespace "
+                "--only crd --only rbac | kubectl apply -f - (or bring the lab up with --no-agents)"
+            ) from None
+        return
 
 
 def _has_controllers(kube: Kube) -> bool:

@@ -9,13 +9,12 @@ from typing import Final
 
 from porter.lab.errors import LabError
 from porter.lab.furniture import as_applied
-from porter.lab.kube import NOT_FOUND, Kube, RefusedError, path_of
+from porter.lab.kube import NOT_FOUND, TOO_MANY, Kube, RefusedError, path_of
 
 PARTS: Final = ("crd", "rbac")
 """What of `porter manifests` a lab applies: its Namespace stands already, and for the DaemonSet it starts processes."""
 NAMESPACE: Final = "porter-system"
 ACCOUNT: Final = "porter"
-_TOO_MANY = 429
 _LIFETIME = 3650 * 24 * 3600  # seconds: longer than any lab
 
 
@@ -35,7 +34,7 @@ def is_listed(kube: Kube, kind: str) -> bool:
     try:
         kube.list(kind)
     except RefusedError as refused:
-        if refused.code not in {NOT_FOUND, _TOO_MANY}:
+        if refused.code not in {NOT_FOUND, TOO_MANY}:
             raise
         return False
     return True

@@ -37,6 +37,7 @@ _PLACES = {  # kind: (path prefix, plural, namespaced)
 }
 CONFLICT = 409
 NOT_FOUND = 404
+TOO_MANY = 429
 
 
 class RefusedError(LabError):

@@ -57,7 +57,6 @@ def installed(kube: Kube) -> Kube:
     parts = ["--only", "namespace", "--only", "crd", "--only", "rbac"]
     printed = subprocess.run(porter("manifests", *parts), capture_output=True, text=True, check=True).stdout
     installing.install(kube, printed)
-    until("Porter's own kind", lambda: installing.is_listed(kube, "Eip"))
     return kube
 
 
