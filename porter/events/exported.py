@@ -1,6 +1,6 @@
 """An exported file, read back: as a source of entries, and with what is needed to verify it. It is never changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -78,12 +78,17 @@ class ExportedLog(Closing):
     @property
     def whole_after(self) -> int:
         """The last entry that was taken or left out, 0 for none: all after it are there. Reads the file through."""
-        last = whole = 0
+        return max(self.gap_ends(), default=0)
+
+    def gap_ends(self) -> Sequence[int]:
+        """Return the last entry of each run of entries that are not there, in order. Reads the file through."""
+        last = 0
+        found: list[int] = []
         for place in self._places():
             if place.seq != last + 1:
-                whole = place.seq - 1
+                found.append(place.seq - 1)
             last = place.seq
-        return whole
+        return found
 
     def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order. Raises LogError that names the line at fault.

@@ -22,6 +22,7 @@ from porter.events.streams import (
     as_bytes,
     as_text,
     checksum_at,
+    gap_ends,
     gaps_in,
     head_of,
     last_gap,
@@ -67,6 +68,11 @@ class StoredEntries:
         """The last entry that was taken out, 0 for none: all entries after it are there. A fold begins no earlier."""
         with self._reading() as connection:
             return last_gap(connection, self.stream)
+
+    def gap_ends(self) -> Sequence[int]:
+        """Return the last entry of each run of entries that were taken out, in order."""
+        with self._reading() as connection:
+            return gap_ends(connection, self.stream)
 
     def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, holding one page of them in memory.

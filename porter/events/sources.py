@@ -1,6 +1,6 @@
 """Where entries come from when they are only read: a log's database, or a file that was exported from one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,9 @@ class Source(AbstractContextManager["Source"], Protocol):
     @property
     def whole_after(self) -> int:
         """The last entry that is not there, 0 where none is missing. A fold begins with a snapshot at or after it."""
+
+    def gap_ends(self) -> Sequence[int]:
+        """Return the last entry of each run of entries that are not there, in order."""
 
     def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, in bounded memory.

@@ -67,6 +67,11 @@ class SqliteSource(Closing):
         """The last entry that was taken out, 0 for none."""
         return self._number("whole_after", "SELECT max(last_seq) FROM gap WHERE stream = ?")
 
+    def gap_ends(self) -> Sequence[int]:
+        """Return the last entry of each run of entries that were taken out, in order."""
+        with self._naming_the_file():
+            return self._opened_log().gap_ends()
+
     def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, in bounded memory; see `EventLog.read`."""
         last, limit = after, _NO_LIMIT if until is None else until

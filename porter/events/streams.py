@@ -181,6 +181,12 @@ def last_gap(connection: sqlalchemy.Connection, stream: str) -> int:
     return found or 0
 
 
+def gap_ends(connection: sqlalchemy.Connection, stream: str) -> Sequence[int]:
+    """Return the last entry of each gap, in order."""
+    wanted = {"stream": stream, "first_seq": 0, "last_seq": 2**63 - 1}
+    return [_read(Gap, row).last_seq for row in connection.execute(_GAPS_IN, wanted)]
+
+
 def add_rows(connection: sqlalchemy.Connection, stream: str, rows: Sequence[Row]) -> None:
     """Add entries, in the driver's own way: in half the time that SQLAlchemy takes to look at each."""
     style = connection.dialect.paramstyle

@@ -1,6 +1,7 @@
 """What a replay reads from: the entries up to a moment, and the state to begin with."""
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 from porter.errors import PorterError
@@ -23,12 +24,13 @@ def installed_rules() -> Rules:
     return Rules(protocols=Registry.discover().rules)
 
 
-def beginning(source: Source, rules: Rules) -> tuple[Reconciler, int]:
-    """Return a reconciler to fold with, and the entry after which it goes on: 0, unless the log was compacted.
+def beginning(source: Source, rules: Rules, until: Moment | None = None) -> tuple[Reconciler, int]:
+    """Return a reconciler to fold with, and the entry after which it goes on: 0, unless entries are not there.
 
-    Then it is the oldest snapshot behind which all entries are there. Raises PorterError where there is none.
+    Then it is the oldest snapshot behind which all entries are there, up to a moment where one is given. Raises
+    PorterError where there is none.
     """
-    gap = source.whole_after
+    gap = _whole_after(source, until)
     if not gap:
         return Reconciler(rules), 0
     usable = [stored for stored in source.snapshots() if stored.seq >= gap]
@@ -41,13 +43,34 @@ def beginning(source: Source, rules: Rules) -> tuple[Reconciler, int]:
     return reconciler, seq
 
 
-def begun(source: Source, records: Iterator[Recorded]) -> tuple[Refold, Iterator[Recorded]]:
+def _whole_after(source: Source, until: Moment | None) -> int:
+    """Return the last entry that is not there and that an entry up to the moment follows; 0 where none is missing."""
+    last = source.whole_after
+    if not last or until is None or _is_reached(source, last, until):
+        return last
+    ends = source.gap_ends()
+    reached = bisect_left(ends, x=True, key=lambda end: not _is_reached(source, end, until))
+    return ends[reached - 1] if reached else 0
+
+
+def _is_reached(source: Source, end: int, moment: Moment) -> bool:
+    """Tell whether a moment covers the first entry after the gap that ends with entry `end`."""
+    if moment.seq is not None:
+        return end < moment.seq
+    first = next(source.read(end), None)
+    return first is not None and moment.covers(first.seq, first.at)
+
+
+def begun(
+    source: Source, records: Iterator[Recorded], until: Moment | None = None
+) -> tuple[Refold, Iterator[Recorded]]:
     """Return a fold that stands where the log begins, by the rules that are installed here, and what to give it.
 
-    `records` are those of the source, from its first entry. Raises PorterError as `beginning` does.
+    `records` are those of the source, from its first entry; none beyond `until` must be folded. Raises PorterError as
+    `beginning` does.
     """
     found, rules = with_recorded_lots(records, installed_rules(), source.snapshots())
-    reconciler, after = beginning(source, rules)
+    reconciler, after = beginning(source, rules, until)
     return Refold(rules, reconciler=reconciler, after=after), found
 
 

@@ -1,6 +1,7 @@
 """A log whose beginning compaction has taken out: what is left of its story is told, and the fold goes on from a snapshot."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,13 @@ from typing import Any
 import pytest
 
 from porter.cli import main
-from porter.events.entries import EndpointsObserved, Observed
+from porter.events.entries import EndpointsObserved, Observed, Recorded
+from porter.events.export import write_file
 from porter.events.log import EventLog
 from porter.events.retention import Retention
+from porter.events.sources import open_source
+from porter.reconciler.fold import Reconciler
+from porter.reconciler.resuming import packed
 from porter.replay.compacting import compact_log
 from porter.replay.reading import installed_rules
 from tests.replay.recording import ADDRESS, BEGIN, WEB, a_life_of_a_service, log_at, recorded
@@ -121,3 +126,67 @@ def test_before_the_snapshot_the_state_is_not_known(capsys: pytest.CaptureFixtur
             "what led there was taken out of the log by compaction, or let go while it took no entries: "
             f"ask from entry {snapshot.seq} on"
         ) in capsys.readouterr().err
+
+
+def _with_gap(log: EventLog, records: Sequence[Recorded], through: int) -> None:
+    """Append the rest of some records but for those up to entry `through`, as a full disk leaves it: a snapshot follows."""
+    reconciler = Reconciler(installed_rules())
+    reconciler.fold_all(records)
+    log.append([one for one in records if one.seq > through], let_go=True)
+    log.store_snapshot(packed(reconciler.snapshot(), seq=records[-1].seq, at=records[-1].at))
+
+
+@pytest.fixture(params=["log", "export"])
+def gapped(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The log of a disk that was full from the entry after the take-over on: all before are there."""
+    records = recorded([*a_life_of_a_service()[:-1], *_noise()])
+    path = tmp_path / "gapped.db"
+    with EventLog.open(str(path), stream="node1", migrate=True) as log:
+        log.append(records[:LOST])
+        _with_gap(log, records, LOST + 3)
+    if request.param == "log":
+        return path
+    with open_source(str(path)) as source:
+        write_file(source.rows(), tmp_path / "gapped.jsonl", source.snapshots())
+    return tmp_path / "gapped.jsonl"
+
+
+def test_before_a_gap_all_can_be_asked_where_all_entries_before_it_are_there(
+    capsys: pytest.CaptureFixture[str], gapped: Path
+) -> None:
+    at = (BEGIN + timedelta(seconds=LOST - 1)).isoformat()
+    for moment in (str(LOST), str(LOST + 3), at):
+        assert main(["replay", str(gapped), "--verify", "--until", moment]) == 0
+        assert capsys.readouterr().out == f"{LOST} entries replayed: this version decides the same.\n"
+
+        (between,) = story(capsys, gapped, "--diff", f"{LOST - 2}..{moment}")["services"]
+        assert (between["before"]["node"], between["after"]["node"]) == ("node1", "node2")
+
+        assert main(["explain", "service", WEB, "--event-log", str(gapped), "--at", moment]) == 0
+        assert "node2" in capsys.readouterr().out
+
+
+def test_after_a_gap_the_state_is_that_of_the_snapshot_which_follows_it(
+    capsys: pytest.CaptureFixture[str], gapped: Path
+) -> None:
+    with open_source(str(gapped)) as source:
+        last = source.last_seq
+
+    for until in ((), ("--until", str(LOST + 4)), ("--until", str(last))):
+        assert main(["replay", str(gapped), "--verify", *until]) == 0
+        assert capsys.readouterr().out.startswith("Nothing was compared: ")
+
+
+def test_between_two_gaps_the_fold_goes_on_from_the_snapshot_between_them(
+    capsys: pytest.CaptureFixture[str], compacted: Path
+) -> None:
+    records = recorded([*a_life_of_a_service()[:-1], *_noise(), *a_life_of_a_service()[-1:], *_noise()])
+    with EventLog.open(str(compacted), stream="node1") as log:
+        (snapshot,), before = log.snapshots(), log.last_seq
+        _with_gap(log, records, before + 2)
+
+    assert main(["replay", str(compacted), "--verify", "--until", str(before)]) == 0
+
+    assert capsys.readouterr().out.startswith(
+        f"{before - snapshot.seq} entries replayed: this version decides the same."
+    )

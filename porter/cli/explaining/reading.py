@@ -32,7 +32,7 @@ def read_case(event_log: str, *, stream: str, at: str | None, supposing: Sequenc
         open_source(event_log, stream=stream) as source,
         shown_progress("replaying", records_until(source, moment), source.last_seq) as read,
     ):
-        refold, records = begun(source, read)
+        refold, records = begun(source, read, moment)
         for refolded in refold.run(history.follow(records)):
             history.decided(refolded.decision, When(seq=refolded.seq, at=refolded.at))
     if refold.at is None:

@@ -32,7 +32,7 @@ def diff(asked: Asked, span: str) -> int:
         open_source(asked.log, stream=asked.stream) as source,
         shown_progress("replaying", source.read(), source.last_seq) as read,
     ):
-        refold, records = begun(source, read)
+        refold, records = begun(source, read, second)
         found = between(records, refold.reconciler, first, second, after=refold.after)
     if asked.as_json:
         print_between(found)
@@ -49,8 +49,8 @@ def what_if(asked: Asked, path: Path) -> int:
         open_source(asked.log, stream=asked.stream) as source,
         shown_progress("replaying", records_until(source, asked.moment), source.last_seq) as read,
     ):
-        real, records = begun(source, read)
-        other, _ = beginning(source, real.reconciler.rules)
+        real, records = begun(source, read, asked.moment)
+        other, _ = beginning(source, real.reconciler.rules, asked.moment)
         asking = WhatIf(real.reconciler, other, suppositions, after=real.after)
         print_what_if(asking, suppositions, records, asked.about, as_json=asked.as_json)
     return 0
