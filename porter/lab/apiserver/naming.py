@@ -35,6 +35,7 @@ _VALUE_SAID = (
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 _MOST_LABEL, _MOST_SUBDOMAIN = 63, 253  # RFC 1123
+_MOST_PORT_NAME = 15
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: a generated name is never a word
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
 _DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
@@ -110,6 +111,20 @@ def label_problems(name: str) -> Iterator[str]:
         yield f"must be no more than {_MOST_LABEL} bytes"
     if not _LABEL.fullmatch(name):
         yield _LABEL_SAID
+
+
+def port_name_problems(name: str) -> Iterator[str]:
+    """What is wrong with the name of a port (RFC 6335, 5.1)."""
+    if len(name) > _MOST_PORT_NAME:
+        yield f"must be no more than {_MOST_PORT_NAME} bytes"
+    if not re.fullmatch(r"[-a-z0-9]+", name):
+        yield "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+    if not re.search(r"[a-z]", name):
+        yield "must contain at least one letter (a-z)"
+    if "--" in name:
+        yield "must not contain consecutive hyphens"
+    if name.startswith("-") or name.endswith("-"):
+        yield "must not begin or end with a hyphen"
 
 
 def finalizer_errors(obj: Json, old: Json, kind: Kind) -> Iterator[FieldError]:

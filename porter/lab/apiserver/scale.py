@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from porter.lab.apiserver.errors import bad_request
-from porter.lab.apiserver.objects import Json, at, metadata
+from porter.lab.apiserver.errors import invalid, wrong
+from porter.lab.apiserver.objects import Json, at, metadata, name_of
 
 _SHOWN = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
@@ -33,7 +33,8 @@ def scale_change(change: Callable[[Json], Any]) -> Callable[[Json], Any]:
         wanted = change(scale_of(obj))
         replicas = at(wanted, "spec.replicas", 0)
         if not isinstance(replicas, int) or replicas < 0:
-            raise bad_request("spec.replicas: Invalid value: must be greater than or equal to 0")
+            negative = wrong("spec.replicas", replicas, "must be greater than or equal to 0")
+            raise invalid("autoscaling", "Scale", name_of(obj), [negative])
         about = metadata(obj)
         if at(wanted, "metadata.resourceVersion"):
             about = about | {"resourceVersion": wanted["metadata"]["resourceVersion"]}

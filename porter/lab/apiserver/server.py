@@ -12,7 +12,6 @@ import secrets
 import socket
 import ssl
 import tempfile
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,9 +20,8 @@ from aiohttp import web
 from porter.lab.apiserver import tls
 from porter.lab.apiserver.access import Access
 from porter.lab.apiserver.audit import Audit
-from porter.lab.apiserver.behaviour import Behaviour
+from porter.lab.apiserver.behaviours import behaviours
 from porter.lab.apiserver.builtin import BUILTIN
-from porter.lab.apiserver.crd import DefinitionBehaviour
 from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.furniture import furnish
 from porter.lab.apiserver.handling import Handler, Parts
@@ -36,20 +34,10 @@ from porter.lab.apiserver.listening import Listen, open_socket
 from porter.lab.apiserver.objects import Clock, utc_now
 from porter.lab.apiserver.rbac import Right
 from porter.lab.apiserver.services import ServiceBehaviour
-from porter.lab.apiserver.simple import (
-    BindingBehaviour,
-    EndpointSliceBehaviour,
-    EventBehaviour,
-    LeaseBehaviour,
-    NamespaceBehaviour,
-    NodeBehaviour,
-    SecretBehaviour,
-)
 from porter.lab.apiserver.store import WINDOW, Key, Store
 from porter.lab.apiserver.token_requests import SHORTEST, TokenRequests
 from porter.lab.apiserver.tokens import ACCOUNTS, Tokens
 from porter.lab.apiserver.trouble import Trouble, Troubles
-from porter.lab.apiserver.workloads import PodBehaviour, TemplateBehaviour
 from porter.lab.apiserver.writes import Writes
 
 DEFAULT_SERVICE_CIDR = "10.233.0.0/18"
@@ -92,7 +80,7 @@ class ApiServer:
         self._store = Store(window=history)
         services = ServiceBehaviour(self._ranges)
         kinds = Kinds(BUILTIN)
-        writes = Writes(self._store, _behaviours(services, now), now)
+        writes = Writes(self._store, behaviours(services, now), now)
         deletes = Deletes(self._store, now)
         lifecycle = Lifecycle(self._store, kinds, writes, deletes)
         self._tokens = Tokens(self._store, now)
@@ -237,23 +225,6 @@ class ApiServer:
         addresses = ["127.0.0.1", "::1", *inside, *(one.address for one in self._where)]
         context, self._authority = tls.certificates(directory, addresses)
         return context
-
-
-def _behaviours(services: ServiceBehaviour, now: Clock) -> Mapping[str, Behaviour]:
-    templates = {name: TemplateBehaviour(name) for name in ("DaemonSet", "Deployment", "ReplicaSet")}
-    return {
-        "ClusterRoleBinding": BindingBehaviour(),
-        "CustomResourceDefinition": DefinitionBehaviour(now),
-        "EndpointSlice": EndpointSliceBehaviour(),
-        "Event": EventBehaviour(),
-        "Lease": LeaseBehaviour(),
-        "Namespace": NamespaceBehaviour(),
-        "Node": NodeBehaviour(),
-        "Pod": PodBehaviour(),
-        "RoleBinding": BindingBehaviour(),
-        "Secret": SecretBehaviour(),
-        "Service": services,
-    } | templates
 
 
 def _opened(one: socket.socket | tuple[str, int] | Listen) -> tuple[Listen, socket.socket]:

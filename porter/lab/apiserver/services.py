@@ -1,22 +1,20 @@
-"""Services: defaults, what a change of type clears, validation, cluster IPs, node ports. No traffic is handled here."""
+"""Services: defaults, what a change of type clears, cluster IPs, node ports. No traffic is handled here."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from typing import Any
 
 from porter.lab.apiserver import families
 from porter.lab.apiserver.behaviour import Behaviour
-from porter.lab.apiserver.errors import FieldError, duplicate, invalid, quoted, required, unsupported, wrong
+from porter.lab.apiserver.errors import FieldError, invalid, wrong
 from porter.lab.apiserver.feed import Change
 from porter.lab.apiserver.objects import Json, at, name_of, section
+from porter.lab.apiserver.service_rules import EXTERNAL, service_errors
 from porter.lab.apiserver.store import Resource
 
 SERVICES = Resource("", "services")
 NODE_PORTS = range(30000, 32768)
-_EXTERNAL = ("NodePort", "LoadBalancer")
-_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _TYPE_BOUND = ("allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort", "externalTrafficPolicy")
 
 
@@ -84,7 +82,7 @@ class ServiceBehaviour(Behaviour):
                 port["targetPort"] = port.get("port")
         if spec["type"] != "ExternalName":
             spec.setdefault("internalTrafficPolicy", "Cluster")
-        if spec["type"] in _EXTERNAL:
+        if spec["type"] in EXTERNAL:
             spec.setdefault("externalTrafficPolicy", "Cluster")
         if spec["type"] == "LoadBalancer":
             spec.setdefault("allocateLoadBalancerNodePorts", True)
@@ -96,21 +94,7 @@ class ServiceBehaviour(Behaviour):
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
         """What is wrong with it."""
-        spec = _spec(obj)
-        if spec.get("type") not in _TYPES:
-            yield unsupported("spec.type", spec.get("type"), _TYPES)
-        if not spec.get("ports") and _has_address(spec) and spec.get("clusterIP") != "None":
-            yield required("spec.ports")
-        yield from _port_errors(spec.get("ports", []))
-        yield from _choices(spec)
-        if spec.get("type") == "ExternalName" and not spec.get("externalName"):
-            yield required("spec.externalName")
-        if old is not None:
-            yield from _immutable(spec, _spec(old))
-        for index, entry in enumerate(at(obj, "status.loadBalancer.ingress", [])):
-            if "ip" in entry and not _is_address(entry["ip"]):
-                where = f"status.loadBalancer.ingress[{index}].ip"
-                yield wrong(where, entry["ip"], "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+        yield from service_errors(_spec(obj), obj.get("status") or {}, None if old is None else _spec(old))
 
     def allocate(self, obj: Json, old: Json | None) -> None:
         """Take what is given out once only."""
@@ -193,10 +177,10 @@ def _clear_what_the_type_gave(  # noqa: C901  (one list of what goes)
             spec.pop("healthCheckNodePort", None)
         return
     for key in _TYPE_BOUND:
-        stays = key == "externalTrafficPolicy" and kind in _EXTERNAL
-        if was in _EXTERNAL and kind != "LoadBalancer" and not stays and spec.get(key) == old.get(key):
+        stays = key == "externalTrafficPolicy" and kind in EXTERNAL
+        if was in EXTERNAL and kind != "LoadBalancer" and not stays and spec.get(key) == old.get(key):
             spec.pop(key, None)
-    if was in _EXTERNAL and kind not in _EXTERNAL:
+    if was in EXTERNAL and kind not in EXTERNAL:
         numbers = {port.get("nodePort") for port in old.get("ports", [])}
         for port in spec.get("ports", []):
             if port.get("nodePort") in numbers:
@@ -221,57 +205,3 @@ def _keep_what_was_given(spec: Json, old: Json) -> None:
                 port["nodePort"] = kept
     if _wants_health_port(spec) and not spec.get("healthCheckNodePort") and "healthCheckNodePort" in old:
         spec["healthCheckNodePort"] = old["healthCheckNodePort"]
-
-
-def _port_errors(ports: list[Json]) -> Iterator[FieldError]:
-    seen: list[Any] = []
-    for index, port in enumerate(ports):
-        where = f"spec.ports[{index}]"
-        if len(ports) > 1 and not port.get("name"):
-            yield required(f"{where}.name")
-        if not 1 <= port.get("port", 0) <= 65535:  # noqa: PLR2004  (what a port can be)
-            yield wrong(f"{where}.port", port.get("port", 0), "must be between 1 and 65535, inclusive")
-        if port.get("protocol") not in ("TCP", "UDP", "SCTP"):
-            yield unsupported(f"{where}.protocol", port.get("protocol"), ("SCTP", "TCP", "UDP"))
-        if port.get("name") and port["name"] in [one.get("name") for one in ports[:index]]:
-            yield duplicate(f"{where}.name", port["name"])
-        identity = {"protocol": port.get("protocol"), "port": port.get("port")}
-        if identity in seen:
-            yield duplicate(where, identity)
-        seen.append(identity)
-
-
-def _choices(spec: Json) -> Iterator[FieldError]:
-    for key, allowed in (
-        ("sessionAffinity", ("ClientIP", "None")),
-        ("externalTrafficPolicy", ("Cluster", "Local")),
-        ("internalTrafficPolicy", ("Cluster", "Local")),
-        ("ipFamilyPolicy", ("SingleStack", "PreferDualStack", "RequireDualStack")),
-    ):
-        if key in spec and spec[key] not in allowed:
-            yield unsupported(f"spec.{key}", spec[key], allowed)
-    if spec.get("type") not in _EXTERNAL and spec.get("externalTrafficPolicy"):
-        why = "may only be set for externally-accessible services"
-        yield wrong("spec.externalTrafficPolicy", spec["externalTrafficPolicy"], why)
-    if spec.get("type") != "LoadBalancer" and spec.get("loadBalancerClass"):
-        why = "may only be used when `type` is 'LoadBalancer'"
-        yield FieldError(field="spec.loadBalancerClass", reason="FieldValueForbidden", message=f"Forbidden: {why}")
-
-
-def _immutable(spec: Json, old: Json) -> Iterator[FieldError]:
-    if spec.get("type") == old.get("type") == "LoadBalancer":
-        now, was = spec.get("loadBalancerClass"), old.get("loadBalancerClass")
-        if now != was:
-            yield wrong("spec.loadBalancerClass", now, "may not change once set")
-    if _has_address(spec) and _has_address(old) and spec.get("clusterIP") != old.get("clusterIP"):
-        shown = "[]string{" + ", ".join(quoted(one) for one in [spec.get("clusterIP")]) + "}"
-        message = f"Invalid value: {shown}: may not change once set"
-        yield FieldError(field="spec.clusterIPs[0]", reason="FieldValueInvalid", message=message)
-
-
-def _is_address(text: Any) -> bool:
-    try:
-        ipaddress.ip_address(str(text))
-    except ValueError:
-        return False
-    return True

@@ -1,15 +1,17 @@
-"""Namespaces, Nodes, Secrets, Events, EndpointSlices and role bindings: the small behaviours of kinds that have few."""
+"""Namespaces, Nodes, Events, EndpointSlices and Leases: the small behaviours of kinds that have few."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from porter.lab.apiserver.behaviour import Behaviour
-from porter.lab.apiserver.errors import FieldError, required, unsupported, wrong
+from porter.lab.apiserver.errors import FieldError, duplicate, required, unsupported, wrong
+from porter.lab.apiserver.naming import label_problems
 from porter.lab.apiserver.objects import Json, at, name_of, section
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+_FAMILIES, _PROTOCOLS = ("IPv4", "IPv6"), ("TCP", "UDP", "SCTP")
 _NODE_INFO = (
     *("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion"),
     *("kubeletVersion", "kubeProxyVersion", "operatingSystem", "architecture"),
@@ -49,19 +51,6 @@ class NodeBehaviour(Behaviour):
         for condition in status.get("conditions", []):
             condition.setdefault("lastHeartbeatTime", None)
             condition.setdefault("lastTransitionTime", None)
-
-
-class SecretBehaviour(Behaviour):
-    """What is written in plain words is kept encoded."""
-
-    def default(self, obj: Json, old: Json | None) -> None:
-        """Fill in what was left out."""
-        del old
-        obj.setdefault("type", "Opaque")
-        plain = obj.pop("stringData", None)
-        if plain:
-            encoded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
-            obj["data"] = obj.get("data", {}) | encoded
 
 
 class EventBehaviour(Behaviour):
@@ -108,6 +97,29 @@ class EndpointSliceBehaviour(Behaviour):
         for index, endpoint in enumerate(obj["endpoints"]):
             if not endpoint.get("addresses"):
                 yield required(f"endpoints[{index}].addresses", "must contain at least 1 address")
+            for nth, address in enumerate(endpoint.get("addresses") or []):
+                if kind in _FAMILIES and _family(address) != kind:
+                    why = f"must be an {kind} address"
+                    yield wrong(f"endpoints[{index}].addresses[{nth}]", address, why)
+        yield from _slice_port_errors(obj.get("ports") or [])
+
+
+def _slice_port_errors(ports: list[Json]) -> Iterator[FieldError]:
+    for index, port in enumerate(ports):
+        name = port["name"]
+        if name:
+            yield from (wrong(f"ports[{index}].name", name, why) for why in label_problems(name))
+        if name in [one["name"] for one in ports[:index]]:
+            yield duplicate(f"ports[{index}].name", name)
+        if port["protocol"] not in _PROTOCOLS:
+            yield unsupported(f"ports[{index}].protocol", port["protocol"], _PROTOCOLS)
+
+
+def _family(address: str) -> str:
+    try:
+        return f"IPv{ip_address(address).version}"
+    except ValueError:
+        return ""
 
 
 class LeaseBehaviour(Behaviour):
@@ -119,21 +131,6 @@ class LeaseBehaviour(Behaviour):
         lasts = at(obj, "spec.leaseDurationSeconds")
         if lasts is not None and lasts <= 0:
             yield wrong("spec.leaseDurationSeconds", lasts, "must be greater than 0")
-
-
-class BindingBehaviour(Behaviour):
-    """A role binding names one role, for ever."""
-
-    def default(self, obj: Json, old: Json | None) -> None:
-        """Fill in what was left out."""
-        del old
-        section(obj, "roleRef").setdefault("apiGroup", "rbac.authorization.k8s.io")
-        for subject in obj.get("subjects", []):
-            plain = subject.get("kind") == "ServiceAccount"
-            if not plain:
-                subject.setdefault("apiGroup", "rbac.authorization.k8s.io")
-
-    def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
-        """What is wrong with it."""
-        if old is not None and obj["roleRef"] != old["roleRef"]:
-            yield wrong("roleRef", obj["roleRef"], "cannot change roleRef")
+        changes = at(obj, "spec.leaseTransitions", 0)
+        if changes < 0:
+            yield wrong("spec.leaseTransitions", changes, "must be greater than or equal to 0")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from porter.lab.apiserver.behaviour import Behaviour
-from porter.lab.apiserver.errors import FieldError, required, wrong
+from porter.lab.apiserver.errors import FieldError
 from porter.lab.apiserver.objects import Json, at, section
+from porter.lab.apiserver.pod_rules import pod_change_errors, pod_errors, template_errors
 
 
 def _default_pod(spec: Json) -> None:
@@ -46,14 +47,6 @@ def _default_container(container: Json, *, host_network: bool) -> None:
             reference.setdefault("apiVersion", "v1")
 
 
-def _container_errors(spec: Json, where: str) -> Iterator[FieldError]:
-    if not spec.get("containers"):
-        yield required(f"{where}.containers")
-    for index, container in enumerate(spec.get("containers", [])):
-        if not container.get("image"):
-            yield required(f"{where}.containers[{index}].image")
-
-
 class PodBehaviour(Behaviour):
     """A Pod is pending until somebody reports otherwise: nothing schedules or runs it here."""
 
@@ -66,10 +59,11 @@ class PodBehaviour(Behaviour):
         del old
         _default_pod(section(obj, "spec"))
 
-    def validate(self, obj: Json, old: Json | None) -> Iterable[FieldError]:
+    def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
         """What is wrong with it."""
-        del old
-        return _container_errors(obj["spec"], "spec")
+        yield from pod_errors(obj["spec"], "spec")
+        if old is not None:
+            yield from pod_change_errors(obj["spec"], old["spec"])
 
 
 class TemplateBehaviour(Behaviour):
@@ -112,17 +106,7 @@ class TemplateBehaviour(Behaviour):
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
         """What is wrong with it."""
-        spec = obj["spec"]
-        selector = spec.get("selector")
-        if not selector:
-            yield required("spec.selector")
-        template = at(spec, "template.metadata.labels", {})
-        wanted = at(spec, "selector.matchLabels", {})
-        if any(template.get(key) != value for key, value in wanted.items()):
-            yield wrong("spec.template.metadata.labels", template, "`selector` does not match template `labels`")
-        if old is not None and selector != at(old, "spec.selector"):
-            yield wrong("spec.selector", selector, "field is immutable")
-        yield from _container_errors(at(spec, "template.spec", {}), "spec.template.spec")
+        return template_errors(self._name, obj["spec"], None if old is None else old["spec"])
 
 
 def _default_rolling(strategy: Json, rolling: Json) -> None:
