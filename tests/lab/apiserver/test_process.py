@@ -23,7 +23,7 @@ COMMAND = (sys.executable, "-m", "porter.lab.apiserver")
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(200):
+    for _ in range(600):
         if path.exists():
             return
         assert process.poll() is None, "the server ended early"
@@ -34,10 +34,12 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen([*COMMAND, "--listen", "127.0.0.1:0", "--dir", str(tmp_path)], text=True) as started:
-        wait_for(tmp_path / "kubeconfig", started)
-        yield started
-        if started.poll() is None:
-            started.terminate()
+        try:
+            wait_for(tmp_path / "kubeconfig", started)
+            yield started
+        finally:
+            if started.poll() is None:
+                started.terminate()
 
 
 def admin(path: Path) -> Client:
