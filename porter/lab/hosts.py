@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
+from ipaddress import IPv4Interface, IPv6Address, IPv6Interface, IPv6Network
 
 import msgspec
 
@@ -42,6 +42,14 @@ class Host(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def ipv6(self) -> IPv6Interface | None:
         """The address of IPv6 on its first NIC: a node's second InternalIP."""
         return self.nics[0].ipv6
+
+    def must_have_ipv6(self) -> IPv6Address:
+        """Return that address; a LabError says that there is none."""
+        if self.ipv6 is None:
+            raise LabError(
+                f"{self.name} has no IPv6 in this lab; bring it up with --dual-stack, or give its first NIC 'ipv6'"
+            )
+        return self.ipv6.ip
 
     @property
     def addresses(self) -> tuple[Address, ...]:

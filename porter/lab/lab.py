@@ -170,10 +170,8 @@ class Lab:
     def ndp(self, address: str | IPv6Address, *, wait: float = 0.5) -> list[probe.Answer]:
         """The same for IPv6: ask by one neighbour solicitation. Raises LabError in a lab without IPv6."""
         client = self.topology.client
-        if client.ipv6 is None:
-            raise LabError("the client has no IPv6; bring the lab up with --dual-stack")
         where = (self.namespace(client.name), client.nic().name)
-        return probe.ndp(*where, client.ipv6.ip, IPv6Address(address), wait=wait)
+        return probe.ndp(*where, client.must_have_ipv6(), IPv6Address(address), wait=wait)
 
     def traffic(
         self,
@@ -186,12 +184,17 @@ class Lab:
         duration: float | None = None,
         tell: Callable[[probing.Attempt], None] | None = None,
     ) -> probing.Prober:
-        """Traffic from the client at a steady rate (seconds), for a `with` block or to start and stop by hand."""
-        client = self.topology.client
+        """Traffic from the client at a steady rate (seconds), for a `with` block or to start and stop by hand.
+
+        Raises LabError for a protocol that nobody speaks, and for IPv6 in a lab that has none.
+        """
+        client, target = self.topology.client, ip_address(address)
+        if isinstance(target, IPv6Address):
+            client.must_have_ipv6()
         plan = probing.Plan(
             netns=self.namespace(client.name),
             nic=client.nic().name,
-            address=ip_address(address),
+            address=target,
             protocol=protocol,
             port=port,
             interval=interval,

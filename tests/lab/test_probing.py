@@ -206,6 +206,15 @@ def test_a_lab_that_is_not_there_leaves_the_file_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("protocol", ["icmp", "udp"])
+def test_ipv6_in_a_lab_without_it_is_refused(lab: Lab, protocol: str) -> None:
+    with pytest.raises(LabError, match="client has no IPv6 in this lab; bring it up with --dual-stack"):
+        lab.traffic("2001:db8::91", protocol)
+    with pytest.raises(LabError, match="client has no IPv6"):
+        lab.ndp("2001:db8::91")
+
+
+@pytest.mark.root
 def test_a_protocol_that_nobody_speaks_is_refused(lab: Lab) -> None:
     with pytest.raises(LabError, match="no probe is called 'sctp'; there are: icmp, udp, tcp, http"):
         lab.traffic(NODE1, "sctp")
