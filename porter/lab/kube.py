@@ -85,6 +85,10 @@ def read_access(path: Path) -> Access:
         cluster = named["clusters"][context["cluster"]]["cluster"]
         user = named["users"][context["user"]].get("user") or {}
         token = user.get("token") or (user.get("tokenFile") and (path.parent / user["tokenFile"]).read_text("utf-8"))
+        if not token and not {"client-certificate", "client-certificate-data"} & set(user):
+            raise LabError(
+                f"the user of {path} has no token and no client certificate, and the lab runs no program (exec)"
+            )
         access = Access(
             server=str(cluster["server"]).rstrip("/"),
             authority=_text(cluster, "certificate-authority", path),

@@ -105,7 +105,7 @@ def test_what_a_lab_needs_there_is_said_before_anything_is_made(
     ("change", "said"),
     [
         (("https://127.0.0.1", "http://127.0.0.1"), "the lab needs one at https://HOST:PORT"),
-        (("token:", "exec:"), "is not a kubeconfig that the lab can read"),
+        (("token:", "exec:"), "has no token and no client certificate, and the lab runs no program (exec)"),
         (("current-context: porter-lab", "current-context: other"), "is not a kubeconfig that the lab can read"),
         (("certificate-authority-data:", "certificate-authority: none #"), "cannot read "),
     ],
