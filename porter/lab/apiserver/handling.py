@@ -29,6 +29,7 @@ from porter.lab.apiserver.errors import (
     unsupported_media,
 )
 from porter.lab.apiserver.identities import Identities, Identity
+from porter.lab.apiserver.impersonation import acting
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.models import definitions, schema_of
@@ -108,6 +109,7 @@ class Handler:
         if path in OPEN_PATHS or path.startswith(("/readyz/", "/livez/", "/healthz/")):
             return json_answer(discovery.VERSION) if path == "/version" else health(request)
         who = self._parts.identities.of(request.headers.get("Authorization", ""))
+        who = acting(who, request.headers, self._parts.access)
         asked = attributes(request.method, request.path, request.query)
         if self._parts.audit is None:
             self._parts.access.require(who, asked)

@@ -39,9 +39,12 @@ class Client:
         content_type: str = "application/json",
         accept: str = "application/json",
         timeout: float = 20,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method, headers={"Accept": accept})
+        request = urllib.request.Request(
+            self.url + path, data=data, method=method, headers={"Accept": accept, **(headers or {})}
+        )
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         if data is not None:
