@@ -8,7 +8,7 @@ and the network needed. The median of many is a good estimate; its spread says h
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,7 @@ from porter.events.entries import (
     ServiceObserved,
 )
 from porter.model.names import NodeName
+from porter.replay.stretches import Sample
 
 _SHARED: Final = frozenset(
     {
@@ -54,6 +55,9 @@ _SETBACK: Final = timedelta(seconds=1)  # less is what a clock's daemon does all
 _MOST: Final = 50_000  # observations of a log that are compared: memory is bounded, and no more are needed
 
 
+Seen: TypeAlias = tuple[int, datetime] | None
+
+
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """How far a log's clock is ahead of the first log's, in seconds; below zero it is behind."""
 
@@ -62,10 +66,6 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """Shared observations that it rests on. None: nothing is known, and the clocks are taken to agree."""
     spread: float
     """Half of the samples lie within this many seconds of the estimate."""
-
-    def corrected(self, at: datetime) -> datetime:
-        """Return a time of this log by the first log's clock."""
-        return at - timedelta(seconds=self.ahead)
 
 
 class Setback(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,13 +81,13 @@ class Survey(msgspec.Struct, kw_only=True):
     node: str | None = None
     first: Recorded | None = None
     last: Recorded | None = None
-    seen: dict[int, datetime | None] = {}
-    """By an observation's hash, when it was made; None where more than once."""
+    seen: dict[int, Seen] = {}
+    """By an observation's hash, in which entry and when it was made; None where more than once."""
     setbacks: list[Setback] = []
     deaths: set[int] = set()
     """The last entries before a start of the agent that no orderly stop precedes."""
-    heard: list[tuple[NodeName, datetime]] = []
-    """When the Lease of a node that then fell silent was heard last, by this log's clock."""
+    heard: list[tuple[NodeName, int, datetime]] = []
+    """The nodes that fell silent, the entry that says so, and when their Lease was heard last, by this log's clock."""
 
 
 def survey(records: Iterable[Recorded]) -> Survey:
@@ -103,11 +103,11 @@ def survey(records: Iterable[Recorded]) -> Survey:
             if before is not None and not isinstance(before.entry, AgentStopped):
                 found.deaths.add(before.seq)
         elif isinstance(entry, AgentSilent):
-            found.heard.append((entry.node, record.at - timedelta(seconds=entry.seconds)))
+            found.heard.append((entry.node, record.seq, record.at - timedelta(seconds=entry.seconds)))
         elif type(entry) in _SHARED and len(found.seen) < _MOST:
             kind, _, body = encode(entry)
             key = hash((kind, body))
-            found.seen[key] = None if key in found.seen else record.at
+            found.seen[key] = None if key in found.seen else (record.seq, record.at)
         before = record
         if found.first is None:
             found.first = record
@@ -115,24 +115,22 @@ def survey(records: Iterable[Recorded]) -> Survey:
     return found
 
 
-def clocks(logs: Sequence[Mapping[int, datetime | None]]) -> list[Clock]:
-    """Return each log's clock against the first one's, by their shared observations."""
-    return [_clock(logs[0], other) for other in logs]
-
-
-def _clock(first: Mapping[int, datetime | None], other: Mapping[int, datetime | None]) -> Clock:
-    found = list(_differences(first, other))
-    if not found:
+def clock_of(samples: Sequence[Sample]) -> Clock:
+    """Return how far a log's clock is ahead, over all of the log."""
+    if not samples:
         return Clock(ahead=0.0, samples=0, spread=0.0)
-    ahead = median(found)
-    return Clock(ahead=ahead, samples=len(found), spread=median(abs(one - ahead) for one in found))
+    ahead = median(one.ahead for one in samples)
+    return Clock(ahead=ahead, samples=len(samples), spread=median(abs(one.ahead - ahead) for one in samples))
 
 
-def _differences(
-    first: Mapping[int, datetime | None],
-    other: Mapping[int, datetime | None],
-) -> Iterator[float]:
-    for key, at in other.items():
+def samples_of(first: Mapping[int, Seen], other: Mapping[int, Seen]) -> list[Sample]:
+    """Return what a log shares with the first one, in the order of its entries."""
+    return sorted(_shared(first, other))
+
+
+def _shared(first: Mapping[int, Seen], other: Mapping[int, Seen]) -> Iterator[Sample]:
+    for key, seen in other.items():
         reference = first.get(key)
-        if at is not None and reference is not None:
-            yield (at - reference).total_seconds()
+        if seen is not None and reference is not None:
+            seq, at = seen
+            yield Sample(seq, at, (at - reference[1]).total_seconds())

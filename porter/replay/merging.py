@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 import msgspec
 
@@ -17,9 +18,11 @@ from porter.events.entries import (
     Withdrawn,
 )
 from porter.events.sentences import sentence
-from porter.replay.clocks import Clock, Setback, Survey, clocks, survey
+from porter.replay.clocks import Clock, Setback, Survey, clock_of, samples_of, survey
 from porter.replay.lanes import Sighting
+from porter.replay.stretches import Sample, Stretch, corrector, stretches
 
+_Log: TypeAlias = tuple[str, Callable[[], Iterable[Recorded]]]
 _TOLD = Announced | Withdrawn | AnnouncementFailed | AddressClaimed | AgentStarted | AgentStopped
 
 
@@ -34,7 +37,9 @@ class NodeLog(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
     clock: Clock
     setbacks: tuple[Setback, ...] = ()
-    """Where its own clock was set back. Around these its times say little: one offset is taken for the whole log."""
+    """Where its own clock was set back."""
+    stretches: tuple[Stretch, ...] = ()
+    """Between which entries its clock was set, as far as that is known: each is corrected by an offset of its own."""
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,17 +55,18 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 class Merged:
     """Several logs together. Each is read twice: for its clock, and in the order of time."""
 
-    def __init__(self, logs: Sequence[tuple[str, Callable[[], Iterable[Recorded]]]]) -> None:
+    def __init__(self, logs: Sequence[_Log]) -> None:
         """`logs` are names and what reads them. Raises PorterError for one without an agent, or two of one node."""
         surveys = [survey(read()) for _, read in logs]
-        found = clocks([one.seen for one in surveys])
+        shared = [samples_of(surveys[0].seen, one.seen) for one in surveys]
         self._reads = [read for _, read in logs]
         self._deaths = [one.deaths for one in surveys]
         self._heard: dict[str, list[datetime]] = {}
-        for one, clock in zip(surveys, found, strict=True):
-            for node, at in one.heard:
-                self._heard.setdefault(node, []).append(clock.corrected(at))
-        self.logs = [_node_log(name, one, clock) for (name, _), one, clock in zip(logs, surveys, found, strict=True)]
+        self.logs = [_node_log(log, one, some) for log, one, some in zip(logs, surveys, shared, strict=True)]
+        for one, log in zip(surveys, self.logs, strict=True):
+            ahead_at = corrector(log.stretches)
+            for node, seq, at in one.heard:
+                self._heard.setdefault(node, []).append(at - ahead_at(seq))
         by_node: dict[str, str] = {}
         for log in self.logs:
             other = by_node.setdefault(log.node, log.log)
@@ -79,9 +85,12 @@ class Merged:
         """
         log, deaths = self.logs[place], self._deaths[place]
         dead: Recorded | None = None
-        before = log.clock.corrected(log.first_at)
+        before: datetime | None = None
+        ahead_at = corrector(log.stretches)
         for record in self._reads[place]():
-            at = max(before, log.clock.corrected(record.at))  # none is earlier than one before it, whatever the clock
+            at = record.at - ahead_at(record.seq)
+            before = at if before is None else before
+            at = max(before, at)  # none is earlier than one before it, whatever the clock
             if dead is not None:
                 lived = [heard for heard in self._heard.get(log.node, ()) if before < heard < at]
                 yield Sighting(at=max([before, *lived]), node=log.node, record=dead, is_death=True)
@@ -101,7 +110,8 @@ def deed_of(sighting: Sighting) -> Deed | None:
     return Deed(at=sighting.at, node=sighting.node, seq=sighting.record.seq, address=address, text=sentence(entry))
 
 
-def _node_log(name: str, found: Survey, clock: Clock) -> NodeLog:
+def _node_log(log: _Log, found: Survey, shared: Sequence[Sample]) -> NodeLog:
+    name, read = log
     if found.first is None or found.last is None:
         raise PorterError(f"{name} is empty: there is nothing to merge in it")
     if found.node is None:
@@ -113,6 +123,7 @@ def _node_log(name: str, found: Survey, clock: Clock) -> NodeLog:
         first_at=found.first.at,
         last_seq=found.last.seq,
         last_at=found.last.at,
-        clock=clock,
+        clock=clock_of(shared),
         setbacks=tuple(found.setbacks),
+        stretches=tuple(stretches(shared, [one.seq for one in found.setbacks], read, found.first.seq)),
     )

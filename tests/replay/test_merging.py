@@ -182,16 +182,25 @@ def test_an_agent_that_was_killed_announces_nothing_from_its_last_entry_on(
     assert windows(found) == [("nobody", [], 3.0)]
 
 
+@pytest.mark.parametrize("ahead", [0.0, 3600.0])
 def test_an_agent_that_was_killed_announced_as_long_as_others_heard_its_lease(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
+    ahead: float,
 ) -> None:
     """Its log is quiet while nothing changes; the others tell how long its Lease was renewed."""
-    one: Entries = [(0.0, started("node1")), (1.0, owned("node1")), (1.0, ON), (40.0, started("node1"))]
+    one: Entries = [
+        (0.0, started("node1")),
+        (1.0, owned("node1")),
+        (1.0, ON),
+        (2.0, shared(2)),
+        (40.0, started("node1")),
+    ]
     silent = AgentSilent(node=NodeName("node1"), seconds=3.0)
     other: Entries = [
         (0.0, started("node2")),
         (1.0, owned("node1")),
+        (2.0, shared(2)),
         (20.0, silent),
         (20.0, owned("node2")),
         (20.5, ON),
@@ -199,7 +208,7 @@ def test_an_agent_that_was_killed_announced_as_long_as_others_heard_its_lease(
         (50.0, shared(30)),
     ]
 
-    found = merged(capsys, log(tmp_path, "node1", one), log(tmp_path, "node2", other))
+    found = merged(capsys, log(tmp_path, "node1", one), log(tmp_path, "node2", other, ahead=ahead))
 
     assert windows(found) == [("nobody", [], 3.5)]
     assert [told["text"].partition(" announces")[0] for told in found["timeline"]].count("this node") == 2
@@ -220,6 +229,78 @@ def test_a_clock_that_was_set_back_is_told_and_the_timeline_stays_in_order(
     times = [told["at"] for told in found["timeline"]]
     assert times == sorted(times)
     assert "at entry 3 its clock was set back by" in " ".join(capsys.readouterr().out.split())
+
+
+def a_late_handover(*, set_at: float = 0.0, by: float = 0.0) -> tuple[Entries, Entries]:
+    """Return what two nodes log of a hand-over of 1.5 s, long after the second one's clock was set by so many seconds."""
+    before, after = range(2, 14), range(60, 72)
+    one: Entries = [
+        (0, started("node1")),
+        (1, owned("node1")),
+        (1, ON),
+        *((at, shared(at)) for at in before),
+        (40, owned("node2")),
+        (40, OFF),
+        *((at, shared(at)) for at in after),
+    ]
+    other: Entries = [
+        (0, started("node2")),
+        (1, owned("node1")),
+        *((at, shared(at)) for at in before),
+        (40, owned("node2")),
+        (41.5, ON),
+        *((at, shared(at)) for at in after),
+    ]
+    return one, [(at + (by if at >= set_at else 0.0), entry) for at, entry in other]
+
+
+@pytest.mark.parametrize("by", [3600.0, 30.0, -3600.0, -30.0])
+@pytest.mark.parametrize("set_at", [20.0, 41.0, 50.0], ids=["before", "within", "after"])
+def test_a_clock_that_was_set_while_the_log_was_written_is_corrected_by_stretches(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, set_at: float, by: float
+) -> None:
+    one, other = a_late_handover(set_at=set_at, by=by)
+    logs = log(tmp_path, "node1", one), log(tmp_path, "node2", other)
+
+    found = merged(capsys, *logs)
+    main(["replay", "--merge", *logs])
+
+    assert [each["ahead"] for each in found["logs"][1]["stretches"]] == [0.0, by]
+    assert [len(each["stretches"]) for each in found["logs"]] == [1, 2]
+    ((what, nodes, seconds),) = windows(found)
+    assert (what, nodes) == ("nobody", [])
+    assert seconds == 1.5
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"from entry {found['logs'][1]['stretches'][1]['first_seq']} on its clock is " in said
+    assert "times around that say little" not in said
+
+
+def test_what_came_late_is_no_clock_that_was_set(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A queue that was worked off after a cut, one that came alone, and a clock of the first log's that was set."""
+    one, other = a_late_handover()
+    queue = [(at if not 60 <= at < 72 else 90 + at / 1000, entry) for at, entry in other]
+    alone = [(at if round(at) != 60 else 69.5, entry) for at, entry in other]
+    alone.sort(key=lambda each: each[0])
+    first = [(at + (30 if at >= 20 else 0), entry) for at, entry in one]
+
+    for name, theirs, own in (("queue", queue, one), ("alone", alone, one), ("first", other, first)):
+        (tmp_path / name).mkdir()
+        found = merged(capsys, log(tmp_path / name, "node1", own), log(tmp_path / name, "node2", theirs))
+
+        assert [len(each["stretches"]) for each in found["logs"]] == [1, 1]
+
+
+def test_a_step_that_too_little_tells_of_is_told_and_not_corrected(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    one, other = a_late_handover(set_at=70.5, by=-3600.0)  # one shared observation is left
+
+    logs = log(tmp_path, "node1", one), log(tmp_path, "node2", other)
+    found = merged(capsys, *logs)
+    main(["replay", "--merge", *logs])
+
+    assert len(found["logs"][1]["stretches"]) == 1
+    assert "times around that say little" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_agent_that_stopped_announces_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from porter.cli.replaying.output import Spool, print_object, wrapped
 from porter.replay.lanes import Lanes, Sighting, Window
 from porter.replay.merging import Deed, Merged, NodeLog, deed_of
 from porter.replay.story import About
+from porter.replay.stretches import Stretch
 from porter.replay.text import clock, counted, short
 
 
@@ -47,17 +48,22 @@ def _told(sightings: Iterable[Sighting], deeds: Spool, about: About, *, as_json:
 
 def _log_lines(log: NodeLog) -> Iterator[str]:
     yield from wrapped(f"{log.node}: {log.log}, entries {log.first_seq} to {log.last_seq}", indent=2)
+    corrected = {one.first_seq for one in log.stretches}
     for step in log.setbacks:
-        told = f"at entry {step.seq} its clock was set back by {short(step.seconds)}: times around that say little"
-        yield from wrapped(told, indent=4)
-    one = log.clock
-    if not one.samples:
+        told = f"at entry {step.seq} its clock was set back by {short(step.seconds)}"
+        yield from wrapped(told if step.seq in corrected else f"{told}: times around that say little", indent=4)
+    if not log.stretches:
         yield "    its clock is not known: no observation is in this log and in the first one"
-        return
+    for one in log.stretches:
+        since = f"from entry {one.first_seq} on " if len(log.stretches) > 1 else ""
+        yield from wrapped(f"{since}{_clock(one)}", indent=4)
+
+
+def _clock(one: Stretch) -> str:
     way = "ahead" if one.ahead > 0 else "behind"
     said = f"its clock is {short(abs(one.ahead))} {way}" if round(one.ahead, 3) else "its clock agrees"
     shared = counted(one.samples, "shared observation", "shared observations")
-    yield f"    {said} (by {shared}, give or take {short(one.spread)})"
+    return f"{said} (by {shared}, give or take {short(one.spread)})"
 
 
 def _window_lines(window: Window) -> Iterator[str]:
