@@ -4,12 +4,13 @@ The agents speak to the API server as the manifests' ServiceAccount, so a right 
 """
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from porter.lab.errors import LabError
 from porter.lab.furniture import as_applied
-from porter.lab.kube import NOT_FOUND, TOO_MANY, Kube, RefusedError, path_of
+from porter.lab.kube import NOT_FOUND, TOO_MANY, Kube, Object, RefusedError, path_of
 
 PARTS: Final = ("crd", "rbac")
 """What of `porter manifests` a lab applies: its Namespace stands already, and for the DaemonSet it starts processes."""
@@ -18,13 +19,19 @@ ACCOUNT: Final = "porter"
 _LIFETIME = 3650 * 24 * 3600  # seconds: longer than any lab
 
 
-def install(kube: Kube, manifests: str) -> None:
-    """Apply the documents that `porter manifests` printed, as `kubectl apply` does."""
+def parts(manifests: str) -> tuple[list[Object], list[Object]]:
+    """The documents that `porter manifests` printed: first what an agent needs to be let in, then the definitions."""
     import yaml  # noqa: PLC0415 - 40 ms that most commands do not need
 
     documents = [document for document in yaml.safe_load_all(manifests) if document]
     if not documents:
         raise LabError("porter manifests printed nothing to install")
+    kinds = [document for document in documents if document["kind"] == "CustomResourceDefinition"]
+    return [document for document in documents if document not in kinds], kinds
+
+
+def install(kube: Kube, documents: Iterable[Object]) -> None:
+    """Apply documents as `kubectl apply` does."""
     for document in documents:
         kube.apply(as_applied(document))
 

@@ -9,9 +9,11 @@ from porter.lab.errors import LabError
 from porter.lab.kube import Access, Kube, read_access
 from porter.lab.stage import GATE, SERVER, Stage
 
+_PATIENCE = 30.0  # seconds for one answer: a server that has just begun, on a machine with much to do
+
 
 def begin(stage: Stage, say: Callable[[str], None], *, grace: float) -> Kube:
-    """Start the lab's own server and the stand-ins, install Porter where agents are to run; return when it is so."""
+    """Start the lab's own server and the stand-ins; with agents, install Porter and start them."""
     say("starting the API server, the controllers and the nodes")
     stage.start_server()
     stage.start_stand_ins(grace)
@@ -20,18 +22,21 @@ def begin(stage: Stage, say: Callable[[str], None], *, grace: float) -> Kube:
     on: list[tuple[str, str | None]] = [(SERVER, None)]
     stage.wait("the API server", stage.kubeconfig().exists, on=on)
     stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
-    kube = Kube(read_access(stage.kubeconfig()))
+    kube = Kube(read_access(stage.kubeconfig()), timeout=_PATIENCE)
     stage.wait("the API server", kube.ready, on=on)
     furniture.put_namespaces(kube)
     if stage.known.agents:
         say("installing Porter and starting its agents")
-        installing.install(kube, manifests)
+        rights, definitions = installing.parts(manifests)
+        installing.install(kube, rights)
+        _start_agents(stage, kube)  # which takes them longer than the definitions take the server
+        installing.install(kube, definitions)
         stage.wait("Porter's own kind", functools.partial(installing.is_listed, kube, "Eip"), on=on)
     return kube
 
 
 def join(stage: Stage, access: Access, found: given.Found, say: Callable[[str], None], *, grace: float) -> Kube:
-    """Lead the lab's network to a server that is there, which `given.examine` has found fit."""
+    """Lead the lab's network to a server that is there and that `given.examine` found fit; start all the others."""
     own = "which has controllers of its own" if found.controllers else "with controllers of the lab's"
     say(f"using the API server {access.server}, {own}")
     gateway = f"{stage.topology.gateway.ip}:{stage.topology.api_port}"
@@ -40,7 +45,10 @@ def join(stage: Stage, access: Access, found: given.Found, say: Callable[[str], 
     given.write_private(stage.node_kubeconfig(), inside)
     stage.start_gate()
     stage.start_stand_ins(None if found.controllers else grace)
-    return Kube(access)
+    kube = Kube(access, timeout=_PATIENCE)
+    if stage.known.agents:
+        _start_agents(stage, kube)
+    return kube
 
 
 def leave(stage: Stage, say: Callable[[str], None]) -> None:
@@ -61,6 +69,12 @@ def waits_on(stage: Stage) -> list[tuple[str, str | None]]:
     """The processes without which nothing of the cluster moves, as `Stage.wait` takes them."""
     roles = (GATE, "controllers") if stage.known.server else (SERVER, "controllers")
     return [(role, None) for role in roles if stage.process(role) is not None]
+
+
+def _start_agents(stage: Stage, kube: Kube) -> None:
+    installing.write_kubeconfig(kube, stage.node_kubeconfig(), stage.agent_kubeconfig())
+    for node in stage.topology.nodes:
+        stage.start_agent(node)
 
 
 def _manifests(stage: Stage) -> str:

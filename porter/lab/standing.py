@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from porter.lab import furniture, given, installing, mounts, namespaces, processes, rootless, serving, state
+from porter.lab import furniture, given, mounts, namespaces, processes, rootless, serving, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube
 from porter.lab.network import Network
@@ -170,16 +170,11 @@ def _build(stage: Stage, say: Say) -> None:
 
 
 def _furnish(stage: Stage, kube: Kube, found: given.Found | None, *, strict_arp: bool) -> None:
-    """kube-proxy and the agents, on an API that is there; returns when they and the nodes are ready."""
-    topology = stage.topology
-    if stage.known.agents:
-        installing.write_kubeconfig(kube, stage.node_kubeconfig(), stage.agent_kubeconfig())
-    for node in topology.nodes if stage.known.agents else ():
-        stage.start_agent(node)
+    """Say how kube-proxy works, where nobody has, and wait until everything is ready."""
     if found is None or not found.proxy:
         furniture.put(kube, strict_arp=strict_arp, labels={given.LABEL: stage.known.name} if found is not None else {})
 
-    names = {node.name for node in topology.nodes}
+    names = {node.name for node in stage.topology.nodes}
     stand_ins: list[tuple[str, str | None]] = [("node", name) for name in sorted(names)]
     on = [*stand_ins, *serving.waits_on(stage)]
     stage.wait("ready nodes", lambda: names <= furniture.ready_nodes(kube), on=on)

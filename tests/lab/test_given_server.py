@@ -56,7 +56,8 @@ def installed(kube: Kube) -> Kube:
     """Porter, as the sentence says that it is installed."""
     parts = ["--only", "namespace", "--only", "crd", "--only", "rbac"]
     printed = subprocess.run(porter("manifests", *parts), capture_output=True, text=True, check=True).stdout
-    installing.install(kube, printed)
+    for documents in installing.parts(printed):
+        installing.install(kube, documents)
     return kube
 
 
