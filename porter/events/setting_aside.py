@@ -27,9 +27,7 @@ def set_aside(where: LogUrl, stream: str, now: datetime) -> str:
     """
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     if where.path is not None and not where.path.exists():
-        for suffix in ("-wal", "-shm"):  # left behind, SQLite would read them into the new file
-            where.path.with_name(where.path.name + suffix).unlink(missing_ok=True)
-        return ""
+        return ""  # of a -wal that is left SQLite reads nothing into a new file
     if where.path is not None and _only(where, stream):
         return str(_rename(where.path, stamp))
     mark = f"{stream}.damaged-"

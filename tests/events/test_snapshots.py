@@ -121,3 +121,17 @@ def test_a_snapshot_line_that_cannot_be_read_is_named(tmp_path: Path, spoil: str
 
     with pytest.raises(LogError, match=r"line 3: not a line of an exported log"):
         list(ExportedLog(tmp_path / "log.jsonl").snapshots())
+
+
+def test_a_snapshot_that_follows_no_entry_is_passed_over(tmp_path: Path) -> None:
+    place = Place(url=f"sqlite:///{tmp_path}/porter.db")
+    with place.writer() as log:
+        log.append(some(1, 400))
+        for seq in range(4, 4 * SNAPSHOTS + 1, 4):
+            log.store_snapshot(snapshot(seq))
+        place.execute("UPDATE snapshot SET seq = 'x' WHERE seq = 8")
+
+        for seq in (100, 200):
+            log.store_snapshot(snapshot(seq))
+
+        assert next(log.snapshots(until=150)).seq == 100
