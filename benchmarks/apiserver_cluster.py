@@ -21,7 +21,7 @@ SENT = "sent-{:019d}"
 _MERGE, _STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 _LEASE = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 _EIP = "/apis/network.kubesphere.io/v1alpha2/eips"
-_TIME = "2026-11-21T10:00:00.000000Z"
+_TIME, _SECOND = "2026-11-21T10:00:00.000000Z", "2026-11-21T10:00:00Z"
 _AGENT_LEASES, _NODE_LEASES = _LEASE.format("porter-system"), _LEASE.format("kube-node-lease")
 _SERVICES, _NODES, _NAMESPACES = "/api/v1/services", "/api/v1/nodes", "/api/v1/namespaces"
 _SLICES, _PODS = "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/pods"
@@ -108,10 +108,15 @@ def _name(path: str) -> str:
 
 
 def _ready(path: str, sent: str, _version: str) -> Any:
-    ready: Any = {"type": "Ready", "status": "True", "reason": "AllIsWell", "message": sent, "lastHeartbeatTime": _TIME}
+    ready: Any = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "AllIsWell",
+        "message": sent,
+        "lastTransitionTime": _SECOND,
+    }
     if "/pods/" not in path:
-        return {"status": {"conditions": [ready]}}
-    del ready["lastHeartbeatTime"]
+        return {"status": {"conditions": [ready | {"lastHeartbeatTime": _SECOND}]}}
     state = {"name": "web", "image": "nginx:1.27", "imageID": "", "ready": True, "restartCount": 0, "started": True}
     addresses = {"hostIP": "10.0.0.1", "podIP": "10.244.0.7", "phase": "Running"}
     return {"status": {"conditions": [ready], "containerStatuses": [state], **addresses}}
@@ -159,7 +164,9 @@ def _usage(_path: str, sent: str, _version: str) -> Any:
 def _event(_path: str, sent: str, _version: str) -> Any:
     about = {"kind": "Service", "namespace": "default", "name": "web-0"}
     named = {"generateName": "web-0.", "namespace": "default"}
-    return {"metadata": named, "involvedObject": about, "reason": "Announced", "message": sent, "type": "Normal"}
+    when = {"firstTimestamp": _SECOND, "lastTimestamp": _SECOND, "count": 1}
+    who = {"source": {"component": "porter", "host": "node1"}, "reportingComponent": "porter", "type": "Normal"}
+    return {"metadata": named, "involvedObject": about, "reason": "Announced", "message": sent, **when, **who}
 
 
 def encoded(value: Any) -> bytes:

@@ -13,6 +13,7 @@ from porter.lab.apiserver.asking import TABLE
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.objects import Json, encode
 
+_JSON = {"Content-Type": "application/json"}
 _NOT_FOUND = "404 page not found\n"
 
 
@@ -20,11 +21,27 @@ def json_answer(
     value: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()
 ) -> web.Response:
     """A value as JSON."""
+    return encoded_answer(encode(value), status, headers)
+
+
+def encoded_answer(
+    body: bytes, status: int = HTTPStatus.OK, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()
+) -> web.Response:
+    """What is JSON already."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    answer = web.Response(body=encode(value), status=int(status), content_type="application/json")
+    answer = web.Response(body=body, status=int(status), headers=_JSON)
     for name, text in pairs:
         answer.headers.add(name, text)
     return answer
+
+
+async def expected(request: web.BaseRequest) -> None:
+    """Tell a client that waits with its body to go on (RFC 9110, 10.1.1); 417 for anything else that is expected."""
+    wanted = request.headers["Expect"]
+    if wanted.lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text=f"Unknown Expect: {wanted}")
+    if request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def nothing_there() -> web.Response:
@@ -32,7 +49,7 @@ def nothing_there() -> web.Response:
     return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
 
 
-def health(request: web.Request) -> web.Response:
+def health(request: web.BaseRequest) -> web.Response:
     """What a server says that is well; it answers, so it is."""
     if "verbose" not in request.query:
         return web.Response(text="ok")
@@ -49,7 +66,7 @@ def watch_type(wanted: str) -> str:
     return "application/json;as=Table;v=v1;g=meta.k8s.io;stream=watch" if wanted == TABLE else "application/json"
 
 
-def described(request: web.Request, path: str, kinds: Kinds) -> web.Response | None:  # noqa: C901, PLR0912  (a table of paths)
+def described(request: web.BaseRequest, path: str, kinds: Kinds) -> web.Response | None:  # noqa: C901, PLR0912  (a table of paths)
     """The answer of a path that tells about the server; None when the path is another one."""
     if request.method not in ("GET", "HEAD"):
         return None

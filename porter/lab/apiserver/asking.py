@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from http import HTTPStatus
 
 from porter.lab.apiserver.decoding import WriteOptions
@@ -16,6 +17,7 @@ from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.selectors import Selector, both, parse_fields, parse_labels
 from porter.lab.apiserver.store import Key
 
+_REMEMBERED = 4096  # paths: the same few are asked for again and again
 _OF_NAMESPACE = ("status", "finalize")
 _VERBS = {
     "POST": "create",
@@ -50,7 +52,7 @@ def target(kinds: Kinds, path: str) -> Target | None:
     group = ""
     if parts[0] == "apis":
         group, parts = parts[1], parts[1:]
-        if group not in kinds.groups():
+        if not kinds.has_group(group):
             return None
     version, rest = parts[1], parts[2:]
     namespace = ""
@@ -68,11 +70,34 @@ def target(kinds: Kinds, path: str) -> Target | None:
     return Target(kind=kind, namespace=namespace, name=name, subresource=subresource)
 
 
+class Targets:
+    """What paths name, each remembered until a kind comes, changes or goes."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self._kinds = kinds
+        self._found: dict[str, Target] = {}
+        self._at = kinds.changes
+
+    def of(self, path: str) -> Target | None:
+        """What `target` says of a path."""
+        if self._at != self._kinds.changes or len(self._found) >= _REMEMBERED:
+            self._found, self._at = {}, self._kinds.changes
+        found = self._found.get(path)
+        if found is None and (found := target(self._kinds, path)) is not None:
+            self._found[path] = found
+        return found
+
+
 def attributes(method: str, path: str, query: Mapping[str, str]) -> Attributes:
     """What a request wants to do, by its words alone: whether such a thing is served plays no part.
 
     As k8s.io/apiserver/pkg/endpoints/request.RequestInfoFactory reads a path.
     """
+    return _attributes(method, path, flag(query, "watch"), query.get("fieldSelector", ""))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _attributes(method: str, path: str, watch: bool, selector: str) -> Attributes:  # noqa: FBT001  (called above only)
     parts = [part for part in path.split("/") if part]
     core = bool(parts) and parts[0] == "api"
     if len(parts) < (_CORE_PARTS if core else _GROUP_PARTS) or parts[0] not in ("api", "apis"):
@@ -86,8 +111,8 @@ def attributes(method: str, path: str, query: Mapping[str, str]) -> Attributes:
     resource, name, subresource = [*rest, "", ""][:3]
     verb = _VERBS.get(method, "")
     if verb == "get" and not name:
-        verb = "watch" if flag(query, "watch") else "list"
-        name = _only_name(query.get("fieldSelector", ""))
+        verb = "watch" if watch else "list"
+        name = _only_name(selector)
     elif verb == "delete" and not name:
         verb = "deletecollection"
     return Attributes(
@@ -115,6 +140,8 @@ class ListOptions:
     """How to list or watch."""
 
     selector: Selector | None
+    selection: tuple[str, str]
+    """The selectors as they were written: of labels and of fields."""
     revision: str
     match: str
     limit: int
@@ -131,10 +158,10 @@ def list_options(query: Mapping[str, str], kind: Kind) -> ListOptions:
     timeout = _number(query, "timeoutSeconds")
     check_list(query)
     initial = flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
+    labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
     return ListOptions(
-        selector=both(
-            parse_labels(query.get("labelSelector", "")), parse_fields(query.get("fieldSelector", ""), kind.fields)
-        ),
+        selector=both(parse_labels(labels), parse_fields(fields, kind.fields)),
+        selection=(labels, fields),
         revision=query.get("resourceVersion", ""),
         match=query.get("resourceVersionMatch", ""),
         limit=_number(query, "limit") or 0,

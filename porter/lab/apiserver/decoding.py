@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 import msgspec
 import yaml
 
 from porter.lab.apiserver.errors import Refusal, bad_request, unsupported_media
+from porter.lab.apiserver.fitting import Fitting
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
 from porter.lab.apiserver.objects import Json, decode
@@ -122,10 +124,18 @@ def schema_for(kind: Kind) -> Json:
 
 def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:
     """Take out what the kind does not know and check the plain types, in place."""
-    metadata_schema = {"$ref": PREFIX + schema_of("ObjectMeta")}
     found = obj.get("metadata")
     if found is None:
         found = obj["metadata"] = {}
+    if kind.custom and fitting().of(schema_of("ObjectMeta"))(found):
+        _report(prune(obj, kind.schema, definitions()), kind, options)
+    elif kind.custom or not fitting().of(schema_of(kind.name, kind.version))(obj):
+        _report(tidied(obj, kind), kind, options)
+
+
+def tidied(obj: Json, kind: Kind) -> list[str]:
+    """Do what `clean` does, without a quick look first; the unknown fields that were taken out."""
+    found, metadata_schema = obj["metadata"], {"$ref": PREFIX + schema_of("ObjectMeta")}
     problem = _mismatch(found, metadata_schema, "metadata", "ObjectMeta")
     if not problem and not kind.custom:
         problem = _mismatch(obj, for_kind(kind), "", kind.name)
@@ -136,12 +146,7 @@ def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:
     unknown += prune(obj, schema_for(kind), definitions())
     if not kind.custom:
         _tidy(obj, for_kind(kind))
-    _report(unknown, kind, options)
-
-
-def undecodable(kind: Kind, why: object) -> Refusal:
-    """The refusal of a whole object that cannot be read as its kind."""
-    return bad_request(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}')
+    return unknown
 
 
 def _report(unknown: list[str], kind: Kind, options: WriteOptions) -> None:
@@ -151,6 +156,17 @@ def _report(unknown: list[str], kind: Kind, options: WriteOptions) -> None:
     if options.validation == "Strict":
         raise undecodable(kind, "strict decoding error: " + ", ".join(said))
     options.warnings += said
+
+
+@cache
+def fitting() -> Fitting:
+    """The quick look at objects of built-in kinds."""
+    return Fitting(definitions(), kept_empty=_KEPT_EMPTY, in_form=_is_in_form)
+
+
+def undecodable(kind: Kind, why: object) -> Refusal:
+    """The refusal of a whole object that cannot be read as its kind."""
+    return bad_request(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}')
 
 
 def _mismatch(value: Any, schema: Json, path: str, owner: str) -> str:
@@ -218,6 +234,10 @@ def _tidy(value: Any, schema: Json, key: str = "") -> None:
             value[name] = _time(found, micro=name in _MICRO)
         else:
             _tidy(found, inner, name)
+
+
+def _is_in_form(value: str, key: str) -> bool:
+    return _parsed(value) is not None and _time(value, micro=key in _MICRO) == value
 
 
 def _time(value: str, *, micro: bool) -> str:

@@ -1,17 +1,25 @@
 """The recent changes of one kind: a bounded window that any number of watchers read, each with a cursor of its own.
 
-An event is encoded once, whoever asks first, and the bytes are shared. A reader that falls behind the window is told
-so; it never holds up a writer or another reader.
+A watcher that has read everything follows: what is written in one turn of the loop is then pushed to it at once, and
+encoded once for all that look at the kind in the same way. One that cannot take it reads on from its cursor, at its own
+pace; one that falls behind the window is told so. Nobody holds up a writer or another reader.
 """
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
-from porter.lab.apiserver.objects import Json, encode, metadata
+from porter.lab.apiserver.objects import Json, decode, encode, metadata
+
+_AT_HAND = 512  # changes of each kind that are kept as they are
+_REST_EACH, _LONGEST_REST = 100e-6, 0.01
+"""Seconds of rest after a push, for each watcher that was pushed to. To send costs a fifth of that, however much is
+sent: what is written during the rest goes in one. So many watchers cost little, and few watchers wait for nothing.
+"""
 
 EventType: TypeAlias = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -26,7 +34,14 @@ class Change:
     object: Json
     previous: Json | None
     deleted: bool
-    encoded: dict[str, bytes] = field(default_factory=dict)
+    encoded: dict[str, bytes] = field(default_factory=dict, compare=False)
+
+    @property
+    def raw(self) -> bytes:
+        """The object as JSON; encoded on the first call only."""
+        if (done := self.encoded.get("")) is None:
+            done = self.encoded[""] = encode(self.object)
+        return done
 
     def seen_as(self, event: EventType) -> Json:
         """The object that such an event carries: one that leaves a selector is shown as it last matched."""
@@ -37,8 +52,58 @@ class Change:
     def line(self, event: EventType) -> bytes:
         """The event as one line of a watch stream; encoded on the first call only."""
         if (done := self.encoded.get(event)) is None:
-            done = self.encoded[event] = encode({"type": event, "object": self.seen_as(event)}) + b"\n"
+            shown = self.seen_as(event)
+            raw = self.raw if shown is self.object else encode(shown)
+            done = self.encoded[event] = b'{"type":"%b","object":%b}\n' % (event.encode(), raw)
         return done
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Packed:
+    """A change of a while ago, as JSON: seldom asked for, far smaller, and nothing for Python to look through."""
+
+    revision: int
+    namespace: str
+    name: str
+    deleted: bool
+    object: bytes
+    previous: bytes
+
+    def unpacked(self) -> Change:
+        """The change as it was."""
+        return Change(
+            revision=self.revision,
+            namespace=self.namespace,
+            name=self.name,
+            object=decode(self.object),
+            previous=decode(self.previous),
+            deleted=self.deleted,
+        )
+
+
+class View(Protocol):
+    """How a watcher looks at changes."""
+
+    @property
+    def key(self) -> Hashable:
+        """The same for all that see the same bytes."""
+
+    def shown(self, changes: Sequence[Change]) -> bytes:
+        """What is sent of some changes; empty when none of them is seen."""
+
+
+Push: TypeAlias = Callable[[bytes], bool]
+"""Sends some bytes at once, or returns False when that cannot be."""
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Following:
+    """A watcher that is pushed to. `behind` is done when it can no longer be."""
+
+    view: View
+    push: Push
+    behind: asyncio.Future[None]
+    cursor: int | None = None  # of the first change that was not pushed, once it is behind
 
 
 class Feed:
@@ -48,27 +113,42 @@ class Feed:
         self.floor = floor
         """Changes up to and including this revision are no longer here."""
         self._window = window
-        self._changes: list[Change] = []
+        self._changes: list[Change | _Packed] = []
+        self._last_packed: dict[tuple[str, str], tuple[Json, bytes]] = {}  # an object's next change has it as previous
         self._dropped = 0  # how many changes have left the window: a cursor counts from the very first change
-        self._news: asyncio.Future[None] | None = None
+        self._pushed = 0  # the cursor of the first change that was not yet pushed to those who follow
+        self._following: dict[Hashable, list[Following]] = {}
         self._scheduled = False
+        self._rests_until = 0.0  # by the loop's clock
 
     def append(self, change: Change) -> None:
-        """Add a change and wake the readers, once for all changes of the same turn of the loop."""
+        """Add a change, and push it to who follows: soon, and together with others of the same turn of the loop."""
         self._changes.append(change)
+        if len(self._changes) > _AT_HAND and isinstance(aged := self._changes[-1 - _AT_HAND], Change):
+            self._changes[-1 - _AT_HAND] = self._packed(aged)
         if len(self._changes) >= 2 * self._window:  # trimmed in halves, so that appending stays cheap
             self.floor = self._changes[self._window - 1].revision
             del self._changes[: self._window]
             self._dropped += self._window
-        if self._news is not None and not self._scheduled:
+        if self._following and not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._wake)
+            loop = asyncio.get_running_loop()
+            if self._rests_until > loop.time():
+                loop.call_at(self._rests_until, self._push)
+            else:
+                loop.call_soon(self._push)
+
+    @property
+    def newest(self) -> Change | None:
+        """The last change that is here."""
+        return None if not self._changes or isinstance(last := self._changes[-1], _Packed) else last
 
     def forget(self, revision: int) -> None:
         """Lose all history up to a revision, as a server does whose storage was compacted."""
         self.floor = revision
         self._dropped += len(self._changes)
         self._changes.clear()
+        self._last_packed.clear()
 
     def cursor_after(self, revision: int) -> int:
         """The cursor of the first change later than a revision."""
@@ -79,19 +159,71 @@ class Feed:
         if cursor < self._dropped:
             return None
         start = cursor - self._dropped
-        return self._changes[start : start + most]
+        return _unpacked(self._changes[start : start + most])
 
     def since(self, revision: int) -> list[Change]:
         """All changes later than a revision, which must not lie before the floor."""
-        return self._changes[bisect_right(self._changes, revision, key=lambda change: change.revision) :]
+        return _unpacked(self._changes[bisect_right(self._changes, revision, key=lambda change: change.revision) :])
 
-    def news(self) -> asyncio.Future[None]:
-        """A future that is done at the next change."""
-        if self._news is None:
-            self._news = asyncio.get_running_loop().create_future()
-        return self._news
+    def follow(self, view: View, push: Push) -> Following:
+        """Have every later change pushed. For a watcher that has read all there is, in this very turn of the loop."""
+        self._push()
+        found = Following(view=view, push=push, behind=asyncio.get_running_loop().create_future())
+        self._following.setdefault(view.key, []).append(found)
+        return found
 
-    def _wake(self) -> None:
-        news, self._news, self._scheduled = self._news, None, False
-        if news is not None and not news.done():
-            news.set_result(None)
+    def leave(self, following: Following) -> int:
+        """Push to it no more; the cursor from which to read on."""
+        if following.cursor is None:
+            following.cursor = self._pushed
+            alike = self._following[following.view.key]
+            alike.remove(following)
+            if not alike:
+                del self._following[following.view.key]
+        return following.cursor
+
+    def _packed(self, change: Change) -> _Packed:
+        place = (change.namespace, change.name)
+        known, before = self._last_packed.pop(place, (None, b""))
+        packed = _Packed(
+            revision=change.revision,
+            namespace=change.namespace,
+            name=change.name,
+            deleted=change.deleted,
+            object=change.raw,
+            previous=before if known is not None and known is change.previous else encode(change.previous),
+        )
+        if not change.deleted:
+            self._last_packed[place] = (change.object, packed.object)
+        return packed
+
+    def _push(self) -> None:
+        """Push what has come since the last time; who cannot take it is behind."""
+        self._scheduled = False
+        cursor, self._pushed = self._pushed, self._dropped + len(self._changes)
+        if not self._following or cursor == self._pushed:
+            return
+        changes = self.read(cursor, self._pushed - cursor)
+        pushed = 0
+        for key, alike in list(self._following.items()):
+            data = None if changes is None else alike[0].view.shown(changes)
+            if data == b"":
+                continue
+            left = [one for one in alike if data is None or not one.push(data)]
+            pushed += len(alike)
+            if not left:
+                continue
+            for one in left:
+                one.cursor = cursor
+                if not one.behind.done():
+                    one.behind.set_result(None)
+            remaining = [one for one in alike if one.cursor is None]
+            if remaining:
+                self._following[key] = remaining
+            else:
+                del self._following[key]
+        self._rests_until = asyncio.get_running_loop().time() + min(pushed * _REST_EACH, _LONGEST_REST)
+
+
+def _unpacked(changes: Sequence[Change | _Packed]) -> list[Change]:
+    return [one if isinstance(one, Change) else one.unpacked() for one in changes]

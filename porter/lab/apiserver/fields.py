@@ -55,16 +55,20 @@ def item_step(item: Json, keys: tuple[str, ...]) -> str:
     return "k:" + encode({key: item.get(key, "TCP" if key == "protocol" else None) for key in sorted(keys)}).decode()
 
 
+def owned_part(obj: Json) -> Json:
+    """What of an object can be owned."""
+    part = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")}
+    if "metadata" in part:
+        part["metadata"] = {key: value for key, value in part["metadata"].items() if key not in _UNOWNED_METADATA}
+        if not part["metadata"]:
+            del part["metadata"]
+    return part
+
+
 def leaves(obj: Json, schema: Json, definitions: Json) -> dict[Path, Any]:
     """Every field that can be owned, with its value."""
     found: dict[Path, Any] = {}
-    for key, value in obj.items():
-        if key in ("apiVersion", "kind"):
-            continue
-        if key == "metadata":
-            value = {name: inner for name, inner in value.items() if name not in _UNOWNED_METADATA}  # noqa: PLW2901
-            if not value:
-                continue
+    for key, value in owned_part(obj).items():
         below = resolved(schema, definitions).get("properties", {}).get(key, {})
         if key == "metadata" and "$ref" not in below and "ObjectMeta" in definitions:
             below = definitions["ObjectMeta"]

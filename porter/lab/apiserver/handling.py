@@ -15,8 +15,17 @@ from aiohttp import web
 
 from porter.lab.apiserver import discovery
 from porter.lab.apiserver.access import Access, Verdict
-from porter.lab.apiserver.answers import described, health, json_answer, nothing_there, warnings, watch_type
-from porter.lab.apiserver.asking import PLAIN, Target, attributes, form, list_options, target, write_options
+from porter.lab.apiserver.answers import (
+    described,
+    encoded_answer,
+    expected,
+    health,
+    json_answer,
+    nothing_there,
+    warnings,
+    watch_type,
+)
+from porter.lab.apiserver.asking import PLAIN, Target, Targets, attributes, form, list_options, write_options
 from porter.lab.apiserver.audit import Audit, Audited
 from porter.lab.apiserver.decoding import WriteOptions, as_kind, as_object, body, clean, json_body, yaml_body
 from porter.lab.apiserver.deletes import Deletes
@@ -36,12 +45,14 @@ from porter.lab.apiserver.models import definitions, schema_of
 from porter.lab.apiserver.objects import Clock, Json, metadata, name_of, namespace_of
 from porter.lab.apiserver.options import propagation
 from porter.lab.apiserver.patch import json_patch, merge
+from porter.lab.apiserver.quick import JsonAnswer, body_of, is_plain
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
 from porter.lab.apiserver.reviews import reviewed
 from porter.lab.apiserver.scale import scale_change, scale_of
 from porter.lab.apiserver.store import Key, Resource, Store
 from porter.lab.apiserver.strategic import strategic_merge
+from porter.lab.apiserver.streaming import Stream
 from porter.lab.apiserver.token_requests import TOKEN_REQUEST, TokenRequests
 from porter.lab.apiserver.trouble import PATH as TROUBLE
 from porter.lab.apiserver.trouble import Muted, Troubles
@@ -81,9 +92,12 @@ class Handler:
         self.stopping = asyncio.Event()
         self._cache_ready: dict[tuple[Resource, str], float] = {}
         self._troubles = parts.troubles
+        self._targets = Targets(parts.kinds)
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; whatever is refused becomes a Status."""
+        if "Expect" in request.headers:
+            await expected(request)
         try:
             return await self._routed(request)
         except Refusal as refusal:
@@ -98,13 +112,13 @@ class Handler:
             ours = Refusal(code=500, reason="InternalError", message=f"Internal error occurred: {bug!r}")
             return json_answer(ours.status(), ours.code)
 
-    async def _routed(self, request: web.Request) -> web.StreamResponse:
+    async def _routed(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.rstrip("/") or "/"
         if path == TROUBLE and request.method == "PUT":
             self._parts.access.require(
                 self._parts.identities.of(request.headers.get("Authorization", "")), Attributes(verb="put", path=path)
             )
-            return json_answer(self._troubles.put(await request.read()))
+            return json_answer(self._troubles.put(await body_of(request)))
         await self._troubles.meet()
         if path in OPEN_PATHS or path.startswith(("/readyz/", "/livez/", "/healthz/")):
             return json_answer(discovery.VERSION) if path == "/version" else health(request)
@@ -116,7 +130,9 @@ class Handler:
             return await self._dispatched(request, path, who)
         return await self._audited(request, path, who, asked)
 
-    async def _audited(self, request: web.Request, path: str, who: Identity, asked: Attributes) -> web.StreamResponse:
+    async def _audited(
+        self, request: web.BaseRequest, path: str, who: Identity, asked: Attributes
+    ) -> web.StreamResponse:
         """Answer and write the audit log; a watch is in it when it begins, anything else when it was answered."""
         verdict, code = Verdict(allowed=False), int(HTTPStatus.INTERNAL_SERVER_ERROR)
         audit = self._parts.audit
@@ -142,7 +158,7 @@ class Handler:
             if asked.verb != "watch" or code != HTTPStatus.OK:
                 wrote()
 
-    async def _dispatched(self, request: web.Request, path: str, who: Identity) -> web.StreamResponse:
+    async def _dispatched(self, request: web.BaseRequest, path: str, who: Identity) -> web.StreamResponse:
         told = described(request, path, self._parts.kinds)
         if told is not None:
             return told
@@ -151,14 +167,14 @@ class Handler:
                 raise no_such_resource()
         elif not path.startswith("/apis/") or path.count("/") < 4:  # noqa: PLR2004  (/apis/GROUP/VERSION, likewise)
             return nothing_there()
-        found = target(self._parts.kinds, path)
+        found = self._targets.of(path)
         if found is None:
             return nothing_there()
         answer = await self._resource(request, found, who)
         self._parts.lifecycle.settle()
         return answer
 
-    async def _resource(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _resource(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         if asked.subresource == "token":
             return await self._token(request, asked)
         match request.method, bool(asked.name):
@@ -179,7 +195,7 @@ class Handler:
             case _:
                 raise method_not_allowed()
 
-    def _get(self, request: web.Request, asked: Target) -> web.StreamResponse:
+    def _get(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         obj = self._parts.writes.get(asked.kind, asked.key)
         if asked.subresource == "scale":
@@ -187,7 +203,7 @@ class Handler:
         include = request.query.get("includeObject", "Metadata")
         return json_answer(document(asked.kind, obj, wanted, now=self._parts.now, include=include))
 
-    async def _list(self, request: web.Request, asked: Target) -> web.StreamResponse:
+    async def _list(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         options = list_options(request.query, asked.kind)
         parts = self._parts
@@ -198,22 +214,20 @@ class Handler:
                 list_document(asked.kind, objects, about, wanted, now=parts.now, include=options.include)
             )
         watch = Watch(parts.store, asked.kind, namespace=asked.namespace, options=options, form=wanted, now=parts.now)
-        stream = web.StreamResponse(headers={"Content-Type": watch_type(wanted), "Cache-Control": "no-cache, private"})
-        await stream.prepare(request)
+        stream = Stream(request, {"Content-Type": watch_type(wanted), "Cache-Control": "no-cache, private"})
+        await stream.begin()
         run = watch.run(Muted(stream, self._troubles), bookmark_every=parts.bookmark_every, stopping=self.stopping)
         if await self._troubles.until_cut(run, stream):
-            if request.transport is not None:
-                request.transport.close()
-            return stream
-        if not self.stopping.is_set():
+            stream.cut()
+        elif not self.stopping.is_set():
             with contextlib.suppress(ConnectionError):  # a client that was told 410 may be gone
-                await stream.write_eof()
-        return stream
+                await stream.end()
+        return stream.response
 
-    async def _token(self, request: web.Request, asked: Target) -> web.StreamResponse:
+    async def _token(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         if request.method != "POST":
             raise method_not_allowed()
-        found = as_kind(body(await request.read(), _media(request)), TOKEN_REQUEST)
+        found = as_kind(body(await body_of(request), _media(request)), TOKEN_REQUEST)
         account = self._parts.writes.get(asked.kind, asked.key)
         clean(found, TOKEN_REQUEST, WriteOptions())
         return json_answer(self._parts.token_requests.answer(account, found), HTTPStatus.CREATED)
@@ -229,17 +243,16 @@ class Handler:
         if now < self._cache_ready.setdefault(place, now + CACHE_FILLS_IN):
             raise initializing()
 
-    async def _create(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _create(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
-        obj = as_kind(body(await request.read(), _media(request)), asked.kind)
+        obj = as_kind(body(await body_of(request), _media(request)), asked.kind)
         if "list" not in asked.kind.verbs:
             return json_answer(self._reviewed(obj, asked, who), HTTPStatus.CREATED)
         if asked.kind.namespaced and not asked.namespace:
             raise method_not_allowed()
         options = _write_options(request)
         made = self._parts.writes.create(asked.kind, asked.namespace, obj, options)
-        answer = document(asked.kind, made, wanted, now=self._parts.now, include="Metadata")
-        return json_answer(answer, HTTPStatus.CREATED, warnings(options.warnings))
+        return self._wrote(request, asked, made, wanted, HTTPStatus.CREATED, options)
 
     def _reviewed(self, obj: Json, asked: Target, who: Identity) -> Json:
         parts = self._parts
@@ -253,14 +266,14 @@ class Handler:
             identities=parts.identities,
         )
 
-    def _may_create(self, request: web.Request, who: Identity) -> None:
+    def _may_create(self, request: web.BaseRequest, who: Identity) -> None:
         """A PUT or an apply of what is not there creates it, and needs the right to that, too."""
         asked = attributes(request.method, request.path, request.query)
         self._parts.access.require(who, dataclasses.replace(asked, verb="create"))
 
-    async def _replace(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _replace(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
-        found = body(await request.read(), _media(request))
+        found = body(await body_of(request), _media(request))
         options = _write_options(request)
         writes = self._parts.writes
         if asked.subresource == "scale":
@@ -271,12 +284,11 @@ class Handler:
         if is_new and asked.kind.create_on_update:
             self._may_create(request, who)
         stored = writes.update(asked.kind, asked.key, obj, _part(asked), options)
-        answer = document(asked.kind, stored, wanted, now=self._parts.now, include="Metadata")
-        return json_answer(answer, HTTPStatus.CREATED if is_new else HTTPStatus.OK, warnings(options.warnings))
+        return self._wrote(request, asked, stored, wanted, HTTPStatus.CREATED if is_new else HTTPStatus.OK, options)
 
-    async def _patch(self, request: web.Request, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _patch(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
-        media, raw = _media(request), await request.read()
+        media, raw = _media(request), await body_of(request)
         apply = media == APPLY_PATCH
         options = _write_options(request, apply=apply)
         writes, status = self._parts.writes, HTTPStatus.OK
@@ -291,10 +303,19 @@ class Handler:
             return json_answer(scale_of(stored))
         else:
             stored = writes.patch(asked.kind, asked.key, _change(media, raw, asked), _part(asked), options)
-        answer = document(asked.kind, stored, wanted, now=self._parts.now, include="Metadata")
-        return json_answer(answer, status, warnings(options.warnings))
+        return self._wrote(request, asked, stored, wanted, status, options)
 
-    async def _delete(self, request: web.Request, asked: Target) -> web.StreamResponse:
+    def _wrote(  # noqa: PLR0917  (called three times, above)
+        self, request: web.BaseRequest, asked: Target, obj: Json, wanted: str, status: int, options: WriteOptions
+    ) -> web.StreamResponse:
+        """The answer to a write: the object in the form that was asked for."""
+        shown = document(asked.kind, obj, wanted, now=self._parts.now, include="Metadata")
+        encoded = self._parts.store.encoded(asked.kind.resource, shown)
+        if is_plain(request) and not options.warnings:
+            return JsonAnswer(encoded, status)
+        return encoded_answer(encoded, status, warnings(options.warnings))
+
+    async def _delete(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         wanted, kind = form(request.headers.get("Accept", "")), asked.kind
         found = await _delete_options(request)
         options, policy = _write_options(request), propagation(request.query, found)
@@ -310,7 +331,7 @@ class Handler:
             {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
         )
 
-    async def _delete_many(self, request: web.Request, asked: Target) -> web.StreamResponse:
+    async def _delete_many(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         kind = asked.kind
         found = await _delete_options(request)
         options, policy = _write_options(request), propagation(request.query, found)
@@ -321,12 +342,12 @@ class Handler:
         return json_answer(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
 
 
-def _write_options(request: web.Request, *, apply: bool = False) -> WriteOptions:
+def _write_options(request: web.BaseRequest, *, apply: bool = False) -> WriteOptions:
     return write_options(request.method, request.query, request.headers.get("User-Agent", ""), apply=apply)
 
 
-async def _delete_options(request: web.Request) -> Json:
-    raw = await request.read()
+async def _delete_options(request: web.BaseRequest) -> Json:
+    raw = await body_of(request)
     return as_object(body(raw, _media(request))) if raw.strip() else {}
 
 
@@ -353,5 +374,5 @@ def _change(media: str, raw: bytes, asked: Target) -> Callable[[Json], Any]:
     return lambda document_: strategic_merge(document_, found, definitions(), schema)
 
 
-def _media(request: web.Request) -> str:
+def _media(request: web.BaseRequest) -> str:
     return request.headers.get("Content-Type", "").partition(";")[0].strip()

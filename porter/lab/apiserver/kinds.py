@@ -90,6 +90,8 @@ class Kinds:
 
     def __init__(self, builtin: tuple[Kind, ...]) -> None:
         self._served: dict[tuple[str, str, str], Kind] = {}
+        self.changes = 0
+        """How often a kind came, changed or went."""
         for kind in builtin:
             self.add(kind)
 
@@ -99,11 +101,13 @@ class Kinds:
     def add(self, kind: Kind) -> None:
         """Serve a kind, or serve it anew."""
         self._served[kind.group, kind.version, kind.plural] = kind
+        self.changes += 1
 
     def drop(self, resource: Resource) -> None:
         """Stop serving a resource in every version."""
         for key in [key for key, kind in self._served.items() if kind.resource == resource]:
             del self._served[key]
+            self.changes += 1
 
     def find(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind under a path, or None."""
@@ -116,6 +120,10 @@ class Kinds:
     def named(self, api_version: str, name: str) -> Kind | None:
         """The kind by what an object says of itself."""
         return next((kind for kind in self if kind.api_version == api_version and kind.name == name), None)
+
+    def has_group(self, group: str) -> bool:
+        """Whether any kind of a group is served."""
+        return any(kind.group == group for kind in self)
 
     def groups(self) -> dict[str, list[str]]:
         """Every group with its versions, in the order in which they came; the core group is the empty name."""

@@ -70,7 +70,7 @@ def section(obj: Json, key: str) -> Json:
 
 def timestamp(moment: datetime) -> str:
     """A moment as metadata shows it: UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def utc_now() -> datetime:

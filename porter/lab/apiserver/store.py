@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from porter.lab.apiserver.feed import Change, Feed
-from porter.lab.apiserver.objects import Json, metadata, name_of, namespace_of
+from porter.lab.apiserver.objects import Json, encode, metadata, name_of, namespace_of
 
 
 class Resource(NamedTuple):
@@ -91,6 +91,11 @@ class Store:
         if resource not in self._feeds:
             self._feeds[resource] = Feed(floor=self._floor, window=self._window)
         return self._feeds[resource]
+
+    def encoded(self, resource: Resource, obj: Json) -> bytes:
+        """An object as JSON; one that was just written is encoded once, for its writer and for its watchers."""
+        newest = self.feed(resource).newest
+        return newest.raw if newest is not None and newest.object is obj else encode(obj)
 
     def restore(self, revision: int, found: Mapping[Resource, Mapping[Key, Json]]) -> None:
         """Fill an empty store with objects as they were stored at a revision, without their history."""

@@ -34,7 +34,10 @@ class Connection(Protocol):
     """What a watch is written to."""
 
     async def write(self, data: bytes) -> None:
-        """Send some bytes."""
+        """Send some bytes; waits while the client does not read."""
+
+    def push(self, data: bytes) -> bool:
+        """Send some bytes at once; False, and nothing is sent, when one would have to wait."""
 
 
 class Troubles:
@@ -107,6 +110,10 @@ class Muted:
         """Send some bytes, once the server is not silent."""
         await self._troubles.heard()
         await self._connection.write(data)
+
+    def push(self, data: bytes) -> bool:
+        """Send some bytes at once, unless the server is silent; see `Connection`."""
+        return not self._troubles.now.silent and self._connection.push(data)
 
 
 def _refusal(code: int) -> Refusal:

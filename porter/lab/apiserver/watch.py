@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -22,10 +23,69 @@ _BATCH = 64 * 1024
 
 
 class Sink(Protocol):
-    """Where a stream is written to; writing waits while the client does not read."""
+    """Where a stream is written to."""
 
     async def write(self, data: bytes) -> None:
-        """Send some bytes."""
+        """Send some bytes; waits while the client does not read."""
+
+    def push(self, data: bytes) -> bool:
+        """Send some bytes at once; False, and nothing is sent, when one would have to wait."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What one watch sees of the changes of its kind: which of them, and in which form."""
+
+    kind: Kind
+    namespace: str
+    options: ListOptions
+    form: str
+    now: Clock
+    after: int
+    """Changes up to this revision are not seen."""
+
+    @property
+    def key(self) -> Hashable:
+        """The same for all that see the same bytes."""
+        options = self.options
+        return (self.kind.api_version, self.namespace, options.selection, self.form, options.include, self.after)
+
+    def shown(self, changes: Sequence[Change]) -> bytes:
+        """The lines of some changes; empty when none of them is seen."""
+        return b"".join(self._lines(changes))
+
+    def line(self, event: str, obj: Json) -> bytes:
+        """One event as a line of the stream."""
+        obj = self.kind.shown(obj)
+        if self.form == TABLE:
+            obj = table(self.kind, [obj], {}, self.now(), self.options.include)
+        elif self.form == PARTIAL:
+            obj = partial(obj)
+        return encode({"type": event, "object": obj}) + b"\n"
+
+    def _lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
+        for change in changes:
+            if change.revision <= self.after or (self.namespace and change.namespace != self.namespace):
+                continue
+            event = self._event(change)
+            if event is None:
+                continue
+            shared = self.form == PLAIN and self.kind.shown(change.object) is change.object
+            yield change.line(event) if shared else self.line(event, change.seen_as(event))
+
+    def _event(self, change: Change) -> EventType | None:
+        selector = self.options.selector
+        was = change.previous is not None and (selector is None or selector(change.previous))
+        now = not change.deleted and (selector is None or selector(change.object))
+        match was, now:
+            case False, True:
+                return "ADDED"
+            case True, True:
+                return "MODIFIED"
+            case True, False:
+                return "DELETED"
+            case _:
+                return None
 
 
 class Watch:
@@ -50,6 +110,7 @@ class Watch:
             await self._initial(sink)
         elif not start:
             start = self._store.revision
+        view = self._view(after=start if start > self._store.revision else 0)
         cursor = feed.cursor_after(start)
         loop = asyncio.get_running_loop()
         end = loop.time() + (self._options.timeout or LONGEST * (1 + random.random())).total_seconds()
@@ -63,18 +124,31 @@ class Watch:
                     return
                 if changes:
                     cursor += len(changes)
-                    data = b"".join(self._lines(changes, start))
-                    if data:
+                    if data := view.shown(changes):
                         await sink.write(data)
                     continue
                 if loop.time() >= bookmark:
-                    await sink.write(self._bookmark({}))
                     bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
-                wait = min(left, max(0.0, bookmark - loop.time()))
-                news: set[asyncio.Future[Any]] = {feed.news(), stopped}
-                await asyncio.wait(news, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                    await sink.write(self._bookmark({}))
+                    continue  # what was written meanwhile comes first
+                following = feed.follow(view, sink.push)
+                try:
+                    wait = min(left, max(0.0, bookmark - loop.time()))
+                    await asyncio.wait({following.behind, stopped}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    cursor = feed.leave(following)
         finally:
             stopped.cancel()
+
+    def _view(self, *, after: int = 0) -> View:
+        return View(
+            kind=self._kind,
+            namespace=self._namespace,
+            options=self._options,
+            form=self._form,
+            now=self._now,
+            after=after,
+        )
 
     def _next_bookmark(self, now: float, end: float, every: float) -> float:
         if not self._options.bookmarks:
@@ -86,11 +160,12 @@ class Watch:
         return last if last > now + BOOKMARK_BEFORE_END else float("inf")
 
     async def _initial(self, sink: Sink) -> None:
-        parts, size = [], 0
+        view = self._view()
+        parts, size = list[bytes](), 0
         for obj in self._store.all(self._kind.resource, self._namespace):
             if self._options.selector is not None and not self._options.selector(obj):
                 continue
-            parts.append(self._line("ADDED", obj))
+            parts.append(view.line("ADDED", obj))
             size += len(parts[-1])
             if size > _BATCH:
                 await sink.write(b"".join(parts))
@@ -99,38 +174,6 @@ class Watch:
             parts.append(self._bookmark({"k8s.io/initial-events-end": "true"}))
         if parts:
             await sink.write(b"".join(parts))
-
-    def _lines(self, changes: list[Change], start: int) -> Iterator[bytes]:
-        for change in changes:
-            if change.revision <= start or (self._namespace and change.namespace != self._namespace):
-                continue
-            event = self._event(change)
-            if event is None:
-                continue
-            shared = self._form == PLAIN and self._kind.shown(change.object) is change.object
-            yield change.line(event) if shared else self._line(event, change.seen_as(event))
-
-    def _event(self, change: Change) -> EventType | None:
-        selector = self._options.selector
-        was = change.previous is not None and (selector is None or selector(change.previous))
-        now = not change.deleted and (selector is None or selector(change.object))
-        match was, now:
-            case False, True:
-                return "ADDED"
-            case True, True:
-                return "MODIFIED"
-            case True, False:
-                return "DELETED"
-            case _:
-                return None
-
-    def _line(self, event: str, obj: Json) -> bytes:
-        obj = self._kind.shown(obj)
-        if self._form == TABLE:
-            obj = table(self._kind, [obj], {}, self._now(), self._options.include)
-        elif self._form == PARTIAL:
-            obj = partial(obj)
-        return encode({"type": event, "object": obj}) + b"\n"
 
     def _bookmark(self, annotations: dict[str, str]) -> bytes:
         about: Json = {"resourceVersion": str(self._store.revision)}

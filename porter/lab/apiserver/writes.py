@@ -22,6 +22,7 @@ from porter.lab.apiserver.naming import born, finalizer_errors, inherited, label
 from porter.lab.apiserver.objects import Clock, Json, at, copied, encode, metadata, name_of, timestamp
 from porter.lab.apiserver.registry import registry_key
 from porter.lab.apiserver.rules import broken, has_rules
+from porter.lab.apiserver.same_shape import after_same_shape
 from porter.lab.apiserver.schema import default, validate
 from porter.lab.apiserver.store import Key, Store
 
@@ -84,14 +85,15 @@ class Writes:
     ) -> Json:
         """Change a stored object by a function from the old document to the new one."""
         old = self.get(kind, key)
-        obj = copied(change(old))
-        if not isinstance(obj, dict):
+        wanted = change(old)
+        if not isinstance(wanted, dict):
             raise errors.rejected_patch()
+        obj: Json = copied(_without_what_is_kept(wanted, old))
         try:
             _same_kind(obj, old)
             clean(obj, kind, options)
         except Undecodable as why:
-            refused = wrong("patch", encode(obj).decode(), str(why))
+            refused = wrong("patch", encode(wanted).decode(), str(why))
             raise invalid("", "", "", [refused]) from why
         _same_place(obj, key.namespace, key.name)
         return self._rewritten(kind, key, obj, old=old, subresource=subresource, options=options)
@@ -214,9 +216,15 @@ class Writes:
             raise invalid(kind.group, kind.name, name_of(obj), found)
 
     def _owned(self, kind: Kind, obj: Json, old: Json, writer: Writer, time: str) -> list[Json]:
-        schema = schema_for(kind)
+        schema, managed = schema_for(kind), metadata(old).get("managedFields", [])
+        if old and not kind.custom:
+            simple = after_same_shape(
+                managed, writer, old=old, new=obj, schema=schema, definitions=definitions(), time=time
+            )
+            if simple is not None:
+                return simple
         before, after = (leaves(one, schema, definitions()) for one in (old, obj))
-        return after_update(metadata(old).get("managedFields", []), writer, before=before, after=after, time=time)
+        return after_update(managed, writer, before=before, after=after, time=time)
 
     def _namespace_must_take(self, kind: Kind, namespace: str, name: str) -> None:
         if not kind.namespaced:
@@ -265,6 +273,17 @@ def _without_status(kind: Kind, obj: Json) -> Json:
 
 def _content(obj: Json) -> Json:
     return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+
+
+def _without_what_is_kept(wanted: Json, old: Json) -> Json:
+    """A patched object without its managedFields, if the patch left them alone: `inherited` gives them back.
+
+    They are half of an object, and need neither be copied nor be read.
+    """
+    about, kept = wanted.get("metadata"), metadata(old).get("managedFields")
+    if not isinstance(about, dict) or kept is None or about.get("managedFields") is not kept:
+        return wanted
+    return wanted | {"metadata": {key: value for key, value in about.items() if key != "managedFields"}}
 
 
 def _timeless(managed: list[Json]) -> list[Json]:

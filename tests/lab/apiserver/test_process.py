@@ -23,7 +23,7 @@ COMMAND = (sys.executable, "-m", "porter.lab.apiserver")
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
+    for _ in range(1200):  # a minute: on a busy machine Python alone takes seconds to import what it needs
         if path.exists():
             return
         assert process.poll() is None, "the server ended early"
@@ -161,3 +161,17 @@ def test_a_listener_inside_a_network_namespace_is_reached_from_there_only(tmp_pa
             process.terminate()
     finally:
         subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_it_serves_without_uvloop(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['uvloop'] = None; from porter.lab.apiserver.__main__ import main; main()"
+    command = [sys.executable, "-c", program, "--listen", "127.0.0.1:0", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, text=True) as started:
+        try:
+            wait_for(tmp_path / "kubeconfig", started)
+            found = admin(tmp_path / "kubeconfig").get("/api/v1/namespaces/default")
+        finally:
+            started.terminate()
+
+    assert found["metadata"]["name"] == "default"
+    assert started.returncode == 0

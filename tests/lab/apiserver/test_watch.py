@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -180,3 +182,48 @@ def test_the_first_page_at_a_version_shows_that_version(client: Client) -> None:
 
     assert [item["metadata"]["name"] for item in page["items"]] == ["a"]
     assert [item["metadata"]["name"] for item in whole["items"]] == ["a", "b"]
+
+
+def test_a_watch_over_http_1_0_is_lines_and_nothing_else(running: Running) -> None:
+    client = running.client
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+    host, port = client.url.removeprefix("http://").split(":")
+    asked = f"GET {CONFIG_MAPS}?watch=1&timeoutSeconds=2 HTTP/1.0\r\nAuthorization: Bearer {client.token}\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+        connection.sendall(asked.encode())
+        while lines.readline() != b"\r\n":
+            pass
+        first = json.loads(lines.readline())
+        client.patch(f"{CONFIG_MAPS}/a", {"data": {"k": "v"}})
+        rest = [json.loads(line) for line in lines]
+
+    assert (first["type"], [event["type"] for event in rest]) == ("ADDED", ["MODIFIED"])
+
+
+def test_a_client_that_asks_whether_to_send_its_body_is_told_to(running: Running) -> None:
+    client = running.client
+    body = json.dumps({"metadata": {"name": "a"}})
+    host, port = client.url.removeprefix("http://").split(":")
+    asked = (
+        f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {client.token}\r\nExpect: 100-continue\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+        connection.sendall(asked.encode())
+        told = lines.readline()
+        connection.sendall(body.encode())
+        answered = lines.read()
+
+    assert told == b"HTTP/1.1 100 Continue\r\n"
+    assert answered.startswith(b"\r\nHTTP/1.1 201 Created\r\n")
+
+
+def test_any_other_expectation_is_refused(running: Running) -> None:
+    client = running.client
+    host, port = client.url.removeprefix("http://").split(":")
+    asked = f"GET {CONFIG_MAPS} HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+        connection.sendall(asked.encode())
+        answered = lines.read()
+
+    assert answered.startswith(b"HTTP/1.1 417 ")
