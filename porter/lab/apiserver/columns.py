@@ -16,7 +16,10 @@ Cells: TypeAlias = Callable[[Json, datetime], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The names of the columns, those of `-o wide` after a bar, and how the cells after the name are made."""
+    """The names of the columns, those of `-o wide` after a bar or with a star, and how the cells are made.
+
+    The name comes first and is not told here, except where it comes elsewhere.
+    """
 
     names: str
     cells: Cells
@@ -24,7 +27,14 @@ class Layout:
     def headers(self) -> list[tuple[str, int]]:
         """Each column with its priority: 1 is shown by `-o wide` only."""
         plain, _, wide = self.names.partition("|")
-        return [(name, 0) for name in plain.split()] + [(name, 1) for name in wide.split()]
+        told = [(name.rstrip("*"), int(name.endswith("*"))) for name in plain.split()]
+        told += [(name, 1) for name in wide.split()]
+        return told if ("Name", 1) in told else [("Name", 0), *told]
+
+    def row(self, obj: Json, now: datetime) -> list[Any]:
+        """The cells of one object."""
+        cells = self.cells(obj, now)
+        return cells if "Name*" in self.names else [name_of(obj), *cells]
 
 
 def _age(obj: Json, now: datetime) -> str:
@@ -156,8 +166,8 @@ def _event(obj: Json, now: datetime) -> list[Any]:
     source = at(obj, "source.component") or obj.get("reportingComponent") or ""
     subject = f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
     count = at(obj, "series.count") or obj.get("count") or 1
-    shown = [age(last, now), obj.get("type", ""), obj.get("reason", ""), subject, (obj.get("message") or "").strip()]
-    return [*shown, about.get("fieldPath", ""), source, age(first, now), count, name_of(obj)]
+    shown = [age(last, now), obj.get("type", ""), obj.get("reason", ""), subject, about.get("fieldPath", ""), source]
+    return [*shown, (obj.get("message") or "").strip(), age(first, now), count, name_of(obj)]
 
 
 def _binding(obj: Json, now: datetime) -> list[Any]:
@@ -190,7 +200,7 @@ LAYOUTS: dict[str, Layout] = {
     "ServiceAccount": Layout("Secrets Age", lambda obj, now: [len(obj.get("secrets", [])), _age(obj, now)]),
     "Lease": Layout("Holder Age", lambda obj, now: [at(obj, "spec.holderIdentity", ""), _age(obj, now)]),
     "ServiceCIDR": Layout("CIDRs Age", lambda obj, now: [",".join(at(obj, "spec.cidrs", [])), _age(obj, now)]),
-    "Event": Layout("Last-Seen Type Reason Object Message | Subobject Source First-Seen Count Name", _event),
+    "Event": Layout("Last-Seen Type Reason Object Subobject* Source* Message First-Seen* Count* Name*", _event),
     "RoleBinding": Layout("Role Age | Users Groups ServiceAccounts", _binding),
     "ClusterRoleBinding": Layout("Role Age | Users Groups ServiceAccounts", _binding),
     "CustomResourceDefinition": Layout("Created-At", lambda obj, _now: [metadata(obj).get("creationTimestamp")]),

@@ -13,6 +13,7 @@ from porter.lab.apiserver.objects import Json, metadata, name_of
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*|'[^']*'|\?\(.*?\))\]")
 _FILTER = re.compile(r"\?\(\s*@\.(\w+)\s*==\s*[\"']([^\"']*)[\"']\s*\)")
+_ABOUT_NAMES = "Name must be unique within a namespace."
 _AGE = Column(name="Age", type="date", path=".metadata.creationTimestamp")
 _INTEGERS = frozenset({"Up-to-date", "Available", "Desired", "Current", "Data", "Count"})
 
@@ -24,7 +25,7 @@ def table(kind: Kind, objects: list[Json], listed: Json, now: datetime, include:
         "apiVersion": "meta.k8s.io/v1",
         "metadata": listed,
         "columnDefinitions": _definitions(kind),
-        "rows": [{"cells": [name_of(obj), *_cells(kind, obj, now)], "object": _shown(obj, include)} for obj in objects],
+        "rows": [{"cells": _cells(kind, obj, now), "object": _shown(obj, include)} for obj in objects],
     }
 
 
@@ -44,8 +45,9 @@ def _shown(obj: Json, include: str) -> Json | None:
 
 
 def _definitions(kind: Kind) -> list[Json]:
-    found = [_definition("Name", "string", "name", 0, "Name must be unique within a namespace.")]
+    found = []
     if kind.custom:
+        found.append(_definition("Name", "string", "name", 0, _ABOUT_NAMES))
         for one in kind.columns or (_AGE,):
             about = one.description or f"Custom resource definition column (in JSONPath format): {one.path}"
             found.append(_definition(one.name, one.type, one.format, one.priority, about))
@@ -57,7 +59,8 @@ def _definitions(kind: Kind) -> list[Json]:
             .replace("First-Seen", "First Seen")
         )
         kind_of = "integer" if name in _INTEGERS else "string"
-        found.append(_definition(shown, kind_of, "", priority, f"{shown} of the {kind.name}."))
+        about = _ABOUT_NAMES if name == "Name" else f"{shown} of the {kind.name}."
+        found.append(_definition(shown, kind_of, "name" if name == "Name" else "", priority, about))
     return found
 
 
@@ -67,8 +70,8 @@ def _definition(name: str, kind: str, form: str, priority: int, about: str) -> J
 
 def _cells(kind: Kind, obj: Json, now: datetime) -> list[Any]:
     if not kind.custom:
-        return LAYOUTS.get(kind.name, PLAIN).cells(obj, now)
-    return [_cell(column, obj, now) for column in kind.columns or (_AGE,)]
+        return LAYOUTS.get(kind.name, PLAIN).row(obj, now)
+    return [name_of(obj), *(_cell(column, obj, now) for column in kind.columns or (_AGE,))]
 
 
 def _cell(column: Column, obj: Json, now: datetime) -> Any:

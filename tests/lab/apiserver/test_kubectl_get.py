@@ -58,8 +58,8 @@ def test_get_prints_a_table(shop: Kubectl) -> None:
         "NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S) AGE\n"
         "service/web LoadBalancer IP <pending> 80:PORT/TCP 0s\n"
         "\n"
-        "NAME LAST SEEN TYPE REASON OBJECT MESSAGE\n"
-        "event/web.1 0s Normal AddressAssigned service/web 192.168.0.91 from Eip pool\n"
+        "LAST SEEN TYPE REASON OBJECT MESSAGE\n"
+        "0s Normal AddressAssigned service/web 192.168.0.91 from Eip pool\n"
     )
 
 
@@ -74,6 +74,13 @@ def test_get_wide_prints_more_columns(shop: Kubectl) -> None:
         "\n"
         "NAME READY UP-TO-DATE AVAILABLE AGE CONTAINERS IMAGES SELECTOR\n"
         "deployment.apps/web 0/2 0 0 0s web example.com/web app=web\n"
+    )
+
+
+def test_get_events_prints_the_columns_of_a_real_server_in_its_order(shop: Kubectl) -> None:
+    assert masked(shop("get", "events", "-o", "wide")) == (
+        "LAST SEEN TYPE REASON OBJECT SUBOBJECT SOURCE MESSAGE FIRST SEEN COUNT NAME\n"
+        "0s Normal AddressAssigned service/web porter 192.168.0.91 from Eip pool 0s 1 web.1\n"
     )
 
 
