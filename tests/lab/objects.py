@@ -10,14 +10,14 @@ def node(name: str, *, ready: str = "True", at: str = "t0") -> Object:
     return {"metadata": {"name": name}, "spec": {}, "status": {"conditions": [condition]}}
 
 
-def deployment(*, replicas: int = 2, image: str = "luksa/kubia", kind: str = "Deployment") -> Object:
+def deployment(*, replicas: int = 2, image: str = "luksa/kubia", kind: str = "Deployment", **spec: Any) -> Object:
     container = {"name": "kubia", "image": image, "ports": [{"containerPort": 8080, "name": "web"}]}
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
     return {
         "apiVersion": "apps/v1",
         "kind": kind,
         "metadata": {"name": "web", "namespace": "default", "uid": "uid-web", "generation": 1},
-        "spec": {"replicas": replicas, "template": template, "selector": {"matchLabels": {"app": "web"}}},
+        "spec": {"replicas": replicas, "template": template, "selector": {"matchLabels": {"app": "web"}}} | spec,
     }
 
 

@@ -183,13 +183,18 @@ def test_a_node_that_is_cut_off_becomes_not_ready_and_so_do_its_endpoints(lab: L
     def ready() -> dict[str, bool]:
         return {e["nodeName"]: e["conditions"]["ready"] for e in slice_of(lab)["endpoints"]}
 
+    def taints(node: str) -> Any:
+        return lab.api.get("Node", node)["spec"].get("taints") or []
+
     until("NotReady", lambda: f"{victim}   NotReady" in lab.kube("get", "nodes"))
     until("its endpoint not ready", lambda: ready()[victim] is False)
     assert sorted(ready().values()) == [False, True]
+    assert {taint["key"] for taint in taints(victim)} == {"node.kubernetes.io/unreachable"}
 
     lab.recover(victim)
     until("Ready again", lambda: "NotReady" not in lab.kube("get", "nodes"))
     until("its endpoint ready", lambda: ready()[victim] is True)
+    until("no taint", lambda: not taints(victim))
     until("an echo", lambda: lab.ping(address) is not None)
     with pytest.raises(LabError, match="is not broken; broken: none"):
         lab.recover(victim)

@@ -1,7 +1,9 @@
 from datetime import timedelta
 from typing import Any
 
-from porter.lab.controllers.readiness import Silence, not_ready, pods_to_unready
+import pytest
+
+from porter.lab.controllers.readiness import Silence, not_ready, pods_to_unready, taints
 from tests.lab import objects
 
 
@@ -61,3 +63,26 @@ def test_only_ready_pods_of_silent_nodes_are_marked() -> None:
     marked = pods_to_unready(pods, {"node1": True, "node2": False}, at="t1")
 
     assert [(pod["metadata"]["name"], conditions[0]["status"]) for pod, conditions in marked] == [("a", "False")]
+
+
+@pytest.mark.parametrize(
+    ("ready", "known", "wanted"),
+    [
+        ("True", [("not-ready", "NoSchedule")], []),
+        ("True", [], None),
+        ("Unknown", [], [("unreachable", "NoSchedule"), ("unreachable", "NoExecute")]),
+        ("Unknown", [("unreachable", "NoExecute"), ("unreachable", "NoSchedule")], None),
+        ("False", [("unreachable", "NoExecute")], [("not-ready", "NoSchedule")]),
+    ],
+)
+def test_a_node_is_tainted_as_long_as_it_is_not_ready(
+    ready: str, known: list[tuple[str, str]], wanted: list[tuple[str, str]] | None
+) -> None:
+    mine = {"key": "example.com/gpu", "effect": "NoSchedule"}
+
+    def written(found: list[tuple[str, str]]) -> list[dict[str, str]]:
+        return [mine, *({"key": f"node.kubernetes.io/{key}", "effect": effect} for key, effect in found)]
+
+    node = objects.node("node1", ready=ready) | {"spec": {"taints": written(known)}}
+
+    assert taints(node) == (None if wanted is None else written(wanted))

@@ -2,6 +2,8 @@ import random
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from porter.lab.controllers.workloads import HASH, orphans, plan
 from tests.lab import objects
 
@@ -63,6 +65,55 @@ def test_a_changed_template_replaces_all_pods_and_three_of_four_stay_ready() -> 
     assert not [pod for pod in new if pod in old]
 
 
+def rolling(**limits: int | str) -> Object:
+    return {"type": "RollingUpdate", "rollingUpdate": limits}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fewest", "most"),
+    [
+        (rolling(maxUnavailable=0, maxSurge=1), 4, 5),
+        (rolling(maxUnavailable=2, maxSurge=0), 2, 4),
+        (rolling(maxUnavailable="50%", maxSurge="50%"), 2, 6),
+        (rolling(maxUnavailable="10%", maxSurge="0%"), 3, 4),  # both come to nothing: one goes
+        ({"type": "Recreate"}, 0, 4),
+    ],
+)
+def test_a_rollout_keeps_to_its_strategy(strategy: Object, fewest: int, most: int) -> None:
+    old, _ = settle(objects.deployment(replicas=4), [], NODES)
+    changed = objects.deployment(replicas=4, image="other", strategy=strategy)
+    pods, counts = old, [len(old)]
+
+    for _ in range(20):
+        step = plan(changed, pods, NODES, chance=random.Random(len(counts)))
+        counts.append(len(pods) + len(step.create))  # if the new ones come first
+        pods = [pod for pod in pods if pod not in step.delete]
+        counts.append(len(pods))  # if the old ones go first
+        pods = pods + [objects.running(pod, ip="10.244.1.9") for pod in step.create]
+
+    assert not [pod for pod in pods if pod in old]
+    assert (min(counts), max(counts), len(pods)) == (fewest, most, 4)
+
+
+def test_a_paused_deployment_is_not_rolled_over() -> None:
+    old, _ = settle(objects.deployment(), [], NODES)
+
+    pods, _ = settle(objects.deployment(image="other", paused=True), old, NODES)
+
+    assert pods == old
+
+
+def test_pods_are_born_only_where_the_node_selector_allows() -> None:
+    nodes = [*NODES[:2], {**NODES[2], "metadata": {"name": "node3", "labels": {"disk": "fast"}}}]
+    for kind in ("Deployment", "DaemonSet"):
+        workload = objects.deployment(kind=kind)
+        workload["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "fast"}
+
+        pods, _ = settle(workload, [], nodes)
+
+        assert {pod["spec"]["nodeName"] for pod in pods} == {"node3"}
+
+
 def test_the_status_is_what_rollout_status_waits_for() -> None:
     workload = objects.deployment()
     pods, _ = settle(workload, [], NODES)
@@ -103,6 +154,29 @@ def test_restarting_a_daemon_set_replaces_one_pod_at_a_time() -> None:
 
     assert fewest == 2
     assert not [pod for pod in new if pod in old]
+
+
+@pytest.mark.parametrize(("most", "fewest"), [(2, 1), ("100%", 0), ("34%", 1)])
+def test_a_daemon_set_replaces_as_many_at_a_time_as_it_may(most: int | str, fewest: int) -> None:
+    old, _ = settle(objects.deployment(kind="DaemonSet"), [], NODES)
+    strategy = rolling(maxUnavailable=most)
+
+    new, found = settle(objects.deployment(kind="DaemonSet", image="other", updateStrategy=strategy), old, NODES)
+
+    assert found == fewest
+    assert not [pod for pod in new if pod in old]
+
+
+def test_a_daemon_set_that_waits_for_deletions_replaces_nothing_by_itself() -> None:
+    old, _ = settle(objects.deployment(kind="DaemonSet"), [], NODES)
+    changed = objects.deployment(kind="DaemonSet", image="other", updateStrategy={"type": "OnDelete"})
+
+    same, _ = settle(changed, old, NODES)
+    after, _ = settle(changed, old[1:], NODES)
+
+    assert same == old
+    assert len(after) == 3
+    assert old[0] not in after
 
 
 def test_pods_of_a_deployment_that_is_gone_are_orphans() -> None:

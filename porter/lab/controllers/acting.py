@@ -149,6 +149,10 @@ class Controllers:
             if conditions is not None:
                 change: Object = {"status": {"conditions": conditions}}
                 self._nodes.learn(await self._api.patch("Node", key_of(node), change, part="status"))
+        for node in self._nodes.all():
+            taints = readiness.taints(node)
+            if taints is not None:
+                self._nodes.learn(await self._api.patch("Node", key_of(node), {"spec": {"taints": taints or None}}))
         for pod, conditions in readiness.pods_to_unready(self._pods.all(), silent, at=_now()):
             change = {"status": {"conditions": conditions}}
             self._pods.learn(await self._api.patch("Pod", key_of(pod), change, part="status"))

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from porter.lab.kube import Object
 
+_NOT_READY, _UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
+
 
 class Silence:
     """Since when each node has been silent."""
@@ -48,6 +50,20 @@ def not_ready(node: Object, *, at: str) -> list[Object] | None:
         }
         for condition in conditions
     ]
+
+
+def taints(node: Object) -> list[Object] | None:
+    """The taints that go with a node's readiness, None when it has them already. Others are left alone."""
+    conditions = node.get("status", {}).get("conditions") or []
+    ready = next((condition["status"] for condition in conditions if condition["type"] == "Ready"), "False")
+    effects = {"True": (), "Unknown": ("NoSchedule", "NoExecute")}.get(ready, ("NoSchedule",))
+    key = _UNREACHABLE if ready == "Unknown" else _NOT_READY
+    known = node["spec"].get("taints") or []
+    others = [taint for taint in known if taint["key"] not in (_UNREACHABLE, _NOT_READY)]
+    wanted = {(key, effect) for effect in effects}
+    if {(taint["key"], taint["effect"]) for taint in known if taint not in others} == wanted:
+        return None
+    return [*others, *({"key": key, "effect": effect} for effect in effects)]
 
 
 def pods_to_unready(

@@ -11,9 +11,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from porter.lab.controllers.names import controller_of, digest, owned_by, tail
+from porter.lab.controllers.rollouts import may_run_on, pace, stands_still
 from porter.lab.kube import Object
 from porter.lab.node.pods import is_ready
 
+_AVAILABLE = {
+    True: ("True", "MinimumReplicasAvailable", "Deployment has minimum availability."),
+    False: ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability."),
+}
 HASH = {"Deployment": "pod-template-hash", "DaemonSet": "controller-revision-hash"}
 
 
@@ -63,11 +68,15 @@ def _deployment(workload: Object, living: list[Object], nodes: list[Object], *, 
     new = [pod for pod in living if pod["metadata"]["labels"].get(HASH["Deployment"]) == mark]
     old = [pod for pod in living if pod not in new]
     ready = [pod for pod in living if is_ready(pod)]
-    surge = -(-wanted // 4) if old else 0  # maxSurge 25 %, rounded up: the API's default
-    spare = wanted // 4  # maxUnavailable 25 %, rounded down
+    surge, spare = pace(workload, wanted)
+    recreated = (workload["spec"].get("strategy") or {}).get("type") == "Recreate"
+    if old and stands_still(workload):
+        return Plan([], [], _deployment_status(workload, living, new, ready))
 
-    missing = max(0, min(wanted - len(new), wanted + surge - len(living)))
-    usable = sorted(node["metadata"]["name"] for node in nodes if node_is_ready(node))
+    missing = max(0, min(wanted - len(new), wanted + (surge if old else 0) - len(living)))
+    if old and recreated:
+        missing = 0
+    usable = sorted(node["metadata"]["name"] for node in nodes if node_is_ready(node) and may_run_on(workload, node))
     load = Counter(pod["spec"].get("nodeName", "") for pod in new)
     create = []
     for _ in range(missing if usable else 0):
@@ -99,20 +108,20 @@ def _deployment_status(workload: Object, living: list[Object], new: list[Object]
         "availableReplicas": len(ready),
         "unavailableReplicas": max(0, wanted - len(ready)),
     }
-    available = len(ready) >= wanted - wanted // 4
+    available = len(ready) >= wanted - pace(workload, wanted).missing
+    behind = f'ReplicaSet "{workload["metadata"]["name"]}-{digest(workload["spec"]["template"])}"'
     done = len(new) == len(living) == wanted == len(ready)
     return {
         "observedGeneration": workload["metadata"].get("generation", 1),
         **{key: value or None for key, value in counts.items()},  # zero is left out, as the API's omitempty does
         "conditions": [
-            _condition(
-                workload, "Available", ok=available, reasons=("MinimumReplicasAvailable", "MinimumReplicasUnavailable")
-            ),
+            _condition(workload, "Available", *_AVAILABLE[available]),
             _condition(
                 workload,
                 "Progressing",
-                ok=True,
-                reasons=("NewReplicaSetAvailable" if done else "ReplicaSetUpdated",) * 2,
+                "True",
+                "NewReplicaSetAvailable" if done else "ReplicaSetUpdated",
+                f"{behind} has successfully progressed." if done else f"{behind} is progressing.",
             ),
         ],
     }
@@ -120,7 +129,7 @@ def _deployment_status(workload: Object, living: list[Object], new: list[Object]
 
 def _daemon_set(workload: Object, living: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:
     mark = digest(workload["spec"]["template"])
-    names = sorted(node["metadata"]["name"] for node in nodes)
+    names = sorted(node["metadata"]["name"] for node in nodes if may_run_on(workload, node))
     on: dict[str, list[Object]] = {}
     for pod in living:
         on.setdefault(pod["spec"].get("nodeName", ""), []).append(pod)
@@ -133,8 +142,12 @@ def _daemon_set(workload: Object, living: list[Object], nodes: list[Object], *, 
         if name not in on
     ]
     delete = [pod for name in on if name not in names for pod in on[name]]
-    if old and len(ready) >= len(names) and not create:  # one after the other: maxUnavailable 1, the API's default
-        delete.append(min(old, key=lambda pod: pod["metadata"]["name"]))
+    if old and not stands_still(workload):
+        there = sum(1 for pod in ready if pod["spec"].get("nodeName") in names)
+        may_go = max(0, pace(workload, len(names)).missing - (len(names) - there))
+        replaced = sorted((pod for pod in old if pod not in delete), key=lambda pod: pod["metadata"]["name"])
+        delete += [pod for pod in replaced if not is_ready(pod)]
+        delete += [pod for pod in replaced if is_ready(pod)][:may_go]
     status = {
         "observedGeneration": workload["metadata"].get("generation", 1),
         "desiredNumberScheduled": len(names),
@@ -165,11 +178,11 @@ def _pod(workload: Object, *, name: str, node: str, mark: str) -> Object:
     }
 
 
-def _condition(workload: Object, kind: str, *, ok: bool, reasons: tuple[str, str]) -> Object:
+def _condition(workload: Object, kind: str, status: str, reason: str, message: str) -> Object:
     """A condition that keeps its times while it says the same."""
-    status, reason = ("True", reasons[0]) if ok else ("False", reasons[1])
+    said = {"type": kind, "status": status, "reason": reason, "message": message}
     for known in workload.get("status", {}).get("conditions") or []:
-        if (known["type"], known["status"], known["reason"]) == (kind, status, reason):
+        if {key: known.get(key) for key in said} == said:
             kept: Object = known
             return kept
-    return {"type": kind, "status": status, "reason": reason, "message": f"{kind}: {reason}"}
+    return said
