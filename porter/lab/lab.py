@@ -64,7 +64,8 @@ class Lab:
     ) -> "Lab":
         """Bring up a lab and return when its nodes and its agents are ready. `lease_duration` 0: the default.
 
-        `kubeconfig` names an API server that is there already: see `porter.lab.given`.
+        `nodes` and `dual_stack` are of the guide's network; another is taken as it is. `kubeconfig` names an
+        API server that is there already: see `porter.lab.given`.
         """
         plan = network if network is not None else topology.guide(nodes, dual_stack=dual_stack)
         standing.bring_up(

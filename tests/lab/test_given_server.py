@@ -145,7 +145,7 @@ def test_a_lab_on_a_given_server_serves_as_any_and_leaves_it_as_it_was(
         ports = [{"name": "http", "port": 80, "targetPort": 8080}]  # the guide's leads to 80, where nobody listens
         installed.patch("Service", "porter-layer2-svc", {"spec": {"ports": ports}})
         until("an answer", lambda: answers(lab), within=30.0)
-        assert [answer.mac for answer in lab.arp(ADDRESS)] == [lab.mac("node1")]
+        until("its MAC", lambda: [answer.mac for answer in lab.arp(ADDRESS)] == [lab.mac("node1")])
 
         for kind in ("stopped", "slow", "errors", "cuts", "silent"):
             with pytest.raises(LabError, match="is not the lab's own"):
