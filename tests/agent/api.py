@@ -4,7 +4,7 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from aiohttp import web
 
 from porter.lab.apiserver import ApiServer, Listen
+from porter.lab.apiserver.audit import Audited
 from porter.lab.apiserver.listening import open_socket
 from porter.manifests import render
 from porter.model import keys
@@ -26,6 +27,7 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVICES = "/api/v1/namespaces/default/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 _LEASE = re.compile(re.escape(LEASES))
+_TEST = "test"
 Rule = Callable[[str, str], bool]
 
 
@@ -34,12 +36,16 @@ class Api:
 
     def __init__(self, service_cidr: str = "10.233.0.0/18") -> None:
         self._loop = Loop()
-        self._server = ApiServer(tls=False, service_cidr=service_cidr)
+        self.audited: list[Audited] = []
+        """Everything that was asked of the server, as its audit log has it."""
+        self._server = ApiServer(tls=False, service_cidr=service_cidr, audit=self.audited.append)
         self._loop.run(self._server.start())
         self._gates: list[_Gate] = []
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request of the agents."""
         self.forbidden: Rule = lambda _method, _path: False
+        self.watches_last: int | None = None
+        """Seconds until the server ends a watch, whatever was asked for."""
 
     # -- for the agents
 
@@ -59,14 +65,22 @@ class Api:
     def come_back(self, *, history: bool = True) -> None:
         """Listen again."""
         if not history:
-            self._loop.loop.call_soon_threadsafe(self._server.forget_history)
+            self.forget_history()
         for gate in self._gates:
             self._loop.run(gate.open())
+
+    def forget_history(self) -> None:
+        """Have every watch that is resumed begin with a new list."""
+        self._loop.loop.call_soon_threadsafe(self._server.forget_history)
 
     @property
     def writes(self) -> list[tuple[str, str]]:
         """What the agents wrote, without their Leases."""
         return [(how, what) for how, what in self.requests if how != "GET" and not _LEASE.match(what)]
+
+    def asked_by_agents(self, begin: int = 0) -> list[Audited]:
+        """What agents have asked for, by the audit log, from a place in it on."""
+        return [one for one in self.audited[begin:] if one.agent != _TEST]
 
     # -- for the test
 
@@ -83,6 +97,18 @@ class Api:
 
     def patch(self, path: str, body: Any) -> Any:
         return self._ask("PATCH", path, body)
+
+    def rewrite(self, path: str, bodies: Iterable[Any]) -> None:
+        """Patch an object again and again, over one connection."""
+
+        async def main() -> None:
+            kind = {"Content-Type": "application/merge-patch+json", "Authorization": f"Bearer {self._server.token}"}
+            async with aiohttp.ClientSession(self._server.url, headers=kind | {"User-Agent": _TEST}) as session:
+                for body in bodies:
+                    async with session.patch(path, data=json.dumps(body)) as answer:
+                        answer.raise_for_status()
+
+        self._loop.run(main())
 
     def delete(self, path: str) -> None:
         self._ask("DELETE", path)
@@ -138,7 +164,7 @@ class Api:
             self._server.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._server.token}", "Content-Type": kind},
+            headers={"Authorization": f"Bearer {self._server.token}", "Content-Type": kind, "User-Agent": _TEST},
         )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
@@ -187,6 +213,8 @@ class _Gate:
             return web.json_response({"kind": "Status", "message": "you may not", "code": 403}, status=403)
         assert self._session is not None
         kept = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
+        if self._api.watches_last is not None and "watch" in request.query:
+            request = request.clone(rel_url=request.rel_url.update_query(timeoutSeconds=self._api.watches_last))
         url, body = self._api.upstream + request.path_qs, await request.read()
         async with self._session.request(request.method, url, headers=kept, data=body) as answer:
             response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})

@@ -85,6 +85,11 @@ class Command:
         self._process.kill()
         self._process.wait()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, SIGSTOP as well."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def terminate(self) -> int:
         """Ask it to end and return its exit code."""
         assert self._process is not None
