@@ -141,8 +141,8 @@ class Teller:
             plugin_failures=self._runner.failures,
             plugin_counts=self._runner.counts,
             watch_ages={
-                watch.resource: now - watch.last_line
+                watch.resource: now - watch.watermark
                 for watch in self._adapter.health.watches
-                if watch.last_line is not None
+                if watch.watermark is not None
             },
         )

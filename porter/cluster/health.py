@@ -15,6 +15,8 @@ class WatchHealth:
     """The first list of this run was taken."""
     last_line: float | None
     """When the server last said anything, by the monotonic clock."""
+    watermark: float | None
+    """When the last event or bookmark came, or the last list, by the monotonic clock: what is known is that new."""
     error: str | None
     """The last trouble in one sentence; None when all is well."""
     objects: int

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from porter.cluster import wire
+from porter.cluster.answers import line_of, page_of
 from porter.cluster.backoff import Backoff, between
 from porter.cluster.connection import Connection
 from porter.cluster.errors import (
@@ -20,24 +21,21 @@ from porter.cluster.errors import (
     GivenUpError,
     GoneError,
     NotFoundError,
-    ServerError,
     ThrottledError,
-    error_of,
 )
 from porter.cluster.health import WatchHealth
 from porter.cluster.mirror import Change, Mirror, Seen
 from porter.cluster.resources import Kind
 from porter.cluster.timeouts import end_now
 from porter.cluster.timings import WatchTimings
-from porter.events.entries import Observed
+from porter.events.entries import Observed, WatchClosed, WatchOpened
 
 V = TypeVar("V")
 W = TypeVar("W")
 
 _LOG = logging.getLogger("porter.cluster")
+_STALE = 3  # times the silence after which a watch is opened anew: then that has not helped
 _SHORTEST_ASKED = 0.5  # seconds, where the server asks to come back after none
-_PAGE = msgspec.json.Decoder(wire.Page)
-_LINE = msgspec.json.Decoder(wire.WatchLine)
 
 
 class Watch(Generic[V, W]):
@@ -72,7 +70,10 @@ class Watch(Generic[V, W]):
         self._backoff = Backoff(first=self._timings.first_wait, most=self._timings.longest_wait)
         self._version: str | None = None
         self._connected = False
+        self._closed_at: float | None = None
+        """When it was told that nobody follows it any more, until somebody does."""
         self._last_line: float | None = None
+        self._watermark: float | None = None
         self._error: str | None = None
         self._lists = 0
         self._limit: asyncio.Timeout | None = None
@@ -87,7 +88,8 @@ class Watch(Generic[V, W]):
             connected=self._connected,
             synced=self.synced.is_set(),
             last_line=self._last_line,
-            error=self._error,
+            watermark=self._watermark,
+            error=self._error or self._stale(),
             objects=len(self.mirror.known),
             lists=self._lists,
         )
@@ -146,7 +148,8 @@ class Watch(Generic[V, W]):
         token: str | None = None
         while True:
             query = {"limit": str(self._timings.page)} | ({"continue": token} if token else {})
-            page = self._page(await self._connection.request("GET", self.kind.path, query=query, timeout=60.0))
+            data = await self._connection.request("GET", self.kind.path, query=query, timeout=60.0)
+            page = page_of(data, self.kind.resource)
             seen.extend(one for item in page.items or () if (one := self._read(bytes(item))) is not None)
             self._heard()
             token = page.metadata.continue_
@@ -165,6 +168,7 @@ class Watch(Generic[V, W]):
             self._on_view(key, self.mirror.views.get(key))
         self._version = page.metadata.resource_version
         self._lists += 1
+        self._watermark = self._clock()
         self._well()
         self.synced.set()
         self._on_list()
@@ -190,16 +194,12 @@ class Watch(Generic[V, W]):
                 if line:
                     heard += 1
                     self._line(line)
+                    self._watermark = self._clock()
                     self._backoff.reset()
         return not heard and self._clock() - started < self._timings.first_wait
 
     def _line(self, data: bytes) -> None:
-        try:
-            line = _LINE.decode(data)
-        except msgspec.DecodeError as error:
-            raise ServerError(f"the watch of {self.kind.resource} brought a line that is no event: {error}") from error
-        if line.type == "ERROR":
-            raise self._refused(bytes(line.object))
+        line = line_of(data, self.kind.resource)
         if line.type == "BOOKMARK":
             self._version = msgspec.json.decode(line.object, type=wire.Versioned).metadata.resource_version
             return
@@ -231,19 +231,12 @@ class Watch(Generic[V, W]):
             _LOG.warning("an object of %s cannot be read and is passed over: %s", self.kind.resource, error)
             return None
 
-    def _page(self, data: bytes) -> wire.Page:
-        try:
-            return _PAGE.decode(data)
-        except msgspec.DecodeError as error:
-            raise ServerError(f"the list of {self.kind.resource} is not JSON: {error}") from error
-
-    @staticmethod
-    def _refused(status: bytes) -> ClusterError:
-        try:
-            code = int(msgspec.json.decode(status, type=dict).get("code") or 500)
-        except (msgspec.DecodeError, ValueError, TypeError):
-            code = 500
-        return error_of(code=code, body=status, method="GET", path="watch")
+    def _stale(self) -> str | None:
+        """Say that nothing is told although all seems well; a real server sends a bookmark about every minute."""
+        longest = _STALE * self._timings.silence
+        if self._watermark is None or self._clock() - self._watermark <= longest:
+            return None
+        return f"no event and no bookmark came for more than {longest:g} s, although the API server takes the watch"
 
     def _heard(self) -> None:
         self._last_line = self._clock()
@@ -251,6 +244,10 @@ class Watch(Generic[V, W]):
     def _well(self) -> None:
         was, self._error = self._error, None
         self._connected = True
+        if self._closed_at is not None:
+            seconds = round(self._clock() - self._closed_at, 3)
+            self._closed_at = None
+            self._emit(WatchOpened(resource=self.kind.resource, seconds=seconds))
         if was is not None:
             _LOG.debug("%s are followed again", self.kind.resource)
             self._on_well()
@@ -261,6 +258,9 @@ class Watch(Generic[V, W]):
         if sentence != self._error:
             _LOG.debug("%s cannot be followed: %s", self.kind.resource, sentence)
         self._error = sentence
+        if self.synced.is_set() and self._closed_at is None:
+            self._closed_at = self._clock()
+            self._emit(WatchClosed(resource=self.kind.resource, problem=sentence))
         self._on_trouble(error)
         if isinstance(error, ThrottledError):  # the server sets the pace
             asked = max(error.retry_after, _SHORTEST_ASKED)

@@ -34,6 +34,8 @@ KINDS: Mapping[str, tuple[type[Entry], int]] = {
     "agent.heard": (entries.AgentHeard, 1),
     "cluster.observed": (entries.ClusterObserved, 1),
     "leader.observed": (entries.LeaderObserved, 1),
+    "watch.closed": (entries.WatchClosed, 1),
+    "watch.opened": (entries.WatchOpened, 1),
     "address.claimed": (entries.AddressClaimed, 1),
     "assignment.decided": (entries.AssignmentDecided, 1),
     "assignment.ended": (entries.AssignmentEnded, 1),

@@ -156,6 +156,21 @@ class LeaderObserved(Value, frozen=True, kw_only=True):
     holder: NodeName | None
 
 
+class WatchClosed(Value, frozen=True, kw_only=True):
+    """A kind is not followed any more: its watch was cut, refused or silent. Not when the server ended it in order."""
+
+    resource: Resource
+    problem: str
+
+
+class WatchOpened(Value, frozen=True, kw_only=True):
+    """A kind is followed again, from where it was or after a new list; what was missed is observed now."""
+
+    resource: Resource
+    seconds: float
+    """For so long it was not."""
+
+
 class AddressClaimed(Value, frozen=True, kw_only=True):
     """Another host claims an address that this node announces or is to announce."""
 
@@ -312,6 +327,8 @@ Observed: TypeAlias = (
     | AgentHeard
     | ClusterObserved
     | LeaderObserved
+    | WatchClosed
+    | WatchOpened
     | AddressClaimed
 )
 Decided: TypeAlias = AssignmentDecided | AssignmentEnded | PoolDecided

@@ -77,6 +77,10 @@ def _observed(entry: e.Observed) -> str:  # noqa: C901, PLR0912 - one flat case 
             return f"the cluster's Service ranges are {ranges}; its API server is {servers}"
         case e.LeaderObserved():
             return "nobody leads" if entry.holder is None else f"{entry.holder} leads"
+        case e.WatchClosed():
+            return f"{entry.resource} are not followed any more: {entry.problem}"
+        case e.WatchOpened():
+            return f"{entry.resource} are followed again after {entry.seconds:.1f} s"
         case e.AddressClaimed():
             return _claimed(entry)
         case _:

@@ -26,6 +26,8 @@ from porter.events.entries import (
     Resource,
     ServiceGone,
     ServiceObserved,
+    WatchClosed,
+    WatchOpened,
 )
 from porter.model.names import NodeName, ServiceKey, service_key
 from porter.model.objects import Endpoints
@@ -72,7 +74,7 @@ def touched_by(entry: Observed, world: World) -> Touched:  # noqa: C901, PLR0912
             return Touched(cluster=True)
         case Relisted():
             return _touched_by_list(entry, world)
-        case AgentStarted() | LeaderObserved() | AddressClaimed():
+        case AgentStarted() | LeaderObserved() | AddressClaimed() | WatchClosed() | WatchOpened():
             return Touched()
         case _:
             assert_never(entry)

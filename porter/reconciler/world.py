@@ -32,6 +32,8 @@ from porter.events.entries import (
     Resource,
     ServiceGone,
     ServiceObserved,
+    WatchClosed,
+    WatchOpened,
 )
 from porter.model.names import EipName, NodeName, ServiceKey, service_key
 from porter.model.objects import Agent, Cluster, Eip, Endpoints, Namespace, Node, Options, Service
@@ -124,6 +126,8 @@ class World(msgspec.Struct, kw_only=True):
                 return False
             case AddressClaimed(address=address):
                 self.claimed[address] = entry
+                return False
+            case WatchClosed() | WatchOpened():
                 return False
             case _:
                 assert_never(entry)

@@ -11,7 +11,7 @@ from porter.cluster.connection import Connection
 from porter.cluster.mirror import Mirror
 from porter.cluster.timings import WatchTimings
 from porter.cluster.watch import Watch
-from porter.events.entries import NodeGone, NodeObserved, Observed, Relisted
+from porter.events.entries import NodeGone, NodeObserved, Observed, Relisted, WatchClosed, WatchOpened
 from porter.model.names import NodeName
 from porter.model.objects import Node
 from tests.cluster.faults import FaultServer, bookmark, faulty, line, listing, node, refuse, say, stream, until
@@ -213,11 +213,34 @@ def test_a_server_that_goes_away_and_comes_back_is_followed_again(tmp_path: Path
                 assert not watch.health.connected
                 serve(server, say(line("DELETED", node("node1", version="101")), then_hang=True))
                 await server.start()
-                await until(lambda: len(seen) == 2)
+                await until(lambda: NodeGone(node=NODE1) in seen)
                 assert watch.health.connected
                 return seen
 
-    assert asyncio.run(main())[1:] == [NodeGone(node=NODE1)]
+    _, closed, opened, gone = asyncio.run(main())
+    assert isinstance(closed, WatchClosed)
+    assert (closed.resource, bool(closed.problem)) == ("nodes", True)
+    assert isinstance(opened, WatchOpened)
+    assert (opened.resource, opened.seconds > 0) == ("nodes", True)
+    assert gone == NodeGone(node=NODE1)
+
+
+def test_a_server_that_takes_every_watch_and_tells_nothing_is_not_well(tmp_path: Path) -> None:
+    async def main() -> tuple[str, str | None]:
+        async with faulty(tmp_path) as (server, connection):
+            serve(server, say(then_hang=True))
+            async with watching(connection) as (watch, _):
+                await watch.synced.wait()
+                await until(lambda: watch.health.connected and watch.health.error is not None)
+                stale = watch.health.error or ""
+                serve(server, say(bookmark("101"), then_hang=True))
+                await until(lambda: watch.health.error is None)
+                assert watch.health.watermark is not None
+                return stale, watch.health.error
+
+    stale, well = asyncio.run(main())
+    assert stale == "no event and no bookmark came for more than 0.9 s, although the API server takes the watch"
+    assert well is None
 
 
 def test_a_kind_that_is_not_installed_is_said_and_takes_nothing_away(tmp_path: Path) -> None:

@@ -129,6 +129,8 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
     ("agent.gone", 1): e.AgentGone(node=NODE1),
     ("agent.silent", 1): e.AgentSilent(node=NODE1, seconds=12.5),
     ("agent.heard", 1): e.AgentHeard(node=NODE1),
+    ("watch.closed", 1): e.WatchClosed(resource="services", problem="the API server 192.168.0.1 cannot be reached"),
+    ("watch.opened", 1): e.WatchOpened(resource="services", seconds=91.25),
     ("cluster.observed", 1): e.ClusterObserved(
         cluster=Cluster(service_ranges=("10.96.0.0/16",), api_servers=("192.168.0.1",)),
     ),

@@ -32,6 +32,8 @@ SENTENCES = {
     "pool.decided": "Eip pool-a is not ready: it overlaps with the older Eip pool-b (entry 9)",
     "address.announced": "this node announces 192.168.0.91 on eth0 with 52:54:00:00:00:02 (layer2)",
     "service.published": "Service default/web was given 192.168.0.91 of Eip pool-a on node2 in the API",
+    "watch.closed": "services are not followed any more: the API server 192.168.0.1 cannot be reached",
+    "watch.opened": "services are followed again after 91.2 s",
     "log.resumed": (
         "the log takes entries again after 4.5 s: the disk is full; 7 observations were let go, and a snapshot knows them"
     ),
@@ -68,6 +70,8 @@ NOT_ABOUT_NODE1 = {
     "service.published",
     "eip.published",
     "publish.failed",
+    "watch.closed",
+    "watch.opened",
     "log.resumed",
     "log.set_aside",
 }

@@ -58,7 +58,7 @@ class _Agent(Collector):
         yield counts
         ages = GaugeMetricFamily(
             "porter_watch_age_seconds",
-            "Seconds since the API server last sent anything on the watch.",
+            "Seconds since the last event, bookmark or list of the kind: what is known of it is that old.",
             labels=["resource"],
         )
         for resource, age in sorted(now.watch_ages.items()):

@@ -72,6 +72,8 @@ FIELDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
     e.AgentSilent: {"node": K.NODE},
     e.AgentHeard: {"node": K.NODE},
     e.LeaderObserved: {"holder": K.NODE},
+    e.WatchClosed: {"resource": K.KEPT, "problem": K.TEXT},
+    e.WatchOpened: {"resource": K.KEPT},
     e.AddressClaimed: {"address": K.ADDRESS, "nic": K.NIC, "mac": K.MAC, "node": K.NODE, "peer": K.NODE},
     e.AssignmentDecided: {"previous_address": K.ADDRESS, "previous_nodes": K.NODE},
     e.AssignmentEnded: {

@@ -1,0 +1,36 @@
+"""What the API server answers a list or a watch with, read: pages, lines, and the refusal that a line may be. Pure."""
+
+import msgspec
+
+from porter.cluster import wire
+from porter.cluster.errors import ClusterError, ServerError, error_of
+
+_PAGE = msgspec.json.Decoder(wire.Page)
+_LINE = msgspec.json.Decoder(wire.WatchLine)
+
+
+def page_of(data: bytes, resource: str) -> wire.Page:
+    """Read a page of a list. Raises ServerError for what is none."""
+    try:
+        return _PAGE.decode(data)
+    except msgspec.DecodeError as error:
+        raise ServerError(f"the list of {resource} is not JSON: {error}") from error
+
+
+def line_of(data: bytes, resource: str) -> wire.WatchLine:
+    """Read a line of a watch. Raises ServerError for what is no event, and for a refusal the error that says it."""
+    try:
+        line = _LINE.decode(data)
+    except msgspec.DecodeError as error:
+        raise ServerError(f"the watch of {resource} brought a line that is no event: {error}") from error
+    if line.type == "ERROR":
+        raise _refusal(bytes(line.object))
+    return line
+
+
+def _refusal(status: bytes) -> ClusterError:
+    try:
+        code = int(msgspec.json.decode(status, type=dict).get("code") or 500)
+    except (msgspec.DecodeError, ValueError, TypeError):
+        code = 500
+    return error_of(code=code, body=status, method="GET", path="watch")
