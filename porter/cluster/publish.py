@@ -97,6 +97,9 @@ class Publisher:
         `service` is the value that the decision was made from: nothing is written while the API shows a Service that
         asks for something else, until a wish for that one comes.
         """
+        if service is None and key not in self._services.mirror.views:
+            self._wishes.pop(key, None)  # it is gone, and was before its end was decided
+            return
         self._wishes[key] = ServiceWish(service=service, assignments=tuple(assignments))
         self._errands.put(("service", key))
 

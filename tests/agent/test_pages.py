@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from porter.agent.pages.http import ListenError, listen, split_address
@@ -74,6 +75,17 @@ def test_every_metric_shows_its_own_reading() -> None:
     assert before.keys() == after.keys()
     assert set(before.values()) == {0.0}
     assert list(after.values()) == [1, 2, 3, 4, 5, 6, 7, 1, 1, 9, 8]
+
+
+def test_the_series_of_what_is_gone_are_gone() -> None:
+    now = [MOVED]
+    show = exposition(lambda: now[0])
+    assert b'protocol="layer2"' in show()
+    assert b'resource="nodes"' in show()
+
+    now[0] = msgspec.structs.replace(MOVED, plugin_counts={}, watch_ages={"eips": 1.0}, entries={})
+
+    assert re.findall(r"^porter_\w+\{(.+)\}", show().decode(), re.MULTILINE) == ['resource="eips"']
 
 
 @pytest.mark.root

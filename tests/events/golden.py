@@ -129,8 +129,6 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
     ("agent.gone", 1): e.AgentGone(node=NODE1),
     ("agent.silent", 1): e.AgentSilent(node=NODE1, seconds=12.5),
     ("agent.heard", 1): e.AgentHeard(node=NODE1),
-    ("watch.closed", 1): e.WatchClosed(resource="services", problem="the API server 192.168.0.1 cannot be reached"),
-    ("watch.opened", 1): e.WatchOpened(resource="services", seconds=91.25),
     ("cluster.observed", 1): e.ClusterObserved(
         cluster=Cluster(service_ranges=("10.96.0.0/16",), api_servers=("192.168.0.1",)),
     ),
@@ -179,6 +177,8 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
     ),
     ("log.resumed", 1): e.LogResumed(problem="the disk is full", seconds=4.5, let_go=7),
     ("log.set_aside", 1): e.LogSetAside(to="/var/lib/porter/porter.db.damaged-1", problem="it is damaged"),
+    ("watch.closed", 1): e.WatchClosed(resource="services", problem="the API server 192.168.0.1 cannot be reached"),
+    ("watch.opened", 1): e.WatchOpened(resource="services", seconds=91.25),
 }
 """Every kind in every version, with every field set to something that is not its default."""
 
