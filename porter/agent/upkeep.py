@@ -53,6 +53,7 @@ class Upkeep:
         self._every = min(every, retention.entries // 8)
         self._looked = (float("-inf"), 0)
         self._compacting = self._too_large = False
+        self._storing = asyncio.Lock()
 
     async def turn(self, seq: int, thread: Executor) -> bool:
         """Do one small job if one is due, and tell whether there is more to do now.
@@ -87,19 +88,30 @@ class Upkeep:
         self._overdue = True
 
     async def snapshot(self, seq: int, thread: Executor) -> None:
-        """Store a snapshot of the state as it is, which is that after entry `seq`."""
+        """Store a snapshot of the state as it is, which is that after entry `seq`.
+
+        One at a time: who asks while one is stored waits until it is there, or was given up.
+        """
+        async with self._storing:
+            await self._store(seq, thread)
+
+    async def _store(self, seq: int, thread: Executor) -> None:
         loop = asyncio.get_running_loop()
         self._snapshot_at = loop.time()
         if seq == self._snapshot and not self._overdue:
             return
+        before = self._snapshot, self._overdue
         self._overdue = False
         self._snapshot = seq  # also when it fails: it only saves time, and is tried again after as many entries
         state, at = self._state(), self._clock()
-        stored = await loop.run_in_executor(None, lambda: packed(state, seq=seq, at=at))
         try:
+            stored = await loop.run_in_executor(None, lambda: packed(state, seq=seq, at=at))
             await loop.run_in_executor(thread, self._log.store_snapshot, stored)
         except LogError as error:
             _LOG.warning("no snapshot of the state was stored: %s", error)
+        except asyncio.CancelledError:  # the agent stops, and asks for one at its end: perhaps this one is not there
+            self._snapshot, self._overdue = before
+            raise
 
     def _compact(self) -> bool:
         return self._log.compact(self._retention, self._clock()) or self._log.give_back(_PAGES)

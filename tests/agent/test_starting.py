@@ -1,6 +1,8 @@
 """An agent goes on from the newest snapshot that it can read and the entries after it, and from nothing altered."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -150,6 +152,31 @@ def run_agent(log: EventLog, entries: list[Observed], every: int, retention: Ret
         return reconciler
 
     return asyncio.run(main())
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+def test_an_agent_that_stops_while_a_snapshot_is_stored_leaves_it_stored(tmp_path: Path, is_given_up: bool) -> None:  # noqa: FBT001
+    place = written(tmp_path)
+
+    async def main(log: EventLog) -> None:
+        reconciler, _ = state_of(log, RULES)
+        upkeep = Upkeep(log, state=reconciler.snapshot, clock=lambda: NOW, snapshot=None)
+        go_on = threading.Event()
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(go_on.wait, 20)
+            first = asyncio.create_task(upkeep.snapshot(log.last_seq, thread))
+            await asyncio.sleep(0)
+            last = asyncio.create_task(upkeep.snapshot(log.last_seq, thread))
+            await asyncio.sleep(0)
+            assert not last.done()
+            if is_given_up:
+                first.cancel()
+            go_on.set()
+            await last
+
+    with place.writer() as log:
+        asyncio.run(main(log))
+        assert [one.seq for one in log.snapshots()] == [log.last_seq]
 
 
 def test_an_agent_stores_snapshots_while_it_runs_and_when_it_stops(tmp_path: Path) -> None:
