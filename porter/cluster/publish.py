@@ -213,7 +213,7 @@ class Publisher:
     def _service_patch(self, job: Job, key: ServiceKey, *, wrote: bool) -> tuple[ServiceView, Patch] | None:
         """The next patch towards what is wanted, and what it was made for; None: not now, or not at all."""
         view, wish = self._services.mirror.views.get(key), self._wishes.get(key)
-        if wish is None or not self._leads():
+        if wish is None:
             return None
         if view is None:
             self._wishes.pop(key, None)
@@ -227,7 +227,9 @@ class Publisher:
             if wrote:
                 self._report(wish.published(key))
             return None
-        return None if self._outbox.holds_back(job, patches[0]) else (view, patches[0])
+        if not self._leads() or self._outbox.holds_back(job, patches[0]):
+            return None
+        return view, patches[0]
 
     def _still_as_decided(self, key: str, wish: ServiceWish) -> bool:
         known = self._services.mirror.known.get(key)

@@ -1,7 +1,7 @@
 """A publisher on its own before a server that a test scripts, with the watches that it needs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -17,7 +17,7 @@ from porter.cluster.watch import Watch
 from porter.events.entries import Observed
 from porter.model.names import NodeName, ServiceKey
 from tests.cluster.cluster import QUICK, assigned
-from tests.cluster.faults import FaultServer, faulty, listing, say, stream
+from tests.cluster.faults import FaultServer, answer, faulty, listing, say, stream
 
 WEB = ServiceKey("default/web")
 PATH = "/api/v1/namespaces/default/services/web"
@@ -26,6 +26,42 @@ PATH = "/api/v1/namespaces/default/services/web"
 def web_service(version: str = "1", **more: Any) -> dict[str, Any]:
     metadata = {"name": "web", "namespace": "default", "uid": "u", "resourceVersion": version}
     return {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}} | more
+
+
+class Services:
+    """Services in a server: patched as they are asked to be, as far as a publisher looks at them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.objects: dict[str, Any] = {}
+        for name in names:
+            namespace, _, bare = name.partition("/")
+            metadata = {"name": bare, "namespace": namespace, "uid": bare, "resourceVersion": "1"}
+            made = {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}}
+            self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"] = made
+        self._version = 1
+
+    def give(self, name: str, address: str) -> None:
+        namespace, _, bare = name.partition("/")
+        found = self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"]
+        found["status"] = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}
+
+    def serve(self, one: "Bench") -> None:
+        for path in self.objects:
+            one.server.routes |= {path: self._patch, f"{path}/status": self._patch}
+            one.server.routes[path.replace(f"/services/{path.rpartition('/')[2]}", "/events")] = self._event
+
+    async def _patch(self, request: web.Request) -> web.StreamResponse:
+        self._version += 1
+        body, found = await request.json(), self.objects[request.path.removesuffix("/status")]
+        for part in ("labels", "annotations"):
+            found["metadata"][part] = found["metadata"].get(part, {}) | body["metadata"].get(part, {})
+        found["metadata"]["resourceVersion"] = str(self._version)
+        found["status"] |= body.get("status", {})
+        return answer(found)
+
+    @staticmethod
+    async def _event(request: web.Request) -> web.StreamResponse:
+        return answer(await request.json(), status=201)
 
 
 class Bench:

@@ -11,7 +11,7 @@ from porter.events.entries import Published, PublishFailed
 from tests.cluster.cluster import QUICK, assigned, cluster
 from tests.cluster.cluster import agent as running
 from tests.cluster.faults import answer, refuse, until
-from tests.cluster.publishing import PATH, bench, web_service
+from tests.cluster.publishing import PATH, WEB, Services, bench, web_service
 
 
 def test_a_write_that_is_forbidden_is_told_once_with_the_remedy(tmp_path: Path) -> None:
@@ -121,6 +121,27 @@ def test_the_newest_wish_wins(tmp_path: Path) -> None:
             await until(lambda: len(bodies) >= 2)
 
             assert bodies[1]["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.168.0.98"
+
+    asyncio.run(main())
+
+
+def test_what_was_published_is_told_also_by_who_leads_no_more(tmp_path: Path) -> None:
+    services = Services([WEB])
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            services.serve(one)
+            take = one.server.routes[f"{PATH}/status"]
+
+            async def end(request: web.Request) -> web.StreamResponse:
+                one.leads = False
+                return await take(request)
+
+            one.server.routes[f"{PATH}/status"] = end
+            one.want()
+            await until(lambda: not one.publisher.busy)
+
+            assert [type(entry) for entry in one.reports] == [Published]
 
     asyncio.run(main())
 

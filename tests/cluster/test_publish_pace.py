@@ -1,55 +1,17 @@
 """How fast the leader writes, and in which order, over HTTP to a server that counts."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from porter.model.names import ServiceKey
 from tests.cluster.cluster import QUICK, assigned
-from tests.cluster.faults import answer, refuse, until
-from tests.cluster.publishing import Bench, bench
-
-
-class Services:
-    """Services in a server: patched as they are asked to be, as far as a publisher looks at them."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.objects: dict[str, Any] = {}
-        for name in names:
-            namespace, _, bare = name.partition("/")
-            metadata = {"name": bare, "namespace": namespace, "uid": bare, "resourceVersion": "1"}
-            made = {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}}
-            self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"] = made
-        self._version = 1
-
-    def give(self, name: str, address: str) -> None:
-        namespace, _, bare = name.partition("/")
-        found = self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"]
-        found["status"] = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}
-
-    def serve(self, one: Bench) -> None:
-        for path in self.objects:
-            one.server.routes |= {path: self._patch, f"{path}/status": self._patch}
-            one.server.routes[path.replace(f"/services/{path.rpartition('/')[2]}", "/events")] = self._event
-
-    async def _patch(self, request: web.Request) -> web.StreamResponse:
-        self._version += 1
-        body, found = await request.json(), self.objects[request.path.removesuffix("/status")]
-        for part in ("labels", "annotations"):
-            found["metadata"][part] = found["metadata"].get(part, {}) | body["metadata"].get(part, {})
-        found["metadata"]["resourceVersion"] = str(self._version)
-        found["status"] |= body.get("status", {})
-        return answer(found)
-
-    @staticmethod
-    async def _event(request: web.Request) -> web.StreamResponse:
-        return answer(await request.json(), status=201)
+from tests.cluster.faults import refuse, until
+from tests.cluster.publishing import Bench, Services, bench
 
 
 def want(one: Bench, name: str, address: str, node: str = "node1") -> None:
