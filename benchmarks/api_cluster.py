@@ -25,7 +25,7 @@ SERVICES = "/api/v1/namespaces/default/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 EIPS = "/apis/network.kubesphere.io/v1alpha2/eips"
 _AT_ONCE = 8
-_STARTS_WITHIN = 30.0
+_STARTS_WITHIN = 60.0
 
 
 class ApiCluster:
