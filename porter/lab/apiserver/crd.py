@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from porter.lab.apiserver.behaviour import Behaviour
-from porter.lab.apiserver.errors import FieldError, required, unsupported, wrong
+from porter.lab.apiserver.definition_rules import definition_errors
+from porter.lab.apiserver.errors import FieldError
 from porter.lab.apiserver.kinds import CUSTOM_VERBS, Column, Kind
-from porter.lab.apiserver.objects import Clock, Json, at, name_of, section, timestamp
-from porter.lab.apiserver.rules import RULES, problem_with
+from porter.lab.apiserver.objects import Clock, Json, at, section, timestamp
 from porter.lab.apiserver.store import Resource
 
-_STILL_STORED = "missing from spec.versions; {0} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {0} and removes {0} from status.storedVersions"  # noqa: E501  (the API's sentence)
 DEFINITIONS = Resource("apiextensions.k8s.io", "customresourcedefinitions")
 
 
@@ -51,25 +49,7 @@ class DefinitionBehaviour(Behaviour):
 
     def validate(self, obj: Json, old: Json | None) -> Iterator[FieldError]:
         """What is wrong with it."""
-        spec, names = obj["spec"], _names(obj)
-        for where in ("group", "scope", "versions"):
-            if not spec.get(where):
-                yield required(f"spec.{where}")
-        for where in ("kind", "plural"):
-            if not names.get(where):
-                yield required(f"spec.names.{where}")
-        wanted = f"{names.get('plural')}.{spec.get('group')}"
-        if name_of(obj) != wanted:
-            yield wrong("metadata.name", name_of(obj), 'must be spec.names.plural+"."+spec.group')
-        if spec.get("scope") not in ("Cluster", "Namespaced"):
-            yield unsupported("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
-        yield from _version_errors(spec.get("versions", []))
-        there = {one.get("name") for one in spec.get("versions", [])}
-        for index, name in enumerate(at(obj, "status.storedVersions", [])):
-            if name not in there:
-                yield wrong(f"status.storedVersions[{index}]", name, _STILL_STORED.format(name))
-        if old is not None and spec.get("scope") != at(old, "spec.scope"):
-            yield wrong("spec.scope", spec.get("scope"), "field is immutable")
+        return definition_errors(obj, old)
 
 
 def kinds_of(definition: Json) -> list[Kind]:
@@ -114,20 +94,6 @@ def _kind(spec: Json, names: Json, version: Json, storage: str) -> Kind:
     )
 
 
-def _version_errors(versions: list[Json]) -> Iterator[FieldError]:
-    if sum(bool(one.get("storage")) for one in versions) != 1:
-        yield wrong(
-            "spec.versions",
-            [one.get("name") for one in versions],
-            "must have exactly one version marked as storage version",
-        )
-    for index, one in enumerate(versions):
-        where = f"spec.versions[{index}].schema.openAPIV3Schema"
-        if not at(one, "schema.openAPIV3Schema"):
-            yield required(where, "schemas are required")
-        yield from _rule_errors(at(one, "schema.openAPIV3Schema", {}), where)
-
-
 def _names(definition: Json) -> Json:
     found: Json = at(definition, "spec.names", {})
     return found
@@ -135,16 +101,3 @@ def _names(definition: Json) -> Json:
 
 def _condition(kind: str, moment: str, reason: str, message: str) -> Json:
     return {"type": kind, "status": "True", "lastTransitionTime": moment, "reason": reason, "message": message}
-
-
-def _rule_errors(schema: Any, where: str) -> Iterator[FieldError]:
-    if not isinstance(schema, dict):
-        return
-    for index, rule in enumerate(schema.get(RULES, ())):
-        problem = problem_with(rule.get("rule", ""))
-        if problem:
-            yield wrong(f"{where}.{RULES}[{index}].rule", rule.get("rule"), f"compilation failed: {problem}")
-    for key, inner in schema.get("properties", {}).items():
-        yield from _rule_errors(inner, f"{where}.properties[{key}]")
-    for key in ("items", "additionalProperties"):
-        yield from _rule_errors(schema.get(key), f"{where}.{key}")

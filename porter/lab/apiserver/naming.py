@@ -113,6 +113,18 @@ def label_problems(name: str) -> Iterator[str]:
         yield _LABEL_SAID
 
 
+def dns_1035_problems(name: str) -> Iterator[str]:
+    """What is wrong with a DNS label that begins with a letter (RFC 1035), as kinds and versions are named."""
+    if len(name) > _MOST_LABEL:
+        yield f"must be no more than {_MOST_LABEL} bytes"
+    if not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name):
+        yield (
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+            "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
+            "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+        )
+
+
 def port_name_problems(name: str) -> Iterator[str]:
     """What is wrong with the name of a port (RFC 6335, 5.1)."""
     if len(name) > _MOST_PORT_NAME:

@@ -22,7 +22,7 @@ def refusal(client: Client, path: str, body: Any) -> str:
     answer = client.ask("POST", f"{path}?dryRun=All", {"metadata": {"name": "x"}} | body)
     assert answer.status in (400, 422), answer
     said: str = answer.body["message"]
-    return said.partition('"x" is invalid: ')[2] or said
+    return said.partition('" is invalid: ')[2] or said
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,44 @@ def test_a_negative_scale_is_refused(client: Client) -> None:
 def test_what_porter_installs_is_valid(shared: Client) -> None:
     """The other way round: the rules above do not refuse what is right."""
     assert shared.ask("POST", f"{APPS}/daemonsets?dryRun=All", {"metadata": {"name": "x"}} | workload()).status == 201
+
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_SCHEMA = "spec.versions[0].schema.openAPIV3Schema"
+_DNS_1035 = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+
+
+def definition(spec: Any = None, schema: Any = None, version: str = "v1") -> Any:
+    """A definition of Things with one thing different: in its spec, or in the schema of their spec."""
+    whole = {"type": "object", "properties": {"spec": {"type": "string"} if schema is None else schema}}
+    one = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": whole}}
+    names = {"kind": "Thing", "plural": "things"}
+    spec = {"group": "example.com", "scope": "Cluster", "names": names, "versions": [one]} | (spec or {})
+    return {"metadata": {"name": f"{spec['names']['plural']}.{spec['group']}"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (definition({"group": "example"}), 'spec.group: Invalid value: "example": should be a domain with at least one dot'),
+        (definition({"scope": "Galaxy"}), 'spec.scope: Unsupported value: "Galaxy": supported values: "Cluster", "Namespaced"'),
+        (definition({"names": {"kind": "Thing", "plural": "1s"}}), f'spec.names.plural: Invalid value: "1s": {_DNS_1035}'),
+        (definition({"names": {"kind": "T_g", "plural": "things", "singular": "t"}}), f'[spec.names.kind: Invalid value: "T_g": may have mixed case, but should otherwise match: {_DNS_1035}, spec.names.listKind: Invalid value: "T_gList": may have mixed case, but should otherwise match: {_DNS_1035}]'),
+        (definition(version="1"), f'spec.versions[0].name: Invalid value: "1": {_DNS_1035}'),
+        (definition({"versions": []}), "[spec.versions: Required value, spec.versions: Invalid value: []: must have exactly one version marked as storage version]"),
+        (definition(schema={}), f"{_SCHEMA}.properties[spec].type: Required value: must not be empty for specified object fields"),
+        (definition(schema={"type": "text"}), f'{_SCHEMA}.properties[spec].type: Unsupported value: "text": supported values: "array", "boolean", "integer", "number", "object", "string"'),
+        (definition(schema={"type": "array"}), f"{_SCHEMA}.properties[spec].items: Required value: must be specified"),
+        (definition(schema={"type": "array", "items": {"format": "ipv4"}}), f"{_SCHEMA}.properties[spec].items.type: Required value: must not be empty for specified array items"),
+        (definition(schema={"type": "string", "default": 5}), f'{_SCHEMA}.properties[spec].default: Invalid value: "integer": default in body must be of type string: "integer"'),
+        (definition(schema={"type": "string", "pattern": "("}), f'{_SCHEMA}.properties[spec].pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: missing ), unterminated subpattern at position 0'),
+    ],
+)  # fmt: skip
+def test_a_wrong_definition_is_refused(shared: Client, body: Any, said: str) -> None:
+    assert refusal(shared, DEFINITIONS, body) == said
+
+
+def test_a_right_definition_is_taken(shared: Client) -> None:
+    either: Any = {"type": "object", "properties": {"a": {"x-kubernetes-int-or-string": True}}}
+
+    assert shared.ask("POST", f"{DEFINITIONS}?dryRun=All", definition(schema=either)).status == 201
