@@ -27,8 +27,8 @@ from porter.events.log import EventLog
 from porter.events.sources import open_source
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import packed
-from porter.replay.reading import installed_rules
-from porter.replay.refold import Difference, Refold
+from porter.replay.reading import begun, installed_rules
+from porter.replay.refold import Difference
 
 BATCH = 500
 SINGLE = 300
@@ -87,10 +87,11 @@ def read(path: Path) -> dict[str, Any]:
 
 def replay(path: Path) -> dict[str, Any]:
     """Fold the whole log and hold it against the decisions recorded, as `porter replay --verify` does."""
-    refold, decided, differences = Refold(installed_rules()), 0, 0
+    decided, differences = 0, 0
     begin, cpu = time.perf_counter(), time.process_time()
     with open_source(str(path)) as source:
-        for step in refold.steps(source.read(), is_cut=True):
+        refold, records = begun(source, source.read(), skims=True)
+        for step in refold.steps(records, is_cut=True):
             if isinstance(step, Difference):
                 differences += 1
             else:

@@ -5,17 +5,17 @@ be decoded, damage) it leaves to `EventLog`, which knows what to say of it.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import msgspec
 
 from porter.events.chain import Row, moment
 from porter.events.closing import Closing
-from porter.events.codec import READERS
+from porter.events.codec import KINDS, READERS
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
 from porter.events.snapshots import StoredSnapshot
@@ -31,6 +31,13 @@ _ENTRIES: Final = (
 )
 _NO_LIMIT: Final = 2**63 - 1
 _SEQ, _AT = itemgetter(0), itemgetter(1)
+_WRONG: Final = (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError)
+
+
+class _LeftOut(NamedTuple):
+    kind: str
+    version: int
+    takes: Callable[[int, str], bool]
 
 
 class SqliteSource(Closing):
@@ -41,6 +48,7 @@ class SqliteSource(Closing):
         self._file = file
         self._stream = stream
         self._log: EventLog | None = None
+        self._left_out: _LeftOut | None = None
 
     @classmethod
     def open(cls, path: Path, *, stream: str = "") -> Self:
@@ -77,13 +85,22 @@ class SqliteSource(Closing):
         last, limit = after, _NO_LIMIT if until is None else until
         while True:
             page = self._page(last, limit)
-            records = _recorded(page) if page and _is_whole(page, last) else None
-            if records is None:
+            if not page or not _is_whole(page, last):
                 break
-            yield from records
-            last += len(page)
+            read = yield from (_recorded(page) if self._left_out is None else _skimmed(page, self._left_out))
+            last += read
+            if read < len(page):
+                break
         if page or last < min(limit, self.last_seq):
             yield from self._with_log("read", last, until, whole=whole)
+
+    def leave_out(self, kind: str, takes: Callable[[int, str], bool]) -> None:
+        """Leave out of what is read from now on the entries of a kind that `takes` takes, by their number and body.
+
+        It is asked once all before was read, of entries of the kind's current version; not of all of them, and never
+        of the last.
+        """
+        self._left_out = _LeftOut(kind, KINDS[kind][1], takes)
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they are stored, with their checksums."""
@@ -166,16 +183,41 @@ def _is_whole(page: Sequence[Any], after: int) -> bool:
     return bool(page[0][0] == after + 1 and page[-1][0] == after + len(page))
 
 
-def _recorded(page: Sequence[Any]) -> Iterator[Recorded] | None:
-    """Turn rows into entries with as few steps of Python as can be; None where one of them is wrong."""
+def _recorded(page: Sequence[Any]) -> Generator[Recorded, None, int]:
+    """Turn rows into entries with as few steps of Python as can be; all of them, or none where one is wrong."""
     times = list(map(_AT, page))
     try:
         entries = [READERS[kind, version](body) for _, _, kind, version, body in page]
-        moment(min(times))
-        moment(max(times))  # those between are moments too, and are made when they are asked for
-    except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError):
-        return None
-    return map(Recorded, map(_SEQ, page), times, entries)
+        _check(times)
+    except _WRONG:
+        return 0
+    yield from map(Recorded, map(_SEQ, page), times, entries)
+    return len(page)
+
+
+def _skimmed(page: Sequence[Any], left_out: _LeftOut) -> Generator[Recorded, None, int]:
+    """Turn rows into entries but for those that are taken, up to a wrong one. Return how many were read."""
+    skimmed, current, takes = left_out
+    last = page[-1][0]
+    try:
+        _check(list(map(_AT, page)))
+    except _WRONG:
+        return 0
+    for read, (seq, at, kind, version, body) in enumerate(page):
+        if kind == skimmed and version == current and seq != last and takes(seq, body):
+            continue
+        try:
+            entry = READERS[kind, version](body)
+        except _WRONG:
+            return read
+        yield Recorded(seq, at, entry)
+    return len(page)
+
+
+def _check(times: Sequence[int]) -> None:
+    """Raise one of `_WRONG` where a time is none; those between two moments are moments, made when asked for."""
+    moment(min(times))
+    moment(max(times))
 
 
 def _said_by_log(path: Path, read: Path, stream: str) -> LogError:

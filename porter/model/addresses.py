@@ -41,11 +41,50 @@ def parse_address(text: str) -> Address | None:
 
 @lru_cache(maxsize=1 << 16)
 def _parsed(text: str) -> Address | None:
-    """Read an address once: the same texts come again with every entry, and equal objects are found sooner."""
+    """Read an address once: the same texts come again with every entry."""
     try:
-        return ip_address(text)
+        found = ip_address(text)
     except ValueError:
         return None
+    return numbered(found.version, int(found))
+
+
+class _Known4(IPv4Address):
+    """An address that knows its hash and its text, which `ipaddress` works out each time: many tables ask for them."""
+
+    __slots__ = ("_hash", "_text")
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self._hash, self._text = super().__hash__(), super().__str__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class _Known6(IPv6Address):
+    """The same of IPv6."""
+
+    __slots__ = ("_hash", "_text")
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self._hash, self._text = super().__hash__(), super().__str__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self._text
+
+
+@lru_cache(maxsize=1 << 16)
+def numbered(version: int, number: int) -> Address:
+    """Return an address by its IP version (4 or 6) and number: the same object each time, which is found soonest."""
+    return _Known4(number) if version == 4 else _Known6(number)  # noqa: PLR2004 - IP's own version number
 
 
 class AddressRange(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -79,7 +118,7 @@ class AddressRange(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
     def address(self, number: int) -> Address:
         """Turn an integer of this range back into an address."""
-        return IPv4Address(number) if self.version == 4 else IPv6Address(number)  # noqa: PLR2004
+        return numbered(self.version, number)
 
     def __contains__(self, address: Address) -> bool:
         """Tell whether the address lies in the range."""

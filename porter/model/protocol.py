@@ -30,7 +30,10 @@ class ProtocolRules(Interface):
 
     @property
     def stable(self) -> bool:
-        """Whether `place` keeps `request.current` whichever other nodes come and go. False is always safe."""
+        """Whether `place` keeps `request.current`, and it alone, whichever other nodes come and go.
+
+        Then it is not asked again when its choice is written on the Service. False is always safe.
+        """
 
     def validate(self, eip: Eip) -> Sequence[str]:
         """Return what is wrong with the Eip, a sentence each; nothing when all is well."""

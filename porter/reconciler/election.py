@@ -5,6 +5,7 @@ same. So agents that saw the same world by different ways agree without talking.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,8 @@ from porter.reconciler.eligibility import Poll, serving_of
 from porter.reconciler.nics import shortened
 from porter.reconciler.reserved import Reserved
 from porter.reconciler.world import World
+
+STICKY: Final = Verdict(reason=Reason.STICKY)
 
 
 class Ownership(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -72,8 +75,8 @@ def elect(
     if not poll.eligible:
         verdict = Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=_why_nobody(poll.refused))
         return Ownership(nodes=(), verdict=verdict, poll=poll)
-    written = next((service.written_node for service in services if service.written_node is not None), None)
-    current = next((node for node in (written, beside) if node in poll.eligible), None)
+    written = _written_on(services)
+    current = written if written in poll.eligible else beside if beside in poll.eligible else None
     request = PlacementRequest(address=str(address), eligible=poll.eligible, current=current)
     nodes = place(protocol, request)
     if isinstance(nodes, Verdict):
@@ -81,14 +84,23 @@ def elect(
     return Ownership(nodes=nodes, verdict=_why(nodes, written, request, poll, protocol), poll=poll)
 
 
+def _written_on(services: Sequence[Service]) -> NodeName | None:
+    for service in services:
+        if service.written_node is not None:
+            return service.written_node
+    return None
+
+
 def place(protocol: ProtocolRules, request: PlacementRequest) -> tuple[NodeName, ...] | Verdict:
     """Ask the protocol for its nodes. What it may not choose, or a fault of its own, leaves the address unannounced."""
     try:
-        nodes = tuple(sorted(set(protocol.place(request))))
+        nodes = tuple(protocol.place(request))
+        if len(nodes) > 1:
+            nodes = tuple(sorted(set(nodes)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's code: its fault must stay on this address
         detail = f"protocol {protocol.name} failed to place it: {type(error).__name__}: {fit_to_show(str(error))}"
         return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
-    if not nodes or not set(nodes) <= set(request.eligible):
+    if not nodes or not all(node in request.eligible for node in nodes):
         chosen = ", ".join(map(str, nodes)) or "none"
         detail = f"protocol {protocol.name} placed it on {chosen}, not on an eligible node"
         return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
@@ -105,7 +117,7 @@ def _why(
     if len(nodes) > 1:
         return Verdict(reason=Reason.PLACED, detail=f"{protocol.name} on {len(nodes)} nodes")
     if written in nodes:
-        return Verdict(reason=Reason.STICKY)
+        return STICKY
     if written in request.eligible:
         return Verdict(reason=Reason.PLACED, detail=f"{protocol.name}, although {written} may still announce it")
     if written is not None:

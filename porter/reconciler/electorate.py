@@ -4,7 +4,6 @@ Addresses that need the same of a node (the same interface, or a NIC in the same
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
@@ -55,8 +54,9 @@ class _Roll:
         self.address = address
         self.verdicts: dict[NodeName, Verdict] = {}
         self._poll: Poll | None = None
-        self._elsewhere: dict[NodeName, Candidate] = {}
-        """Of each node that may, what is said of it where it has no endpoint that counts."""
+        self._well: frozenset[NodeName] = frozenset()
+        self._elsewhere: tuple[Candidate, ...] = ()
+        """What is said of all nodes, sorted by name, where none of them has an endpoint that counts."""
 
     def set(self, node: NodeName, verdict: Verdict | None) -> Verdict | None:
         """Keep a verdict; None: the node is gone. Return the one before."""
@@ -72,28 +72,24 @@ class _Roll:
     @property
     def poll(self) -> Poll:
         """Who may and who may not, wherever the endpoints are."""
-        if self._poll is None:
-            verdicts = dict(self.verdicts)
-            eligible = tuple(sorted(name for name, verdict in verdicts.items() if verdict == _WELL))
-            self._elsewhere = {name: _without_endpoint(name) for name in eligible}
-            self._poll = Poll(
-                eligible,
-                lambda: (Candidate(node=n, verdict=verdict) for n, verdict in verdicts.items() if verdict != _WELL),
-            )
-        return self._poll
+        return self._poll or self._judged()
 
     def poll_where(self, nodes: frozenset[NodeName]) -> Poll:
         """Who may and who may not, where only these nodes have endpoints that count."""
-        whole, elsewhere = self.poll, self._elsewhere
-        here = tuple(sorted(nodes & elsewhere.keys()))
+        if self._poll is None:
+            self._judged()
+        here, elsewhere = self._well & nodes, self._elsewhere
+        eligible = tuple(sorted(here)) if len(here) > 1 else tuple(here)
+        return Poll(eligible, lambda: tuple([candidate for candidate in elsewhere if candidate.node not in here]))
 
-        def refused() -> Iterator[Candidate]:
-            yield from whole.refused
-            for name, candidate in elsewhere.items():
-                if name not in nodes:
-                    yield candidate
-
-        return Poll(here, refused)
+    def _judged(self) -> Poll:
+        judged = sorted(self.verdicts.items())
+        refused = {name: Candidate(node=name, verdict=verdict) for name, verdict in judged if verdict != _WELL}
+        candidates = tuple(refused.values())
+        self._poll = Poll(tuple(name for name, _ in judged if name not in refused), lambda: candidates)
+        self._well = frozenset(self._poll.eligible)
+        self._elsewhere = tuple(refused.get(name) or _without_endpoint(name) for name, _ in judged)
+        return self._poll
 
 
 @lru_cache(maxsize=10_000)

@@ -1,7 +1,6 @@
 """May this node announce this address? One question, one answer with its reason, for every node of the cluster."""
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -44,9 +43,9 @@ def serving_of(world: World, service: ServiceKey) -> Serving:
 class Poll:
     """What an election knows of the nodes: who may, and, asked for only when it matters, who may not and why."""
 
-    def __init__(self, eligible: tuple[NodeName, ...], refused: Callable[[], Iterable[Candidate]]) -> None:
+    def __init__(self, eligible: tuple[NodeName, ...], refused: Callable[[], tuple[Candidate, ...]]) -> None:
+        """`refused` is asked at most once. Both are sorted by name."""
         self.eligible = eligible
-        """Sorted by name."""
         self._ask = refused
         self._refused: tuple[Candidate, ...] | None = None
 
@@ -54,7 +53,7 @@ class Poll:
     def refused(self) -> tuple[Candidate, ...]:
         """Who may not, each with its reason, sorted by name; as it is when it is first asked for."""
         if self._refused is None:
-            self._refused = tuple(sorted(self._ask(), key=attrgetter("node")))
+            self._refused = self._ask()
         return self._refused
 
     def why_not(self, node: NodeName) -> Verdict:
@@ -64,9 +63,9 @@ class Poll:
 
 
 def poll_of(candidates: Sequence[Candidate]) -> Poll:
-    """Sort judged candidates into those who may and those who may not."""
+    """Part judged candidates, sorted by name, into those who may and those who may not."""
     eligible = tuple(c.node for c in candidates if c.verdict.reason is Reason.NODE_ELIGIBLE)
-    return Poll(eligible, lambda: (c for c in candidates if c.verdict.reason is not Reason.NODE_ELIGIBLE))
+    return Poll(eligible, lambda: tuple(c for c in candidates if c.verdict.reason is not Reason.NODE_ELIGIBLE))
 
 
 def judge_nodes(

@@ -124,15 +124,18 @@ class Reconciler:
 
         Most of a log is that, and no decision can rest on it. False: nothing was taken in, and `fold` has to be asked.
         """
+        namespace = endpoints.namespace
+        service_key: ServiceKey = f"{namespace}/{endpoints.service}"  # type: ignore[assignment]  # without a call
+        return self.take_endpoints_of(f"{namespace}/{endpoints.name}", service_key, endpoints)
+
+    def take_endpoints_of(self, key: str, service_key: ServiceKey, endpoints: Endpoints) -> bool:
+        """Take in the same, by the keys of the EndpointSlice and of its Service."""
         if not self._is_current:
             return False
-        namespace = endpoints.namespace
-        key = f"{namespace}/{endpoints.name}"
         world = self.world
         before = world.slices.get(key)
         if before is None or before.service != endpoints.service:
             return False
-        service_key: ServiceKey = f"{namespace}/{endpoints.service}"  # type: ignore[assignment]  # without a call
         service = world.services.get(service_key)
         if (
             service is None

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from porter.model.addresses import Address, family_of, in_order
 from porter.model.names import NodeName, ServiceKey
 from porter.model.objects import Eip, Endpoints, Service
-from porter.model.protocol import PlacementRequest, ProtocolRules
+from porter.model.protocol import ProtocolRules
 from porter.model.reasons import Reason, Verdict
-from porter.reconciler.election import Ownership, own, place
+from porter.reconciler.election import STICKY, Ownership, own
 from porter.reconciler.electorate import Electorate, Need, Shift
 from porter.reconciler.eligibility import Serving, serving_of
 from porter.reconciler.ledger import Ledger
@@ -127,14 +127,11 @@ class Owners:
             return None
         if owner.nodes != (node,) or address in self._due:
             return None
-        request = PlacementRequest(address=str(address), eligible=owner.poll.eligible, current=node)
-        if place(protocol, request) != owner.nodes:
-            return None
-        verdict = Verdict(reason=Reason.STICKY)
-        self._owners[address] = Ownership(nodes=owner.nodes, verdict=verdict, poll=owner.poll)
+        # A stable protocol keeps the node that is written, so it need not be asked.
+        self._owners[address] = Ownership(nodes=owner.nodes, verdict=STICKY, poll=owner.poll)
         _take_out(self._unsettled, self._needs[address], address)
         self._settled[service] = owner.nodes
-        return verdict
+        return STICKY
 
     def touch_node(self, node: NodeName) -> None:
         """Something about a node, its agent or its NICs has changed."""

@@ -1,6 +1,7 @@
 """Addresses and ranges: text in, values out; what cannot be read is refused in words. (COMPAT: Eip, `address`)"""
 
-from ipaddress import IPv4Address, IPv6Address, ip_network
+import pickle
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -170,3 +171,17 @@ def test_a_family_has_the_name_that_a_service_gives_it() -> None:
 
 def test_a_range_is_three_numbers_whatever_its_size() -> None:
     assert parse_range("::/0") == AddressRange(version=6, first=0, last=2**128 - 1, network="::/0")
+
+
+@pytest.mark.parametrize("text", ["192.168.0.91", "2001:db8::91"])
+def test_an_address_of_ours_is_found_where_one_of_the_standard_library_is_the_key(text: str) -> None:
+    plain, ours = ip_address(text), parse_address(text)
+    assert ours is not None
+
+    assert ours == plain
+    assert {plain: 1}[ours] == {ours: 1}[plain] == 1
+    assert str(ours) == f"{ours}" == str(plain)
+    assert str(ours + 1) == str(plain + 1)
+    assert hash(ours + 1) == hash(plain + 1)
+    assert pickle.loads(pickle.dumps(ours)) == plain
+    assert parse_address(f" {plain.exploded} ") is ours

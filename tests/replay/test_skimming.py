@@ -1,0 +1,207 @@
+"""Endpoint entries that are taken in by their text: nothing may come out otherwise than by folding every one."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from porter.cli import main
+from porter.events.codec import encode
+from porter.events.entries import AgentStarted, EndpointsObserved, Observed, Recorded, ServiceObserved
+from porter.events.sources import open_source
+from porter.model.names import NodeName
+from porter.model.objects import Endpoints
+from porter.reconciler.fold import Reconciler
+from porter.reconciler.skimming import Skimmer
+from porter.replay.reading import begun
+from tests.reconciler import crowded
+from tests.replay.recording import ADDRESS, BEGIN, POOL, log_at, recorded
+from tests.worlds import RULES, eip, endpoints, nodes, observed, published, relisted, service
+
+KEYS = ("default/any", "default/local")
+
+
+def texts_of(entry: EndpointsObserved) -> str:
+    return encode(entry)[2].decode()
+
+
+def begin(reconciler: Reconciler, policies: tuple[str, str] = ("Cluster", "Local")) -> None:
+    """Three nodes and two Services that have addresses, one of either policy."""
+    things = [*nodes(3), eip("pool", "192.168.0.91-192.168.0.100", interface="eth0")]
+    for entry in (*map(observed, things), *relisted()):
+        reconciler.fold(entry, 1)
+    for number, (key, policy) in enumerate(zip(KEYS, policies, strict=True)):
+        shown = published(service(key, number, policy=policy), f"192.168.0.{91 + number}", node="node1")
+        reconciler.fold(EndpointsObserved(endpoints=endpoints(key, "node1", "node2")), 2)
+        reconciler.fold(ServiceObserved(service=shown), 3)
+
+
+moves = st.builds(
+    lambda key, ready, serving, unplaced, name: endpoints(
+        key, *sorted(ready), serving=sorted(serving), unplaced=unplaced, **({"name": name} if name else {})
+    ),
+    st.sampled_from([*KEYS, "default/unknown"]),
+    st.sets(st.sampled_from(crowded.NODES[:3]), max_size=3),
+    st.sets(st.sampled_from(crowded.NODES[:3]), max_size=1),
+    st.booleans(),
+    st.sampled_from([None, None, None, "other", 'odd "ready":[', "é"]),
+)
+"""EndpointSlices of known Services and of an unknown one, some empty, some with odd names, some that another one has."""
+
+
+@given(st.lists(moves, max_size=40))
+def test_what_is_taken_decides_nothing_and_leaves_the_same_state(found: list[Endpoints]) -> None:
+    plain, skimmed = Reconciler(RULES), Reconciler(RULES)
+    begin(plain)
+    begin(skimmed)
+    skimmer = Skimmer(skimmed)
+    for seq, slice_ in enumerate(found, 10):
+        entry = EndpointsObserved(endpoints=slice_)
+        decided = plain.fold(entry, seq)
+        if skimmer.takes(seq, texts_of(entry)):
+            assert decided == []
+        else:
+            assert skimmed.fold(entry, seq) == decided
+        assert skimmed.snapshot() == plain.snapshot()
+
+
+def test_most_of_what_merely_moves_is_taken() -> None:
+    reconciler = Reconciler(RULES)
+    begin(reconciler)
+    skimmer = Skimmer(reconciler)
+    places = [("node1",), ("node1", "node2"), ("node1", "node3")]
+    for key in KEYS:
+        for ready in places:
+            skimmer.takes(10, texts_of(EndpointsObserved(endpoints=endpoints(key, *ready))))
+
+    for key in KEYS:  # of the Local one the owner has an endpoint each time
+        for ready in places:
+            assert skimmer.takes(11, texts_of(EndpointsObserved(endpoints=endpoints(key, *ready))))
+            assert reconciler.world.slices[f"{key}-1"].ready == ready
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"endpoints":{"namespace":"default","name":"any-1","service":"any","ready":["node2"],"ready":["node1"]}}',
+        '{"endpoints":{"namespace":"default","name":"any-1","service":"any","more":1,"ready":["node1"]}}',
+        '{"endpoints": {"namespace":"default","name":"any-1","service":"any","ready":["node1"]}}',
+        '{"endpoints":{"namespace":"default","name":"any-1","service":"any","ready":["node1"]}} ',
+        '{"endpoints":{"namespace":"default","name":"any-1","service":"any","ready":["node1"]}',
+        '{"endpoints":{"namespace":"default","name":"any-1","service":"any"}}',
+        "",
+    ],
+)
+def test_a_text_that_porter_does_not_write_is_never_taken(text: str) -> None:
+    reconciler = Reconciler(RULES)
+    begin(reconciler)
+    skimmer = Skimmer(reconciler)
+    known = EndpointsObserved(endpoints=endpoints("default/any", "node1"))
+
+    assert not any(skimmer.takes(seq, text) for seq in (10, 11))
+    assert [skimmer.takes(seq, texts_of(known)) for seq in (12, 13)] == [False, True]
+    assert not any(skimmer.takes(seq, text) for seq in (14, 15))
+
+
+def test_what_the_state_holds_already_is_not_taken() -> None:
+    reconciler = Reconciler(RULES)
+    begin(reconciler)
+    skimmer = Skimmer(reconciler, after=20)
+    text = texts_of(EndpointsObserved(endpoints=endpoints("default/any", "node3")))
+
+    assert [skimmer.takes(seq, text) for seq in (19, 20, 21)] == [False, False, True]
+
+
+def moving(count: int) -> Iterator[Observed]:
+    """Yield a life in which the endpoints of one Service move `count` times, and nobody's address does."""
+    yield AgentStarted(node=NodeName("node1"), porter="1", schema="1")
+    yield from map(observed, nodes(3))
+    yield observed(POOL)
+    yield from relisted()
+    plain = service("default/web")
+    yield ServiceObserved(service=plain)
+    yield EndpointsObserved(endpoints=endpoints("default/web", "node1", "node2"))
+    yield ServiceObserved(service=published(plain, ADDRESS, node="node1"))
+    places = cycle([("node1",), ("node2",), ("node3",), ("node1", "node3")])
+    for _, ready in zip(range(count), places, strict=False):
+        yield EndpointsObserved(endpoints=endpoints("default/web", *ready))
+
+
+def kept(records: Iterator[Recorded], read: list[Recorded]) -> Iterator[Recorded]:
+    """Yield the records, and keep those that were asked for."""
+    for record in records:
+        read.append(record)
+        yield record
+
+
+@pytest.fixture
+def long_log(tmp_path: Path) -> Path:
+    return log_at(tmp_path / "porter.db", recorded(moving(1_200)))
+
+
+def test_a_replay_reads_only_what_has_to_be_folded_and_ends_where_it_ended(long_log: Path) -> None:
+    with open_source(str(long_log)) as source:
+        plain, records = begun(source, source.read())
+        everything = len(list(plain.steps(records)))
+        skimming, fewer = begun(source, source.read(), skims=True)
+        read: list[Recorded] = []
+        assert len(list(skimming.steps(kept(fewer, read)))) == everything
+        assert len(read) < 600 < source.last_seq  # the first 512 were read before it was known what may be left out
+        assert (skimming.seq, skimming.at) == (plain.seq, plain.at)
+        assert skimming.reconciler.snapshot() == plain.reconciler.snapshot()
+
+
+def test_of_a_redacted_log_whose_lots_are_read_ahead_every_entry_is_folded(long_log: Path, tmp_path: Path) -> None:
+    exported, again = str(tmp_path / "redacted.jsonl"), str(tmp_path / "again.db")
+    assert main(["log", "export", exported, "--event-log", str(long_log), "--redact"]) == 0
+    assert main(["log", "import", exported, "--event-log", again]) == 0
+
+    with open_source(again) as source:
+        refold, records = begun(source, source.read(), skims=True)
+        read: list[Recorded] = []
+        assert list(refold.steps(kept(records, read)))
+        assert len(read) == source.last_seq
+
+
+@pytest.mark.parametrize("before_the_end", [1, 5, 700])
+def test_up_to_a_moment_nothing_after_it_is_taken_in(
+    capsys: pytest.CaptureFixture[str], long_log: Path, before_the_end: int
+) -> None:
+    last = len(recorded(moving(1_200))) - before_the_end
+    at = recorded(moving(1_200))[last - 1].at
+
+    for moment in (str(last), at.isoformat()):
+        assert main(["replay", str(long_log), "--format", "json", "--until", moment]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["seq"] == last
+        assert told["at"].startswith(f"{at:%Y-%m-%dT%H:%M:%S}")
+    assert at > BEGIN
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        """UPDATE entry SET body = '{"endpoints":' WHERE seq = 900""",
+        "UPDATE entry SET kind = 'endpoints.unheard' WHERE seq = 900",
+        "UPDATE entry SET version = 99 WHERE seq = 900",
+        "DELETE FROM entry WHERE seq = 900",
+        "UPDATE entry SET at = 1e300 WHERE seq = 900",
+    ],
+)
+def test_a_row_that_is_wrong_among_those_that_are_taken_is_refused_as_ever(
+    capsys: pytest.CaptureFixture[str], long_log: Path, damage: str
+) -> None:
+    with sqlite3.connect(long_log) as connection:
+        connection.execute(damage)
+    connection.close()
+
+    assert main(["replay", str(long_log), "--verify"]) != 0
+    refused = capsys.readouterr().err
+    assert main(["replay", str(long_log), "--until", "2099-01-01T00:00"]) != 0  # by the clock nothing is taken
+    assert capsys.readouterr().err == refused
+    assert "900" in refused or "899" in refused
