@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from porter.errors import PorterError
 from porter.events.entries import Recorded
 from porter.events.sources import Source
+from porter.events.sqlite_source import SqliteSource
 from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import resume
+from porter.reconciler.skimming import SKIMMED, Skimmer
 from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import Moment, MomentError
 from porter.replay.refold import Refold
@@ -62,15 +64,25 @@ def _is_reached(source: Source, end: int, moment: Moment) -> bool:
 
 
 def begun(
-    source: Source, records: Iterator[Recorded], until: Moment | None = None
+    source: Source,
+    records: Iterator[Recorded],
+    until: Moment | None = None,
+    *,
+    skims: bool = False,
 ) -> tuple[Refold, Iterator[Recorded]]:
     """Return a fold that stands where the log begins, by the rules that are installed here, and what to give it.
 
-    `records` are those of the source, from its first entry; none beyond `until` must be folded. Raises PorterError as
-    `beginning` does.
+    `records` are those of the source, from its first entry; none beyond `until` must be folded. `skims`: every one that
+    the source yields is folded at once, so it may leave out what the fold takes in by its text, which halves the work.
+    Raises PorterError as `beginning` does.
     """
-    found, rules = with_recorded_lots(records, installed_rules(), source.snapshots())
+    installed = installed_rules()
+    found, rules = with_recorded_lots(records, installed, source.snapshots())
     reconciler, after = beginning(source, rules, until)
+    # Not where entries are read ahead of the fold: recorded lots, and those beyond a moment by the clock.
+    skims &= rules is installed and (until is None or until.seq is not None)
+    if skims and isinstance(source, SqliteSource):
+        source.leave_out(SKIMMED, Skimmer(reconciler, after=after).takes)
     return Refold(rules, reconciler=reconciler, after=after), found
 
 

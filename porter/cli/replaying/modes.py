@@ -93,5 +93,5 @@ def _read(asked: Asked) -> Iterator[tuple[Teller, Refold, Iterator[Recorded]]]:
         open_source(asked.log, stream=asked.stream) as source,
         shown_progress("replaying", records_until(source, moment), source.last_seq) as read,
     ):
-        refold, records = begun(source, read, moment)
+        refold, records = begun(source, read, moment, skims=True)
         yield Teller(refold, asked.about, is_cut=moment is not None), refold, records
