@@ -113,6 +113,8 @@ def test_local_policy_reaches_the_nodes_own_pods_and_drops_where_there_are_none(
             until(f"only {pod}", lambda only=pod: hits(lab) == {only})  # type: ignore[misc]
     finally:
         change(lab)
+    point(lab, empty)
+    until("both pods again, also where connections were dropped", lambda: hits(lab) == set(pods(lab)))
 
 
 def test_datagrams_come_to_the_pods_and_back(lab: Lab) -> None:

@@ -1,6 +1,8 @@
 """A lab of an ordinary user: everything that root's can, or one sentence that says what is needed."""
 
 import json
+import os
+import signal
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +47,10 @@ def user() -> Iterator[Ordinary]:
         allowed = somebody.run("unshare", "--user", "--map-root-user", "true").returncode == 0
         needed(allowed or None, "user namespaces for ordinary users", "sysctl user.max_user_namespaces")
         yield somebody
-        assert not somebody.processes()
+        left = somebody.processes()
+        for pid in left:  # of a test that has failed
+            os.kill(pid, signal.SIGKILL)
+        assert not left
         assert not list(somebody.path(LABS.parent).iterdir())
 
 
@@ -93,6 +98,17 @@ def test_what_the_lab_writes_is_the_users_own(user: Ordinary, lab: str) -> None:
         seen = user.path(LABS / "lab" / name).stat()
 
         assert (seen.st_uid, seen.st_gid, seen.st_mode & 0o777) == (USER, USER, 0o600)
+
+
+def test_the_labs_own_run_shows_what_is_in_the_machines(user: Ordinary, lab: str) -> None:
+    del lab
+    look = ("find", "/run", "-mindepth", "1", "-maxdepth", "1", "-type", "d", "-printf", "%p %D %i\n")
+
+    outside = user.run(*look).stdout.splitlines()
+    inside = user.run("porter", "lab", "exec", "node1", "--", *look).stdout.splitlines()
+
+    assert {line for line in outside if "/netns " not in line} & set(inside)
+    assert not [line for line in outside if "/netns " in line and line in inside]
 
 
 def test_a_command_on_a_node_keeps_its_place_and_sees_that_nodes_log(user: Ordinary, lab: str) -> None:
