@@ -15,8 +15,8 @@ from porter.lab.following import RefusedError
 _log = logging.getLogger(__name__)
 _GATHER = 0.01  # seconds: changes come in bursts, one look serves them all
 _AGAIN = 0.5
-_REST = 3.0  # times the processor time of the last look
-_LONGEST_REST = 2.0
+_REST = 6.0  # times the processor time of the last look
+_LONGEST_REST = 1.0
 
 
 class Trigger:
