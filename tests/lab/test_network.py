@@ -12,6 +12,7 @@ from porter.lab.errors import LabError
 from porter.lab.network import SERVICE_LINK, SWITCH, Network
 from porter.lab.node.proxy_config import SETTINGS
 from porter.lab.topology import Topology
+from tests.lab.labs import until
 
 pytestmark = pytest.mark.root
 
@@ -148,7 +149,7 @@ def routed() -> Iterator[Network]:
 
 
 def test_a_client_behind_a_router_reaches_every_host_and_hears_none_of_their_broadcasts(routed: Network) -> None:
-    assert all(ping(routed, name) is not None for name in ("a", "b", "printer"))
+    assert all(pings_again(routed, name) for name in ("a", "b", "printer"))
     assert ask(routed, IPv4Address("10.0.0.2")) == []
 
 
@@ -194,7 +195,7 @@ def dual() -> Iterator[Network]:
 
 
 def test_the_router_forwards_ipv6(dual: Network) -> None:
-    assert probe.ping(dual.namespace("client"), IPv6Address("2001:db8::2")) is not None
+    until("an echo", lambda: probe.ping(dual.namespace("client"), IPv6Address("2001:db8::2")) is not None)
 
 
 def test_no_kernel_answers_ndp_for_an_address_of_kube_proxys_link(dual: Network) -> None:
@@ -202,8 +203,10 @@ def test_no_kernel_answers_ndp_for_an_address_of_kube_proxys_link(dual: Network)
     namespaces.ip("addr", "add", f"{address}/128", "dev", SERVICE_LINK, netns=dual.namespace("a"), env=os.environ)
     switch, asker = dual.namespace(SWITCH), IPv6Address("2001:db8::1")
 
-    answers = probe.ndp(switch, "br0", asker, IPv6Address("2001:db8::2"), wait=0.2)
-    assert [answer.mac for answer in answers] == [dual.mac("a")]
+    def found() -> list[str]:
+        return [answer.mac for answer in probe.ndp(switch, "br0", asker, IPv6Address("2001:db8::2"), wait=0.2)]
+
+    until("the node's own address", lambda: found() == [dual.mac("a")])
     assert probe.ndp(switch, "br0", asker, address, wait=0.2) == []
 
 
