@@ -91,6 +91,19 @@ def test_managed_fields_tell_who_wrote_what(client: Client) -> None:
     assert owned == {"a": {"f:data": {"f:x": {}}}, "b": {"f:data": {"f:y": {}}}}
 
 
+def test_who_creates_a_service_owns_what_he_wrote_and_its_defaults_and_nothing_that_was_given_out(
+    client: Client,
+) -> None:
+    made = client.post(SERVICES, service("a", type="LoadBalancer"))
+
+    (entry,) = made["metadata"]["managedFields"]
+    assert set(entry["fieldsV1"]) == {"f:spec"}
+    given = {"f:clusterIP", "f:clusterIPs", "f:ipFamilies", "f:ipFamilyPolicy"}
+    assert {"f:type", "f:ports", "f:externalTrafficPolicy"} <= set(entry["fieldsV1"]["f:spec"])
+    assert not given & set(entry["fieldsV1"]["f:spec"])
+    assert "f:nodePort" not in str(entry["fieldsV1"])
+
+
 def test_a_field_that_its_applier_no_longer_applies_goes(client: Client) -> None:
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}
     client.patch(f"{CONFIG_MAPS}/m?fieldManager=a", config | {"data": {"x": "1", "y": "1"}}, APPLY)
