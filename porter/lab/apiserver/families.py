@@ -7,6 +7,7 @@ out here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -18,6 +19,7 @@ _FAMILIES: Final = ("IPv4", "IPv6")
 _POLICY, _IPS = "spec.ipFamilyPolicy", "spec.clusterIPs"
 
 
+@lru_cache(maxsize=4096)
 def family_of(address: str) -> str:
     """The family of an address. Raises ValueError when it is none."""
     return f"IPv{ip_address(address).version}"
@@ -122,6 +124,7 @@ def _changed(spec: Json, old: Json) -> Iterator[FieldError]:
             yield wrong("spec.ipFamilies[0]", spec["ipFamilies"], "may not change once set")
 
 
+@lru_cache(maxsize=4096)
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)

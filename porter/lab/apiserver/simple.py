@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 
 from porter.lab.apiserver.behaviour import Behaviour
@@ -115,6 +116,7 @@ def _slice_port_errors(ports: list[Json]) -> Iterator[FieldError]:
             yield unsupported(f"ports[{index}].protocol", port["protocol"], _PROTOCOLS)
 
 
+@lru_cache(maxsize=4096)
 def _family(address: str) -> str:
     try:
         return f"IPv{ip_address(address).version}"

@@ -217,7 +217,7 @@ class Writes:
 
     def _owned(self, kind: Kind, obj: Json, old: Json, writer: Writer, time: str) -> list[Json]:
         schema, managed = schema_for(kind), metadata(old).get("managedFields", [])
-        if old and not kind.custom:
+        if old:
             simple = after_same_shape(
                 managed, writer, old=old, new=obj, schema=schema, definitions=definitions(), time=time
             )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from benchmarks import apiserver_cluster as cluster
 from porter.lab.apiserver.asking import target
 from porter.lab.apiserver.builtin import BUILTIN
+from porter.lab.apiserver.crd import kinds_of
 from porter.lab.apiserver.decoding import as_kind
 from porter.lab.apiserver.kinds import Kind, Kinds
 from porter.lab.apiserver.objects import copied
+from porter.manifests import render
 
 _MANAGED = {
     "manager": "kubectl",
@@ -22,6 +25,15 @@ _MANAGED = {
     "fieldsType": "FieldsV1",
     "fieldsV1": {"f:metadata": {"f:labels": {"f:a": {}}}, "f:spec": {}},
 }
+
+
+def an_eip() -> tuple[Kind, Any]:
+    """An Eip with a status, and its kind: a custom one."""
+    kind = next(one for one in kinds_of(yaml.safe_load(render(["crd"]))) if one.version == "v1alpha2")
+    path, obj = next((path, obj) for path, obj in cluster.objects(1) if "kubesphere" in path)
+    status = next(one for one in cluster.traffic(1) if one.seen_at == path).body(path, "sent", "")["status"]
+    return kind, copied(as_kind(obj, kind)) | {"status": status}
+
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failure."""

@@ -214,7 +214,7 @@ def test_what_happened_a_while_ago_is_read_as_it_was() -> None:
     objects: dict[str, Any] = {}
     made: list[Change] = []
     feed = Feed(floor=0, window=400)  # so that packed ones leave it, and some before they are packed
-    for revision in range(1, 3000):
+    for revision in range(1, 2800):
         name = f"x-{chance.randrange(20)}"
         previous, gone = objects.get(name), chance.random() < 0.2
         if gone and previous is None:
@@ -230,5 +230,5 @@ def test_what_happened_a_while_ago_is_read_as_it_was() -> None:
 
     assert feed.floor > 1500
     kept = [one for one in made if one.revision > feed.floor]
-    assert len(kept) > 400
+    assert len(kept) > 600  # more than are at hand, so that some are packed
     assert feed.since(feed.floor) == kept

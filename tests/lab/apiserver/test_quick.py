@@ -93,3 +93,30 @@ def test_a_write_with_a_warning_says_so(connection: http.client.HTTPConnection, 
     assert status == 201
     assert headers["Warning"] == '299 - "unknown field \\"nonsense\\""'
     assert "nonsense" not in made
+
+
+def test_a_write_that_stores_nothing_is_answered_with_its_own_object(
+    connection: http.client.HTTPConnection, client: Client
+) -> None:
+    first = client.post(CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"k": "v"}})
+    client.post(CONFIG_MAPS, {"metadata": {"name": "b"}})
+
+    same = ask(connection, client, "PATCH", f"{CONFIG_MAPS}/a", {"data": {"k": "v"}}, Content_Type=MERGE)
+    tried = ask(connection, client, "PATCH", f"{CONFIG_MAPS}/a?dryRun=All", {"data": {"k": "w"}}, Content_Type=MERGE)
+
+    assert same[2] == first
+    assert (tried[2]["metadata"]["name"], tried[2]["data"]) == ("a", {"k": "w"})
+
+
+def test_a_path_is_known_only_as_long_as_its_kind_is_served(client: Client) -> None:
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    names = {"plural": "things", "kind": "Thing"}
+    spec = {"group": "x.io", "scope": "Cluster", "names": names, "versions": [version]}
+
+    before = client.ask("GET", "/apis/x.io/v1/things").status
+    client.post(definitions, {"metadata": {"name": "things.x.io"}, "spec": spec})
+    client.get("/apis/x.io/v1/things")
+    client.ask("DELETE", f"{definitions}/things.x.io")
+
+    assert (before, client.ask("GET", "/apis/x.io/v1/things").status) == (404, 404)

@@ -13,9 +13,9 @@ from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import definitions
 from porter.lab.apiserver.objects import Json, copied
 from porter.lab.apiserver.same_shape import after_same_shape
-from tests.lab.apiserver.samples import UNHURRIED, revalued, samples, spoiled
+from tests.lab.apiserver.samples import UNHURRIED, an_eip, revalued, samples, spoiled
 
-SAMPLES = [(kind, obj) for kind, obj in samples() if kind.name != "Namespace"]
+SAMPLES = [*((kind, obj) for kind, obj in samples() if kind.name != "Namespace"), an_eip()]
 WRITERS = [
     Writer(manager=name, operation="Update", api_version="v1", subresource=part)
     for name, part in (("kubectl", ""), ("kubelet", "status"), ("porter", ""))
@@ -93,3 +93,13 @@ def test_a_field_that_is_applied_is_left_to_the_long_way() -> None:
     applied = {"manager": "helm", "operation": "Apply", "fieldsV1": {"f:spec": {"f:type": {}}}}
 
     assert at_a_glance([applied, *managed], WRITERS[0], old, new, kind) is None
+
+
+def test_a_new_value_in_a_custom_object_is_seen_at_a_glance() -> None:
+    kind, old, new = changed("Eip", lambda eip: eip["status"].update(usage=4))
+    managed = the_long_way([], WRITERS[0], {}, old, kind)
+
+    found = at_a_glance(managed, WRITERS[0], old, new, kind)
+
+    assert found is not None
+    assert found == the_long_way(managed, WRITERS[0], old, new, kind)
