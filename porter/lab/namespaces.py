@@ -3,6 +3,7 @@
 Never enters a namespace with the calling thread: that is done by a thread of its own that ends at once.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -46,7 +47,7 @@ def add(netns: str) -> None:
     place = RUN / netns
     try:
         RUN.mkdir(parents=True, exist_ok=True)
-        mounts.share(RUN)
+        _share_names()
         place.touch(mode=0o444, exist_ok=False)
         try:
             _apart(lambda: syscalls.unshare(syscalls.CLONE_NEWNET), lambda: mounts.bind(_OWN, place))
@@ -81,6 +82,16 @@ def inside(netns: str, function: Callable[[], _T]) -> _T:
             os.close(handle)
 
     return _apart(enter, function)
+
+
+def _share_names() -> None:
+    """Let the names be seen by whoever looks, one process at a time (`ip` locks the directory too)."""
+    handle = os.open(RUN, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        mounts.share(RUN)
+    finally:
+        os.close(handle)
 
 
 _OWN = Path("/proc/thread-self/ns/net")
