@@ -171,10 +171,10 @@ class Owners:
 
     def _elect(self, address: Address, *, beside: NodeName | None) -> bool:
         """Elect for one address; return whether the outcome is another one."""
-        before = self._owners.pop(address, None)
-        self._strike(address, before)
+        before = self._owners.get(address)
         holders = self._ledger.holders(address)
         if not holders:
+            self._strike(address)
             return before is not None
         for holder in holders:
             self._settled.pop(holder.key, None)
@@ -201,23 +201,37 @@ class Owners:
         return before is None or (before.nodes, before.verdict) != (found.nodes, found.verdict)
 
     def _enter(self, address: Address, found: Ownership, need: Need, *, stable: bool) -> None:
+        """Put down an outcome in the place of the one before."""
+        before = self._owners.get(address)
         self._owners[address] = found
-        self._needs[address] = need
-        self._with_need.setdefault(need, set()).add(address)
-        for node in found.nodes:
-            self._owned.setdefault(node, set()).add(address)
+        if self._needs.get(address) is not need:
+            self._strike_need(address)
+            self._needs[address] = need
+            self._with_need.setdefault(need, set()).add(address)
+        if before is None or before.nodes != found.nodes:
+            self._strike_nodes(address, before)
+            for node in found.nodes:
+                self._owned.setdefault(node, set()).add(address)
         settled = found.verdict.reason in _WITHOUT_NODES or (stable and found.verdict.reason is Reason.STICKY)
-        if not settled:
+        if settled:
+            _take_out(self._unsettled, need, address)
+        else:
             self._unsettled.setdefault(need, set()).add(address)
 
-    def _strike(self, address: Address, before: Ownership | None) -> None:
+    def _strike(self, address: Address) -> None:
+        self._strike_nodes(address, self._owners.pop(address, None))
+        self._strike_need(address)
+
+    def _strike_nodes(self, address: Address, before: Ownership | None) -> None:
+        for node in before.nodes if before is not None else ():
+            _take_out(self._owned, node, address)
+
+    def _strike_need(self, address: Address) -> None:
         need = self._needs.pop(address, None)
         if need is not None:
             _take_out(self._with_need, need, address)
             self._emptied.add(need)
             _take_out(self._unsettled, need, address)
-        for node in before.nodes if before is not None else ():
-            _take_out(self._owned, node, address)
 
     def _eip_of(self, claim: Claim) -> Eip | None:
         return self._world.eips.get(claim.eip) if claim.eip is not None else None
