@@ -58,6 +58,14 @@ def a_new_namespace_is_bare(client: Client) -> None:
         assert client.get(f"/api/v1/namespaces/bare/{plural}")["items"] == []
 
 
+def what_was_deleted_stays_away(client: Client) -> None:
+    for path in (f"{CORE}/services/kubernetes", f"{RBAC}/clusterroles/view"):
+        client.ask("DELETE", path)
+        client.post(f"{CORE}/configmaps", {"metadata": {"generateName": "another-write-"}})
+
+        assert client.ask("GET", path).status == 404
+
+
 def nothing_is_controlled(client: Client) -> None:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": CONTAINERS}
     spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
@@ -141,6 +149,9 @@ TRIED: dict[str, Callable[[Client], None]] = {
     "Client certificates, anonymous users": nobody_gets_in,
     "RBAC's guard against granting more than one has (`escalate`, `bind`)": a_writer_of_roles_may_write_any,
     "A ServiceAccount `default` and a ConfigMap `kube-root-ca.crt` in every Namespace": a_new_namespace_is_bare,
+    "The Service `kubernetes`, its EndpointSlice and the roles of every cluster, put back when they are deleted": (
+        what_was_deleted_stays_away
+    ),
     "Controllers": nothing_is_controlled,
     "Graceful deletion of Pods": a_pod_goes_at_once,
     "Admission webhooks, quotas, priority and fairness": there_is_no_admission,
