@@ -48,6 +48,11 @@ class Errands:
         """Something waits, or is being done."""
         return bool(len(self._lanes) or self._later)
 
+    @property
+    def at_work(self) -> bool:
+        """Something is being done, or will be as soon as its turn comes."""
+        return bool(len(self._lanes))
+
     def put(self, job: Job) -> None:
         """Do the job soon."""
         self._cancel(job)

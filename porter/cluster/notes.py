@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,16 +17,20 @@ from porter.model.names import NodeName
 
 _LOG = logging.getLogger("porter.cluster")
 _MOST = 10_000  # waiting Events; beyond that the oldest are dropped
+_PATIENCE = 30.0  # seconds that an Event waits for writes that matter more
+_LOOK = 0.05
 
 
 class Notes:
     """Sends Events one after the other. What cannot be sent is dropped with a log line."""
 
-    def __init__(self, connection: Connection, *, node: NodeName, pace: Pace) -> None:
+    def __init__(self, connection: Connection, *, node: NodeName, pace: Pace, after: Callable[[], bool]) -> None:
+        """`after` tells whether something waits that matters more."""
         self._connection = connection
         self._pace = pace
+        self._after = after
         self._node = node
-        self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MOST)
+        self._waiting: deque[tuple[float, str, dict[str, Any]]] = deque(maxlen=_MOST)
         self._news = asyncio.Event()
         self._sending = False
 
@@ -60,14 +65,19 @@ class Notes:
             "lastTimestamp": stamp,
             "count": 1,
         }
-        self._waiting.append((f"/api/v1/namespaces/{view.namespace}/events", body))
+        told_at = asyncio.get_running_loop().time()
+        self._waiting.append((told_at, f"/api/v1/namespaces/{view.namespace}/events", body))
         self._news.set()
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             while self._waiting:
-                path, body = self._waiting.popleft()
+                told_at, path, body = self._waiting[0]
+                if self._after() and asyncio.get_running_loop().time() - told_at < _PATIENCE:
+                    await asyncio.sleep(_LOOK)
+                    continue
+                self._waiting.popleft()
                 self._sending = True
                 try:
                     await self._pace.turn()
@@ -76,7 +86,7 @@ class Notes:
                     pass  # another leader, for a moment, saw the same and told it
                 except ThrottledError as error:
                     self._pace.close(error.retry_after)
-                    self._waiting.appendleft((path, body))
+                    self._waiting.appendleft((told_at, path, body))
                 except ClusterError as error:
                     _LOG.warning("an Event was not written: %s", error)
                 finally:

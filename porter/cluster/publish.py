@@ -57,7 +57,7 @@ class Publisher:
         self._wall = wall
         self._timings = timings or PublishTimings()
         pace = Pace(clock=clock, per_second=self._timings.per_second, burst=self._timings.burst)
-        self._notes = Notes(connection, node=node, pace=pace)
+        self._notes = Notes(connection, node=node, pace=pace, after=lambda: self._errands.at_work)
         self._wishes: dict[str, ServiceWish] = {}
         self._errands = Errands(
             do=self._do,

@@ -50,6 +50,21 @@ def test_a_burst_of_services_does_not_starve_one(tmp_path: Path, name: str, *, k
     asyncio.run(main())
 
 
+def test_events_are_not_in_the_way_of_what_is_published(tmp_path: Path) -> None:
+    services = Services(f"default/web{number}" for number in range(50))
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            services.serve(one)
+            want_all(one, services)
+            await until(lambda: not one.publisher.busy, 20)
+            written = [method for method, _, _, _ in one.server.requests if method in {"PATCH", "POST"}]
+
+            assert written == ["PATCH"] * 100 + ["POST"] * 50
+
+    asyncio.run(main())
+
+
 def test_no_more_is_written_in_a_second_than_the_pace_allows(tmp_path: Path) -> None:
     services = Services(f"default/web{number}" for number in range(20))
     pace = replace(QUICK.publish, per_second=50.0, burst=5)

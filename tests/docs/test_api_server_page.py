@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from porter.agent.settings import Settings
+from porter.cluster import notes
 from porter.cluster.timings import PublishTimings, WatchTimings
 from porter.events.entries import RESOURCES
 
@@ -31,6 +32,7 @@ def test_the_paces_are_those_of_the_publisher_and_the_watches() -> None:
     assert number(r"At most (\d+) writes are under way") == publish.at_once
     assert number(r"at most ([\d,]+) are sent in a second") == publish.per_second
     assert number(r"after a burst of (\d+)") == publish.burst
+    assert number(r"Events wait, up to (\d+) seconds") == notes._PATIENCE
     assert number(r"written again after (\d+) seconds") == publish.undone_wait
     assert number(r"up to (\d+) minutes, and told") * 60 == publish.undone_longest
     assert number(r"an Eip \| (\d+) a second at most") == 1 / publish.eip_every
