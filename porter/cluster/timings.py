@@ -21,7 +21,7 @@ class WatchTimings:
 class PublishTimings:
     """How fast the publisher may be."""
 
-    at_once: int = 8
+    at_once: int = 16
     """Writes under way at the same time: where the server is slow, this is what bounds them."""
     per_second: float = 1000.0
     """Writes a second, Events among them. What two busy controllers would send; far below what harms an API server."""
