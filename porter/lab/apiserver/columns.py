@@ -81,8 +81,8 @@ def _external(obj: Json) -> str:
 
 
 def _node(obj: Json, now: datetime) -> list[Any]:
-    ready = next((one for one in at(obj, "status.conditions", []) if one["type"] == "Ready"), None)
-    status = "Unknown" if ready is None else "Ready" if ready["status"] == "True" else "NotReady"
+    ready = next((one for one in at(obj, "status.conditions", []) if one.get("type") == "Ready"), None)
+    status = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
     if at(obj, "spec.unschedulable"):
         status += ",SchedulingDisabled"
     prefix = "node-role.kubernetes.io/"
@@ -91,7 +91,7 @@ def _node(obj: Json, now: datetime) -> list[Any]:
     addresses = at(obj, "status.addresses", [])
 
     def address(kind: str) -> str:
-        return next((one["address"] for one in addresses if one["type"] == kind), NONE)
+        return next((one.get("address", "") for one in addresses if one.get("type") == kind), NONE)
 
     about = [info.get(key) or UNKNOWN for key in ("osImage", "kernelVersion", "containerRuntimeVersion")]
     shown = [status, ",".join(roles) or NONE, _age(obj, now), info.get("kubeletVersion", "")]

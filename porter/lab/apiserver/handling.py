@@ -217,7 +217,14 @@ class Handler:
         stream = Stream(request, {"Content-Type": watch_type(wanted), "Cache-Control": "no-cache, private"})
         await stream.begin()
         run = watch.run(Muted(stream, self._troubles), bookmark_every=parts.bookmark_every, stopping=self.stopping)
-        if await self._troubles.until_cut(run, stream):
+        try:
+            cut = await self._troubles.until_cut(run, stream)
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001  # a fault of ours in the middle of an answer: it cannot become a Status any more
+            _log.exception("internal error in a watch of %s", request.path)
+            cut = True
+        if cut:
             stream.cut()
         elif not self.stopping.is_set():
             with contextlib.suppress(ConnectionError):  # a client that was told 410 may be gone

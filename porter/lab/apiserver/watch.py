@@ -7,11 +7,11 @@ import random
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from porter.lab.apiserver.asking import PARTIAL, PLAIN, TABLE, ListOptions, revision
 from porter.lab.apiserver.errors import Refusal, expired
-from porter.lab.apiserver.feed import Change, EventType
+from porter.lab.apiserver.feed import Change, EventType, Feed
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Clock, Json, encode
 from porter.lab.apiserver.store import Store
@@ -88,6 +88,27 @@ class View:
                 return None
 
 
+class _Read(NamedTuple):
+    """The lines of some changes, and the cursor of the change after them."""
+
+    data: bytes
+    cursor: int
+
+
+def _read(feed: Feed, view: View, cursor: int) -> _Read | None:
+    """What comes next, change by change until it is a batch: a client may be slow, and objects large."""
+    parts, size = list[bytes](), 0
+    while size < _BATCH:
+        changes = feed.read(cursor, 1)
+        if changes is None:
+            return None
+        if not changes:
+            break
+        parts.append(view.shown(changes))
+        cursor, size = cursor + 1, size + len(parts[-1])
+    return _Read(b"".join(parts), cursor)
+
+
 class Watch:
     """One client's watch of one kind."""
 
@@ -107,7 +128,7 @@ class Watch:
             return
         if self._options.initial or (not start and self._options.initial is None):
             start = self._store.revision
-            await self._initial(sink)
+            await self._initial(sink, start)
         elif not start:
             start = self._store.revision
         view = self._view(after=start if start > self._store.revision else 0)
@@ -118,18 +139,18 @@ class Watch:
         stopped: asyncio.Future[Any] = asyncio.ensure_future(stopping.wait())
         try:
             while (left := end - loop.time()) > 0 and not stopping.is_set():
-                changes = feed.read(cursor)
-                if changes is None:
+                read = _read(feed, view, cursor)
+                if read is None:
                     await sink.write(self._error(expired("too old resource version: the watch fell behind")))
                     return
-                if changes:
-                    cursor += len(changes)
-                    if data := view.shown(changes):
-                        await sink.write(data)
+                if cursor != read.cursor:
+                    cursor = read.cursor
+                    if read.data:
+                        await sink.write(read.data)
                     continue
                 if loop.time() >= bookmark:
                     bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
-                    await sink.write(self._bookmark({}))
+                    await sink.write(self._bookmark(self._store.revision, {}))
                     continue  # what was written meanwhile comes first
                 following = feed.follow(view, sink.push)
                 try:
@@ -159,7 +180,7 @@ class Watch:
             return following
         return last if last > now + BOOKMARK_BEFORE_END else float("inf")
 
-    async def _initial(self, sink: Sink) -> None:
+    async def _initial(self, sink: Sink, at: int) -> None:
         view = self._view()
         parts, size = list[bytes](), 0
         for obj in self._store.all(self._kind.resource, self._namespace):
@@ -171,12 +192,12 @@ class Watch:
                 await sink.write(b"".join(parts))
                 parts, size = [], 0
         if self._options.initial and self._options.bookmarks:
-            parts.append(self._bookmark({"k8s.io/initial-events-end": "true"}))
+            parts.append(self._bookmark(at, {"k8s.io/initial-events-end": "true"}))
         if parts:
             await sink.write(b"".join(parts))
 
-    def _bookmark(self, annotations: dict[str, str]) -> bytes:
-        about: Json = {"resourceVersion": str(self._store.revision)}
+    def _bookmark(self, at: int, annotations: dict[str, str]) -> bytes:
+        about: Json = {"resourceVersion": str(at)}
         if annotations:
             about["annotations"] = annotations
         obj = {"kind": self._kind.name, "apiVersion": self._kind.api_version, "metadata": about}

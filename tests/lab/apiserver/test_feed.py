@@ -160,6 +160,35 @@ def test_who_is_not_ready_reads_on_later_and_holds_up_nobody() -> None:
     run(work)
 
 
+class Broken(Numbers):
+    """A view that cannot show one revision."""
+
+    def shown(self, changes: Sequence[Change]) -> bytes:
+        if any(change.revision == 2 for change in changes):
+            raise KeyError("type")
+        return super().shown(changes)
+
+
+@pytest.mark.parametrize("by", ["a push of its own", "another that begins to follow"])
+def test_a_view_that_fails_is_behind_and_takes_nothing_from_anybody(by: str) -> None:
+    async def work(loop: StoppedLoop) -> None:
+        feed = Feed(floor=0, window=100)
+        before, broken, after = (Watcher(feed, one) for one in (Numbers("first"), Broken("broken"), Numbers("last")))
+        for revision in (1, 2, 3):
+            feed.append(change(revision))
+            if by == "another that begins to follow" and revision == 2:
+                feed.follow(Numbers("new"), bytes.isascii)
+            loop.now += 1
+            await turns()
+
+        assert (before.seen, broken.seen, after.seen) == ([1, 2, 3], [1], [1, 2, 3])
+        assert broken.following is not None
+        assert broken.following.behind.done()
+        assert [one.revision for one in feed.read(feed.leave(broken.following)) or ()] == [2, 3]
+
+    run(work)
+
+
 def test_who_falls_out_of_the_window_is_told_so() -> None:
     async def work(_: StoppedLoop) -> None:
         feed = Feed(floor=0, window=5)
