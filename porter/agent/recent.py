@@ -19,6 +19,7 @@ from porter.events.entries import (
     AssignmentEnded,
     Entry,
     LeaderObserved,
+    LogSetAside,
     PluginFailed,
     PoolDecided,
     PublishFailed,
@@ -41,6 +42,7 @@ _TOLD = (
     | AssignmentDecided
     | AssignmentEnded
     | LeaderObserved
+    | LogSetAside
     | PluginFailed
     | PoolDecided
     | PublishFailed
@@ -123,7 +125,7 @@ def is_bad(entry: Entry) -> bool:
             return assignment.address is None or not assignment.nodes
         case PoolDecided(pool=pool):
             return not pool.ready
-        case AnnouncementFailed() | PluginFailed() | PublishFailed() | AddressClaimed():
+        case AnnouncementFailed() | PluginFailed() | PublishFailed() | AddressClaimed() | LogSetAside():
             return True
         case _:
             return False

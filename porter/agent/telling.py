@@ -29,6 +29,7 @@ from porter.plugins.shipped import shipped_version
 from porter.reconciler.fold import Reconciler
 
 _LOG = logging.getLogger("porter")
+_NOWHERE = "nowhere: it was deleted, or moved away, while the agent wrote to it"
 
 
 class Teller:
@@ -88,7 +89,7 @@ class Teller:
 
     def status(self) -> Mapping[str, Any]:
         """Return everything at a glance, as plain data."""
-        reconciler, node = self._reconciler, self._settings.node
+        reconciler, node, aside = self._reconciler, self._settings.node, self._recorder.set_aside
         problems = [str(problem) for problem in self.problems()]
         return {
             "node": node,
@@ -101,7 +102,7 @@ class Teller:
                 "last_seq": self._recorder.last_seq,
                 "waiting": self._recorder.behind,
                 "let_go": self._recorder.let_go,
-                "set_aside": self._recorder.set_aside,
+                "set_aside": _NOWHERE if aside == "" else aside,
             },
             "assignments": [
                 {

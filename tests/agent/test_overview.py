@@ -14,7 +14,8 @@ from porter.agent.pages.http import HttpServer, Pages, listen
 from porter.agent.pages.overview import MOST, main_part, page
 from porter.agent.recent import Change, Recent
 from porter.cli.status import lines
-from porter.events.entries import AssignmentDecided, AssignmentEnded, Recorded
+from porter.events.entries import AssignmentDecided, AssignmentEnded, LogSetAside, Recorded
+from porter.events.sentences import sentence
 from porter.model.assignment import Assignment, PoolState
 from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
@@ -118,6 +119,16 @@ def test_since_when_is_the_newest_decision_and_nothing_after_its_end() -> None:
     assert recent.since(ServiceKey("default/a"), "IPv4") == AT.replace(minute=3)
     assert recent.since(ServiceKey("default/b"), "IPv4") is None
     assert [(change.seq, change.bad) for change in recent.changes] == [(4, False), (3, True), (2, True), (1, False)]
+
+
+@pytest.mark.parametrize("to", ["", "/var/lib/porter/porter.db.damaged-1"])
+def test_a_log_that_is_lost_or_set_aside_is_among_what_happened_and_somebody_should_look_at_it(to: str) -> None:
+    recent = Recent()
+    entry = LogSetAside(to=to, problem="it is damaged")
+
+    recent.take(Recorded(1, AT, entry))
+
+    assert recent.changes == (Change(seq=1, at=AT, text=sentence(entry), bad=True),)
 
 
 def test_what_happens_before_an_agent_has_read_its_log_is_newer_than_all_that_is_there() -> None:

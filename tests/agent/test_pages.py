@@ -162,6 +162,19 @@ def test_a_log_that_takes_nothing_is_told_once_and_misses_nothing_after(api: Api
     }
 
 
+@pytest.mark.root
+def test_a_log_that_is_deleted_is_told_in_a_sentence_and_among_the_changes(api: Api, agent: Command) -> None:
+    agent.start_ready()
+    agent.log.unlink()
+    api.service("web")
+    agent.wait("a new log", lambda: agent.status()["log"]["set_aside"] is not None)
+
+    status = agent.status()
+    assert status["log"]["set_aside"] == "nowhere: it was deleted, or moved away, while the agent wrote to it"
+    [told] = [change for change in status["changes"] if change["text"].startswith("the log was lost, this one began")]
+    assert told["bad"]
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [
