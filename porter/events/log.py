@@ -143,8 +143,8 @@ class EventLog(StoredEntries, Closing):
         """
         self._refuse_reader()
         self._engine.dispose()
-        self._own_file.forget()
         aside = set_aside(self._where, self.stream, now)
+        self._own_file.forget()
         self._tip = None
         self._engine = make_engine(self._where, read_only=False, create=True)
         self._has_tables = False  # made by the next append, which may fail as any may

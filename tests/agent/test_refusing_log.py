@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -395,6 +396,45 @@ def test_a_log_that_is_not_there_any_more_is_noticed_and_another_one_begins(
     else:
         assert told == LogSetAside(to="", problem=f"{path} was deleted, or moved away, while the agent wrote to it")
         assert sentence(told) == f"the log was lost, this one began anew: {told.problem}"
+
+
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Makes the folder one that nobody may write to, root neither; what is open stays open. Called again: makes it well."""
+    mounted = [False]
+
+    def turn() -> None:
+        words = (
+            ["umount", "--lazy", str(tmp_path)]
+            if mounted[0]
+            else ["mount", "-o", "bind,ro", str(tmp_path), str(tmp_path)]
+        )
+        subprocess.run(words, check=True, timeout=20)
+        mounted[0] = not mounted[0]
+
+    yield turn
+    if mounted[0]:
+        turn()
+
+
+@pytest.mark.root
+def test_a_replaced_log_that_cannot_be_moved_yet_is_set_aside_as_soon_as_it_can(
+    disk: Place, tmp_path: Path, unwritable: Callable[[], None]
+) -> None:
+    with disk.writer("node1") as log:
+        log.append(some(1, 3))
+        lose(tmp_path / "porter.db", "replaced")
+        unwritable()
+        with pytest.raises(LogError, match="cannot be moved out of the way: Read-only file system"):
+            log.begin_anew(NOW)
+        with pytest.raises(DamagedLogError, match="was replaced by another file"):
+            log.append(some(4, 5))
+
+        unwritable()
+        assert Path(log.begin_anew(NOW)).is_file()
+        log.append(some(4, 5), let_go=True)
+
+        assert [one.seq for one in log.read()] == [4, 5]
 
 
 def test_a_log_that_is_deleted_while_nothing_happens_is_noticed_too(disk: Place, tmp_path: Path) -> None:
