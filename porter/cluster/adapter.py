@@ -35,6 +35,8 @@ V = TypeVar("V")
 W = TypeVar("W")
 K = TypeVar("K", bound=str)
 
+_LAST_WORDS = 1.0  # seconds in which a stopping agent sends the Events that wait
+
 
 class ClusterAdapter:
     """All between one agent and the API server. `emit` and `report` are called in the loop and must not block."""
@@ -154,19 +156,26 @@ class ClusterAdapter:
             await self.stop()
 
     async def stop_publishing(self) -> None:
-        """Write nothing more and let another agent lead; watching and the node's Lease go on. Safe to call twice."""
+        """Write nothing more, and let another agent lead; watching and the node's Lease go on. Safe to call twice.
+
+        Events about what was written wait until `stop`.
+        """
         writing, self._writing = self._writing, []
         await _end(writing)
         if writing:
             await self._leadership.release()
 
     async def stop(self) -> None:
-        """End everything and release the Leases: call it when all is withdrawn. Safe to call twice."""
+        """End everything and release the Leases, then send Events for a second: call it when all is withdrawn.
+
+        Safe to call twice.
+        """
         await self.stop_publishing()
         tasks, self._tasks = self._tasks, []
         await _end(tasks)
         if tasks and not self._read_only:
             await self._node_lease.release()
+            await self._publisher.flush(_LAST_WORDS)
 
     async def wait_synced(self) -> None:
         """Wait until every kind was listed once."""

@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,21 +18,34 @@ from porter.model.names import NodeName
 
 _LOG = logging.getLogger("porter.cluster")
 _MOST = 10_000  # waiting Events; beyond that the oldest are dropped
-_PATIENCE = 30.0  # seconds that an Event waits for writes that matter more
 _LOOK = 0.05
 
 
 class Notes:
-    """Sends Events one after the other. What cannot be sent is dropped with a log line."""
+    """Sends Events one after the other, while nothing waits that matters more.
 
-    def __init__(self, connection: Connection, *, node: NodeName, pace: Pace, after: Callable[[], bool]) -> None:
-        """`after` tells whether something waits that matters more."""
+    An Event that is refused, or has waited too long, is dropped with a log line. When the server asks to send it later,
+    which a limit for Events alone does, Events rest and nothing else does.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        node: NodeName,
+        pace: Pace,
+        after: Callable[[], bool],
+        longest: float,
+    ) -> None:
+        """`after` tells whether something waits that matters more; `longest`: seconds that an Event waits at most."""
         self._connection = connection
         self._pace = pace
         self._after = after
+        self._longest = longest
         self._node = node
         self._waiting: deque[tuple[float, str, dict[str, Any]]] = deque(maxlen=_MOST)
         self._news = asyncio.Event()
+        self._closed_until = 0.0
         self._sending = False
 
     @property
@@ -65,31 +79,66 @@ class Notes:
             "lastTimestamp": stamp,
             "count": 1,
         }
-        told_at = asyncio.get_running_loop().time()
-        self._waiting.append((told_at, f"/api/v1/namespaces/{view.namespace}/events", body))
+        self._waiting.append((self._now(), f"/api/v1/namespaces/{view.namespace}/events", body))
         self._news.set()
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
-            while self._waiting:
-                told_at, path, body = self._waiting[0]
-                if self._after() and asyncio.get_running_loop().time() - told_at < _PATIENCE:
+            while self._drop_old():
+                if self._after() or self._now() < self._closed_until:
                     await asyncio.sleep(_LOOK)
                     continue
-                self._waiting.popleft()
-                self._sending = True
-                try:
-                    await self._pace.turn()
-                    await self._connection.request("POST", path, body=body, timeout=5.0)
-                except ConflictError:
-                    pass  # another leader, for a moment, saw the same and told it
-                except ThrottledError as error:
-                    self._pace.close(error.retry_after)
-                    self._waiting.appendleft((told_at, path, body))
-                except ClusterError as error:
-                    _LOG.warning("an Event was not written: %s", error)
-                finally:
-                    self._sending = False
+                await self._send_next()
             self._news.clear()
             await self._news.wait()
+
+    async def flush(self, seconds: float) -> None:
+        """Send what waits for so many seconds, and forget the rest: nothing is told afterwards. `run` has ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._waiting and self._now() >= self._closed_until and await self._send_next():
+                    pass
+        if self._waiting:
+            _LOG.warning("%d Events were not written: this agent stops", len(self._waiting))
+            self._waiting.clear()
+
+    async def _send_next(self) -> bool:
+        """Send the Event that waits longest; tell whether the server has it now."""
+        waiting = self._waiting[0]
+        _, path, body = waiting
+        self._sending = True
+        try:
+            await self._pace.turn()
+            await self._connection.request("POST", path, body=body, timeout=5.0)
+        except ConflictError:
+            pass  # another leader, for a moment, saw the same and told it; or this one did, and was cut off
+        except ThrottledError as error:
+            self._closed_until = self._now() + error.retry_after
+            return False
+        except ClusterError as error:
+            _LOG.warning("an Event was not written: %s", error)
+            self._done(waiting)
+            return False
+        finally:
+            self._sending = False
+        self._done(waiting)
+        return True
+
+    def _done(self, sent: tuple[float, str, dict[str, Any]]) -> None:
+        if self._waiting and self._waiting[0] is sent:  # it is not, where newer ones have pushed it out meanwhile
+            self._waiting.popleft()
+
+    def _drop_old(self) -> bool:
+        """Forget what has waited too long, and tell whether anything is left."""
+        dropped = 0
+        while self._waiting and self._now() - self._waiting[0][0] > self._longest:
+            self._waiting.popleft()
+            dropped += 1
+        if dropped:
+            _LOG.warning("%d Events were not written within %g s", dropped, self._longest)
+        return bool(self._waiting)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -57,7 +57,13 @@ class Publisher:
         self._wall = wall
         self._timings = timings or PublishTimings()
         pace = Pace(clock=clock, per_second=self._timings.per_second, burst=self._timings.burst)
-        self._notes = Notes(connection, node=node, pace=pace, after=lambda: self._errands.at_work)
+        self._notes = Notes(
+            connection,
+            node=node,
+            pace=pace,
+            after=lambda: self._errands.at_work,
+            longest=self._timings.event_wait,
+        )
         self._wishes: dict[str, ServiceWish] = {}
         self._errands = Errands(
             do=self._do,
@@ -156,6 +162,10 @@ class Publisher:
                     tasks.create_task(self._errands.work())
         finally:
             self._errands.stop()
+
+    async def flush(self, seconds: float) -> None:
+        """Send the Events that wait, for so many seconds at most. Call it when `run` has ended."""
+        await self._notes.flush(seconds)
 
     # -- how jobs are kept apart
 

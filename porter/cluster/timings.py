@@ -34,6 +34,8 @@ class PublishTimings:
     undone_wait: float = 2.0
     """A write that is undone by somebody, again and again, is repeated after this, then twice, four times …"""
     undone_longest: float = 300.0
+    event_wait: float = 300.0
+    """An Event that has waited so long for all else is dropped."""
 
 
 @dataclass(frozen=True, kw_only=True)
