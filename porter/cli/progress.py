@@ -3,28 +3,40 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-_Item = TypeVar("_Item")
+
+class _Numbered(Protocol):
+    @property
+    def seq(self) -> int: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Numbered)
 _LONG = 50_000  # entries from which on progress is shown
 _STEP = 4096
 
 
 @contextmanager
-def shown_progress(doing: str, records: Iterable[_Item], total: int) -> Iterator[Iterator[_Item]]:
-    """Give the records on, and show a bar with what is being done while many of them are taken."""
-    if total < _LONG or not sys.stderr.isatty():
-        yield iter(records)
+def shown_progress(doing: str, entries: Iterable[_Entry], last: int, after: int = 0) -> Iterator[Iterator[_Entry]]:
+    """Give the entries on, and show a bar with what is being done while many of them are taken.
+
+    They are those between the numbers `after` and `last`, in order. Where some are missing, as they were compacted away
+    or nobody asks for them, the bar goes on all the same.
+    """
+    if last - after < _LONG or not sys.stderr.isatty():
+        yield iter(entries)
         return
     with shown_steps(doing) as progress:
 
-        def counted() -> Iterator[_Item]:
-            for count, record in enumerate(records, start=1):
-                yield record
-                if count % _STEP == 0:
-                    progress(doing, count, total)
+        def followed() -> Iterator[_Entry]:
+            due = after + _STEP
+            for entry in entries:
+                yield entry
+                if entry.seq >= due:
+                    progress(doing, entry.seq - after, last - after)
+                    due = entry.seq + _STEP
 
-        yield counted()
+        yield followed()
 
 
 @contextmanager

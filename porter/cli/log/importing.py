@@ -28,18 +28,18 @@ def import_(*, event_log: str, stream: str, file: Path) -> None:
     an import that is ended half-way.
     """
     with open_source(str(file)) as source:
-        node, total = _checked(source)
+        node, total, last = _checked(source)
         stream = stream or node
         if not stream:
             raise LogError(f"{file} does not say whose log it is; name the node with --stream")
         with EventLog.open(event_log, stream=stream, migrate=True) as target:
             if target.last_seq:
                 raise LogError(f"{target.describe()}, has {target.last_seq} entries; import into an empty log only")
-            _copy(source, target, total)
+            _copy(source, target, last)
             click.echo(f"{total} entries read into {target.describe()}")
 
 
-def _copy(source: Source, target: EventLog, total: int) -> None:
+def _copy(source: Source, target: EventLog, last: int) -> None:
     """Copy all rows with their checksums, and the snapshots; a file that has no checksums gets them here.
 
     In one transaction: an import that is killed leaves an empty log, in which it may begin again.
@@ -47,16 +47,19 @@ def _copy(source: Source, target: EventLog, total: int) -> None:
     first = next(source.rows(), None)
     has_checksums = first is not None and bool(first.checksum)
     rows = source.rows() if has_checksums else chained(source.read())
-    with shown_progress("importing", rows, total) as shown:
+    with shown_progress("importing", rows, last) as shown:
         target.append_batches(iter(lambda: list(islice(shown, _BATCH)), []), source.snapshots())
 
 
-def _checked(source: Source) -> tuple[str, int]:
-    """Return the node that the log is of, or "", and how many entries. Reads all of it, to find its faults."""
+def _checked(source: Source) -> tuple[str, int, int]:
+    """Return the node that the log is of, or "", how many entries, and the last one's number.
+
+    Reads all of it, to find its faults.
+    """
     node = ""
-    first, count = 0, 0
+    first, last, count = 0, 0, 0
     for recorded in source.read():
-        first, count = first or recorded.seq, count + 1
+        first, last, count = first or recorded.seq, recorded.seq, count + 1
         if not node and isinstance(recorded.entry, AgentStarted):
             node = recorded.entry.node
     if not count:
@@ -66,4 +69,4 @@ def _checked(source: Source) -> tuple[str, int]:
     found = verify(source)
     if not found.holds:
         raise LogError(f"{source.describe()} is not as it was written: {found.breaks[0].what}")
-    return node, count
+    return node, count, last
