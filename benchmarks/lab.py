@@ -21,7 +21,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from porter.lab import processes, state
+from porter.lab import pins, processes, state
 from porter.lab.kube import Kube, path_of, read_access
 
 NETWORK = "10.9.0.0/16"
@@ -53,7 +53,9 @@ class Subject:
 
     def living(self) -> list[int]:
         """The lab's processes."""
-        return list(processes.belonging(self.directory, state.load(self.directory)))
+        known = state.load(self.directory)
+        with pins.of_lab(self.directory, known, named=True) as inodes:
+            return list(processes.belonging(self.directory, known, inodes))
 
     def cpu(self) -> float:
         """Processor seconds that they have used since they began, with the children that they waited for."""

@@ -1,7 +1,7 @@
 """The processes of a lab: started so that they can always be found again, and ended so that none is missed.
 
 A process is known by its number and its start time, never by its name; what was not written down is found by the
-lab's mark in its environment, or by the namespace that it lives in. No other process is ever touched.
+lab's mark in its environment, or by the namespace that it lives in (`porter.lab.pins`). No other is ever touched.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from porter.lab import state
 from porter.lab.errors import LabError
 from porter.lab.forking import One
-from porter.lab.state import Namespace, Process, State
+from porter.lab.state import Process, State
 
 _STARTED = 21  # proc(5): field 22 of /proc/PID/stat, counted from zero
 _PARENT = 3
@@ -140,17 +141,20 @@ def end(process: Process, *, how: signal.Signals = signal.SIGKILL) -> bool:
     return False
 
 
-def end_all(directory: Path, known: State, *, patience: float = 10.0) -> int:
-    """End every process of the lab and wait until none is left. Returns how many there were."""
-    ended = _end_found(lambda: belonging(directory, known), patience=patience)
+def end_all(directory: Path, known: State, inodes: AbstractSet[int] = frozenset(), *, patience: float = 10.0) -> int:
+    """End every process of the lab and wait until none is left. Returns how many there were.
+
+    `inodes` are of its network namespaces, which the caller holds (`porter.lab.pins`).
+    """
+    ended = _end_found(lambda: belonging(directory, known, inodes), patience=patience)
     for process in known.processes:  # only what `start` started: other children have somebody who waits for them
         collect(process.pid)
     return ended
 
 
-def end_in(netns: list[Namespace], *, patience: float) -> int:
-    """End every process that lives in these namespaces and wait until none is left. Returns how many there were."""
-    return _end_found(lambda: _living_in({one.inode for one in netns}), patience=patience)
+def end_in(inodes: AbstractSet[int], *, patience: float) -> int:
+    """End every process in these network namespaces, which the caller holds. Returns how many there were."""
+    return _end_found(lambda: _living_in(inodes), patience=patience)
 
 
 def _end_found(find: Callable[[], Iterable[int]], *, patience: float) -> int:
@@ -176,11 +180,10 @@ def collect(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def belonging(directory: Path, known: State) -> Iterator[int]:
+def belonging(directory: Path, known: State, inodes: AbstractSet[int]) -> Iterator[int]:
     """The processes of a lab: those written down, those with its mark, those in its namespaces. Never our own line."""
     spared = _our_line()
     written = {process.pid: process for process in known.processes}
-    inodes = {netns.inode for netns in known.namespaces if netns.inode}
     mark = f"{state.MARK}={directory}".encode()
     for entry in sorted(Path("/proc").iterdir()):
         if not entry.name.isdigit() or (pid := int(entry.name)) in spared or started_at(pid) is None:
@@ -194,7 +197,7 @@ def belonging(directory: Path, known: State) -> Iterator[int]:
                 yield pid
 
 
-def _living_in(inodes: set[int]) -> Iterator[int]:
+def _living_in(inodes: AbstractSet[int]) -> Iterator[int]:
     spared = _our_line()
     for entry in sorted(Path("/proc").iterdir()):
         with contextlib.suppress(OSError):

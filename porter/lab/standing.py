@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from porter.lab import furniture, given, mounts, namespaces, processes, rootless, serving, state
+from porter.lab import furniture, given, mounts, namespaces, pins, processes, rootless, serving, state
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube
 from porter.lab.network import Network
@@ -111,11 +111,12 @@ def _take_down(directory: Path, known: State, say: Say) -> int:
     in_sight = rootless.is_inside(known)
     if known.boot != state.boot():
         known.namespaces, known.processes = [], []  # they went with the boot that they lived in
-    ended = processes.end_all(directory, known)
-    for netns in known.namespaces if in_sight else ():
-        if netns.inode in {0, namespaces.inode(netns.name)}:
-            network.delete(netns.name)
-    ended += processes.end_all(directory, known)
+    with pins.of_lab(directory, known, named=in_sight) as inodes:
+        ended = processes.end_all(directory, known, inodes)
+        for netns in known.namespaces if in_sight else ():
+            if netns.inode in {0, namespaces.inode(netns.name)}:
+                network.delete(netns.name)
+        ended += processes.end_all(directory, known, inodes)
     if known.server:  # now that nobody says of a Node of ours that it is there
         serving.leave(Stage(directory, known), say)
     state.remove(directory)

@@ -3,7 +3,7 @@
 import functools
 import signal
 
-from porter.lab import furniture, processes
+from porter.lab import furniture, pins, processes
 from porter.lab.faults.kinds import PATIENCE, How, Kind, until
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import Stage
@@ -16,7 +16,8 @@ def _power_off(stage: Stage, node: str, _how: How) -> None:
     """Nothing runs and nothing is heard, at once: first the wire, then every process of the node."""
     stage.network.detach(node)
     netns = [known for known in stage.known.namespaces if known.name == stage.network.namespace(node)]
-    processes.end_in(netns, patience=PATIENCE)
+    with pins.by_name(netns) as inodes:
+        processes.end_in(inodes, patience=PATIENCE)
     for process in stage.known.processes:
         if process.node == node:
             processes.collect(process.pid)

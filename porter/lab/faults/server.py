@@ -10,6 +10,7 @@ from porter.lab.kube import Kube, read_access
 from porter.lab.stage import SERVER, Stage
 
 _PATH = "/lab/trouble"
+_STARTS = 60.0  # seconds, as `up` gives it
 
 
 def _must_run(stage: Stage, _target: str) -> None:
@@ -30,7 +31,7 @@ def _stop(stage: Stage, _target: str, _how: How) -> None:
 
 def _start(stage: Stage, _target: str) -> None:
     stage.start_server()
-    until("an API server that answers", Kube(read_access(stage.kubeconfig())).ready)
+    until("an API server that answers", Kube(read_access(stage.kubeconfig())).ready, within=_STARTS)
 
 
 def _put(stage: Stage, **trouble: Any) -> None:
