@@ -18,6 +18,8 @@ from porter.lab.apiserver.selectors import Selector, both, parse_fields, parse_l
 from porter.lab.apiserver.store import Key
 
 _REMEMBERED = 4096  # paths: the same few are asked for again and again
+_LONGEST = 2**31  # seconds that a watch may ask for: a longer time is as good as this
+_MOST_DIGITS = 100  # leading zeros and all: of more, Python reads none
 _OF_NAMESPACE = ("status", "finalize")
 _VERBS = {
     "POST": "create",
@@ -169,7 +171,7 @@ def list_options(query: Mapping[str, str], kind: Kind) -> ListOptions:
         watch=flag(query, "watch"),
         bookmarks=flag(query, "allowWatchBookmarks"),
         initial=initial,
-        timeout=None if not timeout else timedelta(seconds=timeout),
+        timeout=None if not timeout else timedelta(seconds=min(max(timeout, -1), _LONGEST)),
         include=query.get("includeObject", "Metadata"),
     )
 
@@ -190,8 +192,8 @@ def revision(text: str) -> int:
     """A resourceVersion as a number; refused as the API does it, with code 500."""
     if not text:
         return 0
-    if not text.isdecimal():
-        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+    if wrong := _why_no_number(text, bits=64):
+        why = f'strconv.ParseUint: parsing "{text}": {wrong}'
         message = f'resourceVersion: Invalid value: "{text}": {why}'
         raise Refusal(code=HTTPStatus.INTERNAL_SERVER_ERROR, message=message)
     return int(text)
@@ -222,7 +224,15 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name, "")
     if not text:
         return None
-    if not text.lstrip("-").isdecimal():
-        message = f'strconv.ParseInt: parsing "{text}": invalid syntax'
+    if why := _why_no_number(text.removeprefix("-"), bits=63):
+        message = f'strconv.ParseInt: parsing "{text}": {why}'
         raise bad_request(message)
     return int(text)
+
+
+def _why_no_number(digits: str, *, bits: int) -> str:
+    if not (digits.isascii() and digits.isdecimal()):
+        return "invalid syntax"
+    if len(digits) > _MOST_DIGITS or int(digits) >> bits:
+        return "value out of range"
+    return ""

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from porter.lab.apiserver.errors import Refusal, bad_request, unsupported_media
-from porter.lab.apiserver.fitting import Fitting
+from porter.lab.apiserver.fitting import Fitting, holds
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
 from porter.lab.apiserver.objects import Json, decode
@@ -22,7 +22,6 @@ _MICRO = frozenset({"acquireTime", "renewTime", "eventTime", "lastObservedTime"}
 _KEPT_EMPTY = frozenset({"endpoints", "rules"})  # lists that the API shows even when they are empty
 _GO_TYPES = {
     "string": "string",
-    "integer": "int32",
     "boolean": "bool",
     "number": "float64",
     "array": "[]",
@@ -180,8 +179,11 @@ def _mismatch(value: Any, schema: Json, path: str, owner: str) -> str:
         return ""
     if not is_of_type(value, wanted):
         return (
-            f"json: cannot unmarshal {_go_name(value)} into Go struct field {owner}.{path} of type {_GO_TYPES[wanted]}"
+            f"json: cannot unmarshal {_go_name(value)} into Go struct field {owner}.{path} of type "
+            f"{_GO_TYPES.get(wanted) or schema.get('format', 'int64')}"
         )
+    if wanted == "integer" and not holds(form := schema.get("format", ""), int(value)):
+        return f"json: cannot unmarshal number {value} into Go struct field {owner}.{path} of type {form}"
     if schema.get("format") == "date-time":
         return _time_problem(value, path)
     if isinstance(value, list):

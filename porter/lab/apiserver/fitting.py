@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from porter.lab.apiserver.objects import Json
 
 Fits: TypeAlias = Callable[[Any], bool]
-_PLAIN: dict[str, type] = {"string": str, "integer": int, "boolean": bool}
+_PLAIN: dict[str, type] = {"string": str, "boolean": bool}
+_BITS = {"int32": 31, "int64": 63}  # of a number, besides its sign
 _TIMES = 4096  # texts whose form is remembered: most are a creationTimestamp that was seen before
 
 
@@ -46,6 +47,8 @@ class Fitting:
         if schema.get("format") == "date-time":
             in_form = self._in_form
             return lambda value: type(value) is str and in_form(value, field)
+        if schema.get("type") == "integer":
+            return partial(holds, schema.get("format", ""))
         match schema.get("type"):
             case None:
                 return _holds_no_null
@@ -86,6 +89,12 @@ class Fitting:
             return True
 
         return fits
+
+
+def holds(form: str, value: Any) -> bool:
+    """Whether a value is a whole number that fits into a field of such a format: `int32`, `int64` or none."""
+    bits = _BITS.get(form)
+    return type(value) is int and (bits is None or -1 << bits <= value < 1 << bits)
 
 
 def _plain(schema: Json) -> type | None:

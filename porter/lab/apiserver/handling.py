@@ -103,8 +103,12 @@ class Handler:
         except Refusal as refusal:
             return json_answer(refusal.status(), refusal.code, refusal.headers)
         except web.HTTPRequestEntityTooLarge as failed:
-            large = Refusal(code=failed.status, reason="RequestEntityTooLarge", message="request is too large")
+            said = f"Request entity too large: limit is {request.client_max_size}"
+            large = Refusal(code=failed.status, reason="RequestEntityTooLarge", message=said)
             return json_answer(large.status(), large.code)
+        except RecursionError:
+            deep = bad_request("couldn't get version/kind; json parse error: exceeded max depth")
+            return json_answer(deep.status(), deep.code)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as bug:  # noqa: BLE001  # a fault here is ours: the client gets what a real server says, the log the traceback

@@ -17,13 +17,19 @@ from porter.lab.apiserver.strategic import MERGE_KEYS, SETS
 PREFIX = "#/components/schemas/"
 _PLAIN: dict[str, Json] = {
     "str": {"type": "string"},
-    "int": {"type": "integer"},
     "float": {"type": "number"},
     "bool": {"type": "boolean"},
     "datetime": {"type": "string", "format": "date-time"},
     "object": {"x-kubernetes-preserve-unknown-fields": True},
 }
 _QUANTITIES = frozenset({"limits", "requests", "capacity", "allocatable", "hard", "used", "overhead"})
+_LONG = frozenset(
+    {"activeDeadlineSeconds", "capacity", "defaultUser", "deletionGracePeriodSeconds", "expirationSeconds"}
+)
+_LONG |= {"fsGroup", "generation", "gid", "maxItems", "maxLength", "maxProperties", "minItems", "minLength"}
+_LONG |= {"minProperties", "observedGeneration", "revision", "runAsGroup", "runAsUser", "seconds", "sizeBytes"}
+_LONG |= {"supplementalGroups", "terminationGracePeriodSeconds", "tolerationSeconds", "uid", "user"}
+"""The fields of 64 bits, as in k8s.io/api's types.go: every other number of theirs has 32."""
 _WRAPPER = re.compile(r"^([Ll]ist|[Dd]ict)[\[(](?:str, *)?(.*)[\])]$")
 _OTHERWISE = {"Event": "CoreV1Event", "TokenRequest": "AuthenticationV1TokenRequest"}  # two groups have one each
 _ABOUT_THE_MODEL = re.compile(r"\n\s+Attributes:.*", re.DOTALL)  # what it tells Python programmers
@@ -104,6 +110,8 @@ def _typed(type_name: str, field: str) -> Json:
         if wrapped[1].lower() == "list":
             return {"type": "array", "items": dict(inner)}
         return {"type": "object", "additionalProperties": dict(inner)}
+    if type_name == "int":
+        return {"type": "integer", "format": "int64" if field in _LONG else "int32"}
     if type_name in _PLAIN:
         return dict(_PLAIN[type_name])
     return {"$ref": PREFIX + _define(type_name)}

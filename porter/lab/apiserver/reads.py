@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
+from typing import TypeAlias
 
 import msgspec
 
 from porter.lab.apiserver.asking import PARTIAL, TABLE, ListOptions, revision
 from porter.lab.apiserver.errors import bad_request, expired, too_large_version
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.objects import Clock, Json, decode, encode, metadata, name_of, namespace_of
+from porter.lab.apiserver.objects import Clock, Json, encode, metadata, name_of, namespace_of
 from porter.lab.apiserver.options import EXACT
 from porter.lab.apiserver.store import Store
 from porter.lab.apiserver.tables import partial, table
 
 _TOO_OLD = "The resourceVersion for the provided list is too old."
 _CONTINUE_TOO_OLD = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list."  # noqa: E501  (the API's sentence)
+_Place: TypeAlias = tuple[str, str]  # a namespace and a name
+_decoder = msgspec.json.Decoder(tuple[int, _Place])  # of a continue token: at which revision, after which object
 _LATEST = -1  # in a continue token: go on in the list as it is then
 
 
@@ -26,21 +29,21 @@ def listed(store: Store, kind: Kind, namespace: str, options: ListOptions) -> tu
     if at != store.revision:
         objects = store.at_revision(kind.resource, namespace, at)
     if after:
-        objects = [obj for obj in objects if [namespace_of(obj), name_of(obj)] > after]
+        objects = [obj for obj in objects if (namespace_of(obj), name_of(obj)) > after]
     if options.selector is not None:
         objects = [obj for obj in objects if options.selector(obj)]
     about: Json = {"resourceVersion": str(at)}
     if 0 < options.limit < len(objects):
         rest = len(objects) - options.limit
         objects = objects[: options.limit]
-        last = [namespace_of(objects[-1]), name_of(objects[-1])]
+        last = (namespace_of(objects[-1]), name_of(objects[-1]))
         about["continue"] = _token(at, last)
         if options.selector is None:
             about["remainingItemCount"] = rest
     return objects, about
 
 
-def _place(store: Store, kind: Kind, options: ListOptions) -> tuple[int, list[str]]:
+def _place(store: Store, kind: Kind, options: ListOptions) -> tuple[int, _Place | None]:
     """At which revision to list, and after which key."""
     floor = store.feed(kind.resource).floor
     if options.token:
@@ -51,14 +54,14 @@ def _place(store: Store, kind: Kind, options: ListOptions) -> tuple[int, list[st
     if options.match == EXACT or (options.limit > 0 and asked and not options.match):
         if asked < floor:
             raise expired(_TOO_OLD)
-        return asked, []
-    return store.revision, []
+        return asked, None
+    return store.revision, None
 
 
-def _where_to_go_on(store: Store, options: ListOptions, floor: int) -> tuple[int, list[str]]:
+def _where_to_go_on(store: Store, options: ListOptions, floor: int) -> tuple[int, _Place | None]:
     try:
-        at, after = decode(base64.urlsafe_b64decode(options.token))
-    except (ValueError, TypeError, msgspec.DecodeError) as failed:
+        at, after = _decoder.decode(base64.urlsafe_b64decode(options.token))
+    except (ValueError, msgspec.DecodeError) as failed:
         message = f"invalid continue token: continue key is not valid: {failed}"
         raise bad_request(message) from failed
     if options.revision not in ("", "0"):
@@ -70,7 +73,7 @@ def _where_to_go_on(store: Store, options: ListOptions, floor: int) -> tuple[int
     return at, after
 
 
-def _token(at: int, last: list[str]) -> str:
+def _token(at: int, last: _Place) -> str:
     return base64.urlsafe_b64encode(encode([at, last])).decode()
 
 

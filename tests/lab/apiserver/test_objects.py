@@ -9,6 +9,7 @@ import pytest
 from tests.lab.apiserver.client import APPLY, JSON_PATCH, MERGE, STRATEGIC, Client
 
 SERVICES = "/api/v1/namespaces/default/services"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 THINGS = "/apis/example.com/v1/namespaces/default/things"
@@ -302,6 +303,12 @@ def test_unknown_fields_are_told_in_a_warning(client: Client) -> None:
         ),
         pytest.param("GET", f"{CONFIG_MAPS}?limit=many", None, "", 400, id="limit is text"),
         pytest.param("GET", f"{CONFIG_MAPS}?continue=nothing", None, "", 400, id="wrong continue"),
+        pytest.param("POST", CONFIG_MAPS, b"[" * 100_000, "application/json", 400, id="nested without an end"),
+        pytest.param("POST", CONFIG_MAPS, b"{a: " * 20_000, "application/yaml", 400, id="YAML nested without an end"),
+        pytest.param("GET", f"{CONFIG_MAPS}?limit={'9' * 5000}", None, "", 400, id="limit is endless"),
+        pytest.param("GET", f"{CONFIG_MAPS}?timeoutSeconds=--1", None, "", 400, id="two signs"),
+        pytest.param("GET", f"{CONFIG_MAPS}?continue=WyJhIixbImEiXV0=", None, "", 400, id="continue of other types"),
+        pytest.param("GET", f"{CONFIG_MAPS}?continue=WzEsWyJhIl1d", None, "", 400, id="continue after half a key"),
         pytest.param("TRACE", CONFIG_MAPS, None, "", 405, id="unknown method"),
         pytest.param("GET", "/apis/apps/v1/nothing", None, "", 404, id="unknown resource"),
         pytest.param("GET", "/api/v1/namespaces/default/services/kubernetes/a/b", None, "", 404, id="too deep"),
@@ -318,6 +325,81 @@ def test_bad_input_gets_a_status(  # noqa: PLR0917  (one row of the table above)
     assert answer.status == status, answer
     assert answer.body["kind"] == "Status"
     assert client.get(f"{SERVICES}/kubernetes")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "said"),
+    [
+        pytest.param(
+            "POST",
+            CONFIG_MAPS,
+            b"[" * 100_000,
+            "couldn't get version/kind; json parse error: exceeded max depth",
+            id="nested without an end",
+        ),
+        pytest.param(
+            "GET",
+            f"{CONFIG_MAPS}?continue=WyJhIixbImEiXV0=",
+            None,
+            "invalid continue token: continue key is not valid: Expected `int`, got `str` - at `$[0]`",
+            id="continue of other types",
+        ),
+        pytest.param(
+            "GET",
+            f"{CONFIG_MAPS}?limit=9223372036854775808",
+            None,
+            'strconv.ParseInt: parsing "9223372036854775808": value out of range',
+            id="limit beyond 64 bits",
+        ),
+        pytest.param(
+            "GET",
+            f"{CONFIG_MAPS}?resourceVersion=18446744073709551616",
+            None,
+            'resourceVersion: Invalid value: "18446744073709551616": strconv.ParseUint: '
+            'parsing "18446744073709551616": value out of range',
+            id="version beyond 64 bits",
+        ),
+        pytest.param(
+            "POST", CONFIG_MAPS, b" " * 3_145_729, "Request entity too large: limit is 3145728", id="more than 3 MiB"
+        ),
+    ],
+)
+def test_bad_input_is_told_of(client: Client, method: str, path: str, body: Any, said: str) -> None:
+    assert client.ask(method, path, body).body["message"] == said
+
+
+def deployment(replicas: int) -> dict[str, Any]:
+    container = {"name": "a", "image": "a"}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    return {"metadata": {"name": "a"}, "spec": spec}
+
+
+@pytest.mark.parametrize("replicas", [2**31, -(2**31) - 1, 2**70])
+def test_a_number_that_its_field_cannot_hold_is_refused(client: Client, replicas: int) -> None:
+    answer = client.ask("POST", DEPLOYMENTS, deployment(replicas))
+
+    assert answer.status == 400
+    assert answer.body["message"] == (
+        'Deployment in version "v1" cannot be handled as a Deployment: '
+        f"json: cannot unmarshal number {replicas} into Go struct field DeploymentSpec.spec.replicas of type int32"
+    )
+    client.post(DEPLOYMENTS, deployment(2**31 - 1))
+    patched = client.ask("PATCH", f"{DEPLOYMENTS}/a", {"spec": {"replicas": replicas}}, content_type=MERGE)
+    assert (patched.status, client.get(f"{DEPLOYMENTS}/a")["spec"]["replicas"]) == (422, 2**31 - 1)
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(2**31, 201), (2**63 - 1, 201), (2**63, 400)])
+def test_a_field_of_64_bits_holds_so_many(client: Client, seconds: int, status: int) -> None:
+    wanted = deployment(1)
+    toleration = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+    wanted["spec"]["template"]["spec"]["tolerations"] = [toleration]
+
+    answer = client.ask("POST", DEPLOYMENTS, wanted)
+
+    assert answer.status == status, answer
+    if status == 400:
+        assert answer.body["message"].endswith("tolerations.tolerationSeconds of type int64")
 
 
 def test_a_huge_body_is_refused(client: Client) -> None:

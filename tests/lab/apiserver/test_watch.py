@@ -36,6 +36,13 @@ def test_a_watch_without_a_version_begins_with_what_is_there(client: Client) -> 
     assert seen == [("ADDED", "a")]
 
 
+def test_a_watch_may_ask_for_more_time_than_there_is(client: Client) -> None:
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+
+    with client.request("GET", f"{CONFIG_MAPS}?watch=1&timeoutSeconds=99999999999999") as answer:
+        assert json.loads(answer.readline())["type"] == "ADDED"
+
+
 def test_bookmarks_come_while_nothing_happens(client: Client) -> None:
     seen = [
         event["type"]
