@@ -83,11 +83,13 @@ class SqliteSource(Closing):
     def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, in bounded memory; see `EventLog.read`."""
         last, limit = after, _NO_LIMIT if until is None else until
+        self._left_out = None
         while True:
             page = self._page(last, limit)
             if not page or not _is_whole(page, last):
                 break
-            read = yield from (_recorded(page) if self._left_out is None else _skimmed(page, self._left_out))
+            left_out = self._now_left_out()
+            read = yield from (_recorded(page) if left_out is None else _skimmed(page, left_out))
             last += read
             if read < len(page):
                 break
@@ -95,12 +97,15 @@ class SqliteSource(Closing):
             yield from self._with_log("read", last, until, whole=whole)
 
     def leave_out(self, kind: str, takes: Callable[[int, str], bool]) -> None:
-        """Leave out of what is read from now on the entries of a kind that `takes` takes, by their number and body.
+        """Leave out of what is being read the entries of a kind that `takes` takes, by their number and body.
 
         It is asked once all before was read, of entries of the kind's current version; not of all of them, and never
-        of the last.
+        of the last. What is read anew after this is whole again.
         """
         self._left_out = _LeftOut(kind, KINDS[kind][1], takes)
+
+    def _now_left_out(self) -> _LeftOut | None:
+        return self._left_out
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they are stored, with their checksums."""
@@ -204,7 +209,7 @@ def _skimmed(page: Sequence[Any], left_out: _LeftOut) -> Generator[Recorded, Non
     except _WRONG:
         return 0
     for read, (seq, at, kind, version, body) in enumerate(page):
-        if kind == skimmed and version == current and seq != last and takes(seq, body):
+        if kind == skimmed and version == current and seq != last and isinstance(body, str) and takes(seq, body):
             continue
         try:
             entry = READERS[kind, version](body)

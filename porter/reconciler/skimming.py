@@ -1,8 +1,8 @@
 """Endpoint entries taken in by their text: most of a log is endpoints that merely move, and no decision rests on them.
 
-Such a text falls in two halves: whose endpoints they are, and where they are. Both come again and again, so each is
-decoded once. Nothing is guessed: a half is known only from a text that is just as `encode` writes it, so that two known
-halves are together the text of what they say.
+Such a text says whose endpoints they are, which it begins with, and then the nodes where they are. Both come again and
+again, so each is decoded once. Nothing is guessed: a beginning and a node are known only from a text that is just as
+`encode` writes it, so that what is put together of known ones is the text of what they say.
 """
 
 from typing import Final, NamedTuple
@@ -16,9 +16,9 @@ from porter.reconciler.fold import Reconciler
 SKIMMED: Final = "endpoints.observed"
 """The kind of entry that is taken in so, in its current version."""
 _VERSION: Final = KINDS[SKIMMED][1]
-_BETWEEN: Final = '"ready":'
+_BETWEEN, _AND, _END = '"ready":["', '","', '"]}}'
 _MOST: Final = 1 << 16
-"""Halves that are remembered: beyond that all are forgotten, and learnt again. Some 20 MB at most."""
+"""Beginnings that are remembered, and nodes: beyond that all are forgotten, and learnt again. Some 20 MB at most."""
 
 
 class _Whose(NamedTuple):
@@ -37,22 +37,27 @@ class Skimmer:
         self._reconciler = reconciler
         self._after = after
         self._whose: dict[str, _Whose] = {}
-        self._where: dict[str, tuple[NodeName, ...]] = {}
+        self._nodes: dict[str, NodeName] = {}
+        """By their names as a text has them."""
 
     def takes(self, seq: int, body: str) -> bool:
         """Take in an entry of kind `SKIMMED` and its current version. False: nothing was; it is to be folded."""
-        first, _, second = body.rpartition(_BETWEEN)
-        whose, where = self._whose.get(first), self._where.get(second)
-        if whose is None or where is None:
-            self._learn(body, first, second)
+        first, _, places = body.rpartition(_BETWEEN)
+        whose = self._whose.get(first)
+        try:
+            nodes = tuple(map(self._nodes.__getitem__, places[:-4].split(_AND)))
+        except KeyError:
+            whose = None
+        if whose is None or not places.endswith(_END):
+            self._learn(body, first, places)
             return False
         if seq <= self._after:
             return False
         key, of, namespace, name, service = whose
-        endpoints = Endpoints(namespace=namespace, name=name, service=service, ready=where)
+        endpoints = Endpoints(namespace=namespace, name=name, service=service, ready=nodes)
         return self._reconciler.take_endpoints_of(key, of, endpoints)
 
-    def _learn(self, body: str, first: str, second: str) -> None:
+    def _learn(self, body: str, first: str, places: str) -> None:
         try:
             entry = decode(SKIMMED, _VERSION, body)
         except UndecodableEntryError:
@@ -61,9 +66,9 @@ class Skimmer:
         found = entry.endpoints
         if not found.ready or found.serving or found.unplaced or encode(entry)[2] != body.encode():
             return
-        for half in (self._whose, self._where):
-            if len(half) >= _MOST:
-                half.clear()
+        for known in (self._whose, self._nodes):
+            if len(known) >= _MOST:
+                known.clear()
         of = service_key(found.namespace, found.service)
         self._whose[first] = _Whose(found.key, of, found.namespace, found.name, found.service)
-        self._where[second] = found.ready
+        self._nodes.update(zip(places[: -len(_END)].split(_AND), found.ready, strict=True))

@@ -12,7 +12,7 @@ from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import resume
-from porter.reconciler.skimming import SKIMMED, Skimmer
+from porter.reconciler.skimming import SKIMMED
 from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import Moment, MomentError
 from porter.replay.refold import Refold
@@ -81,9 +81,10 @@ def begun(
     reconciler, after = beginning(source, rules, until)
     # Not where entries are read ahead of the fold: recorded lots, and those beyond a moment by the clock.
     skims &= rules is installed and (until is None or until.seq is not None)
+    refold = Refold(rules, reconciler=reconciler, after=after)
     if skims and isinstance(source, SqliteSource):
-        source.leave_out(SKIMMED, Skimmer(reconciler, after=after).takes)
-    return Refold(rules, reconciler=reconciler, after=after), found
+        source.leave_out(SKIMMED, refold.takes)
+    return refold, found
 
 
 def records_until(source: Source, moment: Moment | None) -> Iterator[Recorded]:

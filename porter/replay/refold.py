@@ -18,6 +18,7 @@ from porter.events.entries import (
 )
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
+from porter.reconciler.skimming import Skimmer
 
 _OBSERVED: Final = frozenset(get_args(Observed))
 _DECIDED: Final = frozenset(get_args(Decided))
@@ -55,6 +56,7 @@ class Refold:
     def __init__(self, rules: Rules, *, reconciler: Reconciler | None = None, after: int = 0) -> None:
         """`reconciler` is one that stands at entry `after`, where what led there was taken out of the log."""
         self.reconciler = reconciler or Reconciler(rules)
+        self._skimmer = Skimmer(self.reconciler, after=after)
         self.after = after
         """Up to this entry nothing is folded: what was decided is told as it was recorded."""
         self.last: Recorded | None = None
@@ -73,6 +75,13 @@ class Refold:
     def at(self) -> datetime | None:
         """When that entry was recorded."""
         return self.last.at if self.last is not None else None
+
+    def takes(self, seq: int, body: str) -> bool:
+        """Take in by its text an entry that need not be given to `steps`; False: nothing was, and it has to be.
+
+        None is while something decided waits for the record to show it: the next entry tells that it does not.
+        """
+        return not self._pending and self._skimmer.takes(seq, body)
 
     def run(self, records: Iterable[Recorded]) -> Iterator[Refolded]:
         """Fold the records in order and yield what this version decides."""

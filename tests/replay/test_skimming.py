@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from porter.cli import main
 from porter.events.codec import encode
-from porter.events.entries import AgentStarted, EndpointsObserved, Observed, Recorded, ServiceObserved
+from porter.events.entries import AgentSilent, AgentStarted, EndpointsObserved, Observed, Recorded, ServiceObserved
 from porter.events.sources import open_source
 from porter.model.names import NodeName
 from porter.model.objects import Endpoints
@@ -94,6 +94,8 @@ def test_most_of_what_merely_moves_is_taken() -> None:
         '{"endpoints": {"namespace":"default","name":"any-1","service":"any","ready":["node1"]}}',
         '{"endpoints":{"namespace":"default","name":"any-1","service":"any","ready":["node1"]}} ',
         '{"endpoints":{"namespace":"default","name":"any-1","service":"any","ready":["node1"]}',
+        '{"endpoints":{"namespace":"default","name":"any-1","service":"any","ready":["node1"]}]',
+        '{"endpoints":{"namespace":"default","name":"any-1","service":"any","ready":["node1","bad"]}}}',
         '{"endpoints":{"namespace":"default","name":"any-1","service":"any"}}',
         "",
     ],
@@ -107,6 +109,17 @@ def test_a_text_that_porter_does_not_write_is_never_taken(text: str) -> None:
     assert not any(skimmer.takes(seq, text) for seq in (10, 11))
     assert [skimmer.takes(seq, texts_of(known)) for seq in (12, 13)] == [False, True]
     assert not any(skimmer.takes(seq, text) for seq in (14, 15))
+
+
+def test_names_that_json_escapes_are_taken_for_what_they_are() -> None:
+    reconciler = Reconciler(RULES)
+    begin(reconciler)
+    skimmer = Skimmer(reconciler)
+    for ready in (('odd","ready":["',), ("\\", '"]}}'), ("é", "node1")):
+        text = texts_of(EndpointsObserved(endpoints=endpoints("default/any", *ready)))
+
+        assert [skimmer.takes(seq, text) for seq in (10, 11)] == [False, True]
+        assert reconciler.world.slices["default/any-1"].ready == ready
 
 
 def test_what_the_state_holds_already_is_not_taken() -> None:
@@ -190,6 +203,8 @@ def test_up_to_a_moment_nothing_after_it_is_taken_in(
         """UPDATE entry SET body = '{"endpoints":' WHERE seq = 900""",
         "UPDATE entry SET kind = 'endpoints.unheard' WHERE seq = 900",
         "UPDATE entry SET version = 99 WHERE seq = 900",
+        "UPDATE entry SET body = x'ff00' WHERE seq = 900",
+        "UPDATE entry SET body = 1.5 WHERE seq = 900",
         "DELETE FROM entry WHERE seq = 900",
         "UPDATE entry SET at = 1e300 WHERE seq = 900",
     ],
@@ -206,3 +221,28 @@ def test_a_row_that_is_wrong_among_those_that_are_taken_is_refused_as_ever(
     assert main(["replay", str(long_log), "--until", "2099-01-01T00:00"]) != 0  # by the clock nothing is taken
     assert capsys.readouterr().err == refused
     assert "900" in refused or "899" in refused
+
+
+def test_a_difference_is_told_alike_whether_entries_are_taken_or_all_are_folded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What this version decides and the record does not have is told before the next entry, whatever that is."""
+    records = recorded(moving(600))
+    gone = len(records)
+    more = recorded([*moving(600), AgentSilent(node=NodeName("node1"), seconds=6.0)])[gone:]
+    silent, decided = more[0], more[1:]
+    assert decided
+    late = [EndpointsObserved(endpoints=endpoints("default/web", *ready)) for ready in (("node2",), ("node3",)) * 3]
+    entries = [silent.entry, late[0], *(one.entry for one in decided), *late[1:]]
+    whole = [*records, *(Recorded(gone + number, silent.at, entry) for number, entry in enumerate(entries, 1))]
+    path = log_at(tmp_path / "porter.db", whole)
+    exported = tmp_path / "porter.jsonl"
+    assert main(["log", "export", str(exported), "--event-log", str(path)]) == 0
+    capsys.readouterr()
+
+    told = []
+    for log in (path, exported):
+        assert main(["replay", str(log), "--verify", "--format", "json"]) == 1
+        told.append(json.loads(capsys.readouterr().out)["differences"])
+    assert told[0] == told[1]
+    assert len(told[0]) == 2
