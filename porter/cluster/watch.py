@@ -35,6 +35,7 @@ W = TypeVar("W")
 
 _LOG = logging.getLogger("porter.cluster")
 _STALE = 3  # times the silence after which a watch is opened anew: then that has not helped
+_MUTE = 1.5  # times it: a watch that ends then was not the first to tell nothing
 _SHORTEST_ASKED = 0.5  # seconds, where the server asks to come back after none
 
 
@@ -176,7 +177,8 @@ class Watch(Generic[V, W]):
     async def _follow(self, version: str) -> bool:
         """Watch until the server ends it or something goes wrong; `_version` moves on with every line.
 
-        Returns whether the server hung up at once, without a word.
+        Returns whether the server hung up at once, without a word. No server has to send bookmarks: of a kind of which
+        nothing is told, watch after watch, a list comes next, since only that shows that nothing has changed.
         """
         query = {
             "watch": "1",
@@ -185,17 +187,22 @@ class Watch(Generic[V, W]):
             "timeoutSeconds": str(max(1, round(between(*self._timings.server)))),
         }
         started = self._clock()
-        heard = 0
+        heard, taken = 0, False
         lines = self._connection.stream_lines(self.kind.path, query, self._timings.silence)
-        async with aclosing(lines):
-            async for line in lines:
-                self._heard()
-                self._well()
-                if line:
-                    heard += 1
-                    self._line(line)
-                    self._watermark = self._clock()
-                    self._backoff.reset()
+        try:
+            async with aclosing(lines):
+                async for line in lines:
+                    taken = True
+                    self._heard()
+                    self._well()
+                    if line:
+                        heard += 1
+                        self._line(line)
+                        self._watermark = self._clock()
+                        self._backoff.reset()
+        finally:
+            if taken and self._age() > _MUTE * self._timings.silence:
+                self._version = None
         return not heard and self._clock() - started < self._timings.first_wait
 
     def _line(self, data: bytes) -> None:
@@ -234,9 +241,13 @@ class Watch(Generic[V, W]):
     def _stale(self) -> str | None:
         """Say that nothing is told although all seems well; a real server sends a bookmark about every minute."""
         longest = _STALE * self._timings.silence
-        if self._watermark is None or self._clock() - self._watermark <= longest:
+        if self._age() <= longest:
             return None
         return f"no event and no bookmark came for more than {longest:g} s, although the API server takes the watch"
+
+    def _age(self) -> float:
+        """How long ago anything was told; nothing before the first list."""
+        return 0.0 if self._watermark is None else self._clock() - self._watermark
 
     def _heard(self) -> None:
         self._last_line = self._clock()

@@ -225,22 +225,42 @@ def test_a_server_that_goes_away_and_comes_back_is_followed_again(tmp_path: Path
     assert gone == NodeGone(node=NODE1)
 
 
-def test_a_server_that_takes_every_watch_and_tells_nothing_is_not_well(tmp_path: Path) -> None:
-    async def main() -> tuple[str, str | None]:
+async def blanks(over: asyncio.Event) -> AsyncIterator[bytes]:
+    while not over.is_set():
+        yield b"\n"
+        await asyncio.sleep(0.05)
+
+
+def test_a_watch_that_is_kept_open_and_tells_nothing_is_not_well(tmp_path: Path) -> None:
+    async def main() -> tuple[str, int]:
         async with faulty(tmp_path) as (server, connection):
-            serve(server, say(then_hang=True))
+            over = asyncio.Event()
+            serve(server, blanks(over), say(bookmark("101"), then_hang=True))
             async with watching(connection) as (watch, _):
                 await watch.synced.wait()
                 await until(lambda: watch.health.connected and watch.health.error is not None)
                 stale = watch.health.error or ""
-                serve(server, say(bookmark("101"), then_hang=True))
+                over.set()
                 await until(lambda: watch.health.error is None)
-                assert watch.health.watermark is not None
-                return stale, watch.health.error
+                return stale, watch.health.lists
 
-    stale, well = asyncio.run(main())
+    stale, lists = asyncio.run(main())
     assert stale == "no event and no bookmark came for more than 0.9 s, although the API server takes the watch"
-    assert well is None
+    assert lists == 2
+
+
+def test_a_quiet_kind_of_a_server_without_bookmarks_is_listed_again_and_again(tmp_path: Path) -> None:
+    async def main() -> tuple[int, list[Observed]]:
+        async with faulty(tmp_path) as (server, connection):
+            serve(server, lists=[listing(node("node1")), listing(node("node1", ready=False), version="101")])
+            async with watching(connection) as (watch, seen):
+                await until(lambda: watch.health.lists == 4)
+                return server.asked("GET", NODES, watch="1"), seen
+
+    watches, seen = asyncio.run(main())
+    assert 3 <= watches <= 7, "one or two watches that tell nothing, then a list: before what is known counts as stale"
+    first, second = [one for one in seen if isinstance(one, Relisted)]
+    assert (first.nodes, second.nodes) == ((Node(name=NODE1),), (Node(name=NODE1, ready=False),))
 
 
 def test_a_kind_that_is_not_installed_is_said_and_takes_nothing_away(tmp_path: Path) -> None:
