@@ -26,12 +26,12 @@ class Errands:
         lane: Callable[[Job], Hashable],
         locks: Callable[[Job], Iterable[Hashable]],
         complain: Callable[[Job, str], None],
-        throttled: Callable[[float], None],
+        throttled: Callable[[Job, float], None],
         timings: PublishTimings,
     ) -> None:
         """`may` tells whether a job may be done at all now; one that may not is dropped, not kept.
 
-        `throttled` is called with the seconds that the server asks everybody to wait.
+        `throttled` is called with the seconds that the server asks to wait, and the job that it refused.
         """
         self._do = do
         self._may = may
@@ -90,7 +90,7 @@ class Errands:
                     await self._do(job)
             except ClusterError as error:
                 if isinstance(error, ThrottledError):
-                    self._throttled(error.retry_after)
+                    self._throttled(job, error.retry_after)
                 self.tell(job, str(error))
                 self.put_later(job, self._wait(job, error))
             else:

@@ -9,6 +9,7 @@ import msgspec
 from porter.errors import PorterError
 
 _LONGEST = 300  # characters of a server's own words that a sentence repeats
+_LONGEST_WAIT = 60.0  # seconds, whatever a server or a proxy asks for: then it is asked again
 
 
 class ClusterError(PorterError):
@@ -73,7 +74,7 @@ class ThrottledError(PassingError):
     def __init__(self, sentence: str, *, retry_after: float) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
-        """Seconds."""
+        """Seconds, 60 at most."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -101,7 +102,8 @@ def error_of(*, code: int, body: bytes, method: str, path: str, retry_after: str
     asked = f"{method} {path}"
     if code == 429 or (retry_after is not None and code >= 500):  # noqa: PLR2004 - HTTP
         seconds = _seconds(retry_after)
-        return ThrottledError(f"the API server asks to wait {seconds:g} s before {asked}", retry_after=seconds)
+        wait = min(seconds, _LONGEST_WAIT)
+        return ThrottledError(f"the API server asks to wait {seconds:g} s before {asked}", retry_after=wait)
     match code:
         case 401:
             return UnauthorizedError(

@@ -4,9 +4,9 @@ It is asked before each write, and knows nothing of what is written.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
-_LONGEST = 60.0  # seconds, whatever a server asks for: then it is asked again
+_LONGEST_FOR_ONE = 1.0  # seconds that one object which is refused, for its own sake perhaps, holds up all others
 
 
 class Pace:
@@ -19,6 +19,8 @@ class Pace:
         self._due = clock()
         """When the next write would be sent if there were no bursts (GCRA: ITU-T I.371, virtual scheduling)."""
         self._closed_until = self._due
+        self._refused: dict[Hashable, float] = {}
+        """Until when the server asked to wait with an object."""
 
     async def turn(self) -> None:
         """Wait until one may be written. Whoever does not write after all says so with `back`."""
@@ -30,6 +32,13 @@ class Pace:
         """Give back a turn that was not used."""
         self._due -= self._gap
 
-    def close(self, seconds: float) -> None:
-        """Let nothing through for some seconds: the server asked for it, and whoever writes would only be refused."""
-        self._closed_until = max(self._closed_until, self._clock() + min(seconds, _LONGEST))
+    def close(self, what: Hashable, seconds: float) -> None:
+        """Let nothing through: the server asked to wait so long with this object, and others would only be refused.
+
+        For a second at most while it is one object alone: a webhook or a proxy may refuse that one, and no other.
+        """
+        now = self._clock()
+        self._refused = {one: until for one, until in self._refused.items() if until > now and one != what}
+        alone = not self._refused
+        self._refused[what] = now + seconds
+        self._closed_until = max(self._closed_until, now + (min(seconds, _LONGEST_FOR_ONE) if alone else seconds))

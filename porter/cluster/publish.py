@@ -71,7 +71,7 @@ class Publisher:
             lane=self._lane,
             locks=self._locks,
             complain=lambda job, sentence: report(PublishFailed(what=_subject(job), error=sentence)),
-            throttled=pace.close,
+            throttled=lambda job, seconds: pace.close(job[1], seconds),
             timings=self._timings,
         )
         repeats = Repeats(clock=clock, first=self._timings.undone_wait, longest=self._timings.undone_longest)

@@ -264,18 +264,19 @@ class Watch(Generic[V, W]):
             self._on_well()
 
     async def _trouble(self, error: ClusterError) -> None:
+        doubted = self._connected and isinstance(error, GivenUpError)
         self._connected = False
         sentence = f"{self.kind.missing} ({error})" if isinstance(error, NotFoundError) else str(error)
         if sentence != self._error:
             _LOG.debug("%s cannot be followed: %s", self.kind.resource, sentence)
         self._error = sentence
-        if self.synced.is_set() and self._closed_at is None:
+        if self.synced.is_set() and self._closed_at is None and not doubted:  # it is told if nobody follows it again
             self._closed_at = self._clock()
             self._emit(WatchClosed(resource=self.kind.resource, problem=sentence))
         self._on_trouble(error)
         if isinstance(error, ThrottledError):  # the server sets the pace
             asked = max(error.retry_after, _SHORTEST_ASKED)
-            await asyncio.sleep(between(asked, 1.5 * asked))
+            await self._rest(between(asked, 1.5 * asked))
         else:
             await self._rest(self._backoff.next())
 

@@ -180,17 +180,18 @@ def test_every_refusal_is_a_typed_sentence(
     asyncio.run(main())
 
 
-def test_a_throttled_request_says_how_long(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("asked", "wait"), [("7", 7), ("86400", 60), ("inf", 60), ("-1", 0), ("tomorrow", 1)])
+def test_a_throttled_request_says_how_long(tmp_path: Path, asked: str, wait: float) -> None:
     async def main() -> None:
         async with faulty(tmp_path) as (server, connection):
 
             async def handle(_: web.Request) -> web.StreamResponse:
-                return refuse(429, "slow down", Retry_After="7")
+                return refuse(429, "slow down", Retry_After=asked)
 
             server.routes[PODS] = handle
             with pytest.raises(ThrottledError) as caught:
                 await connection.request("GET", PODS)
-            assert caught.value.retry_after == 7
+            assert caught.value.retry_after == wait
 
     asyncio.run(main())
 

@@ -8,6 +8,7 @@ from time import monotonic
 import pytest
 from aiohttp import web
 
+from porter.cluster.pace import Pace
 from porter.model.names import ServiceKey
 from tests.cluster.cluster import QUICK, assigned
 from tests.cluster.faults import refuse, until
@@ -106,3 +107,45 @@ def test_when_the_server_asks_one_to_wait_all_wait(tmp_path: Path) -> None:
             }
 
     asyncio.run(main())
+
+
+def test_one_object_that_is_refused_alone_does_not_hold_up_the_others_for_long(tmp_path: Path) -> None:
+    services = Services(["default/one", "default/two"])
+
+    async def refuse_one(_: web.Request) -> web.StreamResponse:
+        return refuse(429, "the webhook is busy", Retry_After="50")
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            services.serve(one)
+            refused, other = services.objects
+            one.server.routes[refused] = refuse_one
+            want(one, "default/one", "192.168.1.1")
+            await until(one.patches)
+            want(one, "default/two", "192.168.1.2")
+            await until(lambda: f"{other}/status" in one.patches(), 10)
+
+            assert one.patches().count(refused) == 1, "it is not asked before its time"
+
+    asyncio.run(main())
+
+
+def test_the_pace_is_closed_for_as_long_as_asked_once_different_objects_are_refused() -> None:
+    now = 100.0
+    pace = Pace(clock=lambda: now, per_second=1000.0, burst=50)
+
+    def closed() -> float:
+        return pace._closed_until - now
+
+    pace.close("one", 50.0)
+    assert closed() == 1.0
+    now += 2
+    pace.close("one", 50.0)
+    assert closed() == 1.0, "the same one again"
+    pace.close("two", 30.0)
+    assert closed() == 30.0
+    now += 60
+    pace.close("two", 30.0)
+    assert closed() == 1.0, "what the other was asked to wait is over"
+    pace.close("three", 0.5)
+    assert closed() == 1.0

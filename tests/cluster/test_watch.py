@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -18,6 +19,7 @@ from tests.cluster.faults import FaultServer, bookmark, faulty, line, listing, n
 
 NODES = "/api/v1/nodes"
 QUICK = WatchTimings(server=(5, 5), silence=0.3, first_wait=0.02, longest_wait=0.1, page=2)
+PATIENT = replace(QUICK, silence=60.0)
 NODE1 = NodeName("node1")
 NODE2 = NodeName("node2")
 
@@ -26,6 +28,7 @@ NODE2 = NodeName("node2")
 async def watching(
     connection: Connection,
     known: Mapping[str, Node] | None = None,
+    timings: WatchTimings = QUICK,
 ) -> AsyncIterator[tuple[Watch[Node, None], list[Observed]]]:
     seen: list[Observed] = []
     watch = Watch(
@@ -34,7 +37,7 @@ async def watching(
         mirror=Mirror(known or {}),
         emit=seen.append,
         clock=monotonic,
-        timings=QUICK,
+        timings=timings,
     )
     task = asyncio.create_task(watch.run())
     try:
@@ -223,6 +226,64 @@ def test_a_server_that_goes_away_and_comes_back_is_followed_again(tmp_path: Path
     assert isinstance(opened, WatchOpened)
     assert (opened.resource, opened.seconds > 0) == ("nodes", True)
     assert gone == NodeGone(node=NODE1)
+
+
+def test_a_watch_that_is_only_doubted_is_opened_anew_and_that_is_no_entry(tmp_path: Path) -> None:
+    async def main() -> list[Observed]:
+        async with faulty(tmp_path) as (server, connection):
+            serve(server)
+            async with watching(connection, timings=PATIENT) as (watch, seen):
+                for times in range(1, 4):
+                    await until(lambda times=times: server.asked("GET", NODES, watch="1") == times)  # type: ignore[misc]
+                    await until(lambda: watch.health.connected)
+                    watch.doubt(-1.0)
+                    await until(lambda: not watch.health.connected)
+                await until(lambda: watch.health.connected and watch.health.error is None)
+                return seen
+
+    assert [type(one) for one in asyncio.run(main())] == [Relisted]
+
+
+def test_a_doubted_watch_that_cannot_be_opened_anew_is_told_as_closed(tmp_path: Path) -> None:
+    async def main() -> list[Observed]:
+        async with faulty(tmp_path) as (server, connection):
+            serve(server)
+            async with watching(connection, timings=PATIENT) as (watch, seen):
+                await until(lambda: server.asked("GET", NODES, watch="1") and watch.health.connected)
+
+                async def fail(_: web.Request) -> web.StreamResponse:
+                    return refuse(500, "etcd is away")
+
+                server.routes[NODES] = fail
+                watch.doubt(-1.0)
+                await until(lambda: len(seen) == 2)
+                serve(server)
+                await until(lambda: len(seen) == 3)
+                return seen
+
+    _, closed, opened = asyncio.run(main())
+    assert isinstance(closed, WatchClosed)
+    assert "etcd is away" in closed.problem
+    assert isinstance(opened, WatchOpened)
+
+
+def test_a_watch_that_is_asked_to_wait_tries_again_when_it_is_woken(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with faulty(tmp_path) as (server, connection):
+
+            async def later(_: web.Request) -> web.StreamResponse:
+                return refuse(429, "slow down", Retry_After="86400")
+
+            server.routes[NODES] = later
+            async with watching(connection) as (watch, _):
+                await until(lambda: watch.health.error is not None)
+                serve(server)
+                await asyncio.sleep(0.1)
+                assert len(server.requests) == 1
+                watch.retry()
+                await watch.synced.wait()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
 
 
 async def blanks(over: asyncio.Event) -> AsyncIterator[bytes]:
