@@ -172,6 +172,18 @@ def test_who_stops_does_not_ask_again_and_again(tmp_path: Path) -> None:
         asyncio.run(main())
 
 
+def test_who_stops_does_not_ask_before_its_time(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with waiting(tmp_path, 20) as (server, events):
+            events._closed_until = asyncio.get_running_loop().time() + 60
+            await events.flush(5.0)
+
+            assert not posts(server)
+            assert not events.busy
+
+    asyncio.run(main())
+
+
 def test_an_agent_that_stops_tells_what_it_has_written(tmp_path: Path) -> None:
     async def main() -> None:
         async with cluster(tmp_path) as kube:
