@@ -78,6 +78,7 @@ def test_what_porter_manifests_prints_applies_over_what_the_lab_installed_withou
     assert "Warning" not in told
 
 
+@pytest.mark.sees("agent", "power", "link")
 @pytest.mark.parametrize("kind", ["agent", "power", "link"])
 def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, kind: str) -> None:
     until("one owner", lambda: len(owners(lab)) == 1)
@@ -96,6 +97,7 @@ def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, k
     assert owners(lab) == [survivor]
 
 
+@pytest.mark.sees("hang")
 def test_an_agent_that_hangs_is_there_and_does_nothing_until_it_goes_on(lab: Lab) -> None:
     process = agent(lab, "node2")
 
@@ -108,7 +110,8 @@ def test_an_agent_that_hangs_is_there_and_does_nothing_until_it_goes_on(lab: Lab
     assert agent(lab, "node2") == process
 
 
-def test_a_clock_that_is_wrong_moves_no_address(lab: Lab) -> None:
+@pytest.mark.sees("clock")
+def test_while_a_clock_is_wrong_no_address_moves(lab: Lab) -> None:
     (owner,) = owners(lab)
 
     def renewed() -> float:
@@ -117,7 +120,7 @@ def test_a_clock_that_is_wrong_moves_no_address(lab: Lab) -> None:
 
     lab.fail(owner, "clock", How(step=-3600))
     until("a renewal an hour ago", lambda: renewed() < -3500)
-    until("one owner", lambda: len(owners(lab)) == 1)
+    until("one owner", lambda: len(owners(lab)) == 1)  # the agent was started anew, so perhaps the other
     holder = owners(lab)
     time.sleep(4)  # more than the lease that the agents were given
     assert owners(lab) == holder

@@ -6,8 +6,8 @@ Those of agents are in test_agents. One lab without agents for all.
 import contextlib
 import http.client
 import os
-import re
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from porter.lab import Lab, faults, furniture, namespaces, processes
 from porter.lab.errors import LabError
 from porter.lab.faults import How
 from porter.lab.kube import Access, Kube, RefusedError, read_access
-from tests.lab import labs
+from tests.lab import labs, test_agents, test_probing
 from tests.lab.labs import until
 
 pytestmark = pytest.mark.root
@@ -35,11 +35,23 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def mended(lab: Lab) -> Iterator[None]:
+    """What a failed test leaves broken is mended for the next one."""
+    yield
+    for target in lab.stage.known.faults:
+        lab.recover(target)
+
+
+def are_ready(lab: Lab, *nodes: str) -> None:
+    until(f"{nodes} ready", lambda: furniture.ready_nodes(lab.api) == set(nodes), within=30.0)
+
+
 def reaches(lab: Lab, source: str, address: str, port: int = 22) -> bool:
     """Whether a TCP packet comes back: a refusal is an answer."""
     stream = namespaces.inside(lab.namespace(source), lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     with stream:
-        stream.settimeout(0.7)
+        stream.settimeout(1.0)
         try:
             stream.connect((address, port))
         except ConnectionRefusedError:
@@ -54,33 +66,30 @@ def api(lab: Lab, source: str) -> bool:
     return reaches(lab, source, GATEWAY, lab.topology.api_port)
 
 
-def lost(lab: Lab, address: str, count: int) -> int:
-    return sum(lab.ping(address, wait=0.05) is None for _ in range(count))
+def lost(lab: Lab, address: str, count: int, *, wait: float = 0.05) -> int:
+    return sum(lab.ping(address, wait=wait) is None for _ in range(count))
 
 
+@pytest.mark.sees("loss")
 def test_frames_get_lost_on_a_bad_cable_and_not_on_a_mended_one(lab: Lab) -> None:
-    assert lost(lab, NODE1, 10) == 0
+    assert lost(lab, NODE1, 10, wait=1.0) == 0
 
     lab.fail("node1", "loss", How(loss=0.5))
     some = lost(lab, NODE1, 60)  # an echo and its reply: a quarter comes through
     lab.recover("node1")
 
     assert 30 <= some < 60
-    assert lost(lab, NODE1, 10) == 0
+    assert lost(lab, NODE1, 10, wait=1.0) == 0
 
 
+@pytest.mark.sees("delay")
 def test_a_slow_cable_is_slow_both_ways_and_loses_nothing(lab: Lab) -> None:
-    lab.ping(NODE1)
-    assert (lab.ping(NODE1) or 9) < 0.1
-
     lab.fail("node1", "delay", How(delay=0.1))
-    lab.ping(NODE1, wait=2.0)
-    took = lab.ping(NODE1, wait=2.0)
+    slow = [lab.ping(NODE1, wait=5.0) or 0.0 for _ in range(3)]
     lab.recover("node1")
 
-    assert took is not None
-    assert 0.2 <= took < 0.4
-    assert (lab.ping(NODE1) or 9) < 0.1
+    assert min(slow) >= 0.2
+    until("an echo as quick as before", lambda: (lab.ping(NODE1) or 9) < 0.2)
 
 
 def test_what_passes_a_bad_cable_is_whole(lab: Lab) -> None:
@@ -97,6 +106,7 @@ def test_what_passes_a_bad_cable_is_whole(lab: Lab) -> None:
     assert lines[99] in fetched
 
 
+@pytest.mark.sees("no-api")
 def test_a_node_may_lose_the_api_server_alone(lab: Lab) -> None:
     lab.fail("node1", "no-api")
     seen = (api(lab, "node1"), api(lab, "node2"), reaches(lab, "node1", NODE2), lab.ping(NODE1) is not None)
@@ -106,6 +116,7 @@ def test_a_node_may_lose_the_api_server_alone(lab: Lab) -> None:
     assert api(lab, "node1")
 
 
+@pytest.mark.sees("no-peers")
 def test_a_node_may_lose_the_other_nodes_alone(lab: Lab) -> None:
     lab.fail("node1", "no-peers")
     seen = (reaches(lab, "node1", NODE2), reaches(lab, "node2", NODE1), api(lab, "node1"), lab.ping(NODE1) is not None)
@@ -136,16 +147,19 @@ def test_a_broadcast_of_a_node_without_peers_reaches_all_but_them(lab: Lab) -> N
     assert hears("node2")
 
 
+@pytest.mark.sees("kubelet")
 def test_a_silent_kubelet_makes_its_node_not_ready_and_nothing_else(lab: Lab) -> None:
-    lab.fail("node2", "kubelet")
-    assert furniture.ready_nodes(lab.api) == {"node1"}
-    assert lab.ping(NODE2) is not None
+    are_ready(lab, "node1", "node2")
 
+    lab.fail("node2", "kubelet")
+    are_ready(lab, "node1")
+    assert lab.ping(NODE2) is not None
     lab.recover("node2")
 
-    assert furniture.ready_nodes(lab.api) == {"node1", "node2"}
+    are_ready(lab, "node1", "node2")
 
 
+@pytest.mark.sees("stopped")
 def test_a_stopped_api_server_comes_back_with_its_objects_and_without_its_history(lab: Lab) -> None:
     lab.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"a": "b"}})
     old = lab.api.get("ConfigMap", "kept")["metadata"]["resourceVersion"]
@@ -163,9 +177,10 @@ def test_a_stopped_api_server_comes_back_with_its_objects_and_without_its_histor
     assert (slices["endpoints"][0]["addresses"], slices["ports"][0]["port"]) == ([GATEWAY], lab.topology.api_port)
     path = f"/api/v1/namespaces/default/configmaps?watch=1&resourceVersion={int(old) - 1}&timeoutSeconds=1"
     assert lab.api.request("GET", path)["object"]["code"] == 410
-    until("ready nodes", lambda: furniture.ready_nodes(lab.api) == {"node1", "node2"})
+    are_ready(lab, "node1", "node2")
 
 
+@pytest.mark.sees("slow")
 def test_a_slow_api_server_answers_late(lab: Lab) -> None:
     def took() -> float:
         began = time.monotonic()
@@ -176,10 +191,11 @@ def test_a_slow_api_server_answers_late(lab: Lab) -> None:
     late = took()
     lab.recover("apiserver")
 
-    assert 0.5 <= late < 3
-    assert took() < 0.5
+    assert late >= 0.5
+    until("an answer as early as before", lambda: took() < 0.5)
 
 
+@pytest.mark.sees("errors")
 @pytest.mark.parametrize("code", [500, 429])
 def test_an_erring_api_server_errs(lab: Lab, code: int) -> None:
     lab.fail("apiserver", "errors", How(code=code))
@@ -191,15 +207,13 @@ def test_an_erring_api_server_errs(lab: Lab, code: int) -> None:
     assert lab.api.list("Node")
 
 
+@pytest.mark.sees("cuts")
 def test_watches_are_cut_in_the_middle_of_a_line(lab: Lab) -> None:
     lab.fail("apiserver", "cuts", How(every=0.3))
-    began = time.monotonic()
     answer = watched(lab)
-    took = time.monotonic() - began
     lab.recover("apiserver")
 
     assert answer.endswith('{"type":"MODIFIED","object":{"kind"')
-    assert took < 3
     assert watched(lab).endswith("}\n")
 
 
@@ -222,6 +236,7 @@ def fetch(access: Access, path: str, *, netns: str = "") -> str:
             return cut.partial.decode()
 
 
+@pytest.mark.sees("silent")
 def test_a_silent_api_server_takes_connections_and_says_nothing(lab: Lab) -> None:
     quick = Kube(read_access(lab.kubeconfig), timeout=0.5)
 
@@ -231,7 +246,7 @@ def test_a_silent_api_server_takes_connections_and_says_nothing(lab: Lab) -> Non
         quick.list("Node")
     lab.recover("apiserver")
 
-    assert quick.list("Node")
+    assert lab.api.list("Node")
 
 
 def end(lab: Lab, role: str, node: str | None = None) -> None:
@@ -262,7 +277,7 @@ def test_stand_ins_that_ended_while_their_kubelet_was_silent_are_started_again(l
 
     lab.recover("node1")
 
-    assert furniture.ready_nodes(lab.api) == {"node1", "node2"}
+    are_ready(lab, "node1", "node2")
 
 
 def test_an_api_server_that_ended_while_it_was_in_trouble_is_started_again(lab: Lab) -> None:
@@ -286,6 +301,7 @@ def test_an_api_server_that_does_not_run_cannot_be_broken(lab: Lab) -> None:
         until("an API server that answers", lab.api.ready)
 
 
+@pytest.mark.sees("disk")
 def test_a_full_disk_is_full_for_that_node_alone(lab: Lab) -> None:
     here, there = (lab.directory / node / "file" for node in ("node1", "node2"))
 
@@ -343,12 +359,9 @@ def test_a_broken_cable_leaves_nothing_when_it_is_mended(lab: Lab) -> None:
     assert not Path(f"/proc/{wire.pid}").exists()
 
 
-def test_every_kind_is_done_to_something_by_a_test() -> None:
-    text = "".join(
-        (Path(__file__).parent / f"test_{name}.py").read_text("utf-8") for name in ("faults", "agents", "lab")
-    )
-    done = set(re.findall(r'\.fail\([^,()]+, "([a-z-]+)"', text))
-    done |= {kind for kinds in re.findall(r'"kind", \[(.+?)\]\)', text) for kind in re.findall(r'"([a-z-]+)"', kinds)}
-    done |= {"network"} if re.search(r"\.fail\(\w+\)", text) else set()  # the default
+def test_every_kind_is_seen_to_take_effect_by_a_test() -> None:
+    """A test that sees what a kind does says so: `pytest.mark.sees`."""
+    tests = [test for module in (sys.modules[__name__], test_agents, test_probing) for test in vars(module).values()]
+    marks = [mark for test in tests if callable(test) for mark in getattr(test, "pytestmark", ())]
 
-    assert set(faults.KINDS) <= done
+    assert {kind for mark in marks if mark.name == "sees" for kind in mark.args} == set(faults.KINDS)

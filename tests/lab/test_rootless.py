@@ -79,11 +79,11 @@ def test_kubectl_reaches_the_lab_from_outside_of_it_and_an_address_is_announced(
     kubectl = ("kubectl", f"--kubeconfig={lab}", f"--cache-dir={HOME}/cache")
     applied = user.run(*kubectl, "apply", "-f", "-", text=POOL)
     assert applied.returncode == 0, applied.stderr
-    until("an answer", lambda: owner(user) is not None)
+    until("an answer", lambda: owner(user) is not None, within=30.0)
 
     announcer = owner(user)
     assert user.run("porter", "lab", "fail", str(announcer)).returncode == 0
-    until("an answer of the other node", lambda: owner(user) not in {None, announcer}, within=20.0)
+    until("an answer of the other node", lambda: owner(user) not in {None, announcer}, within=30.0)
     mended = user.run("porter", "lab", "recover", str(announcer))
     assert mended.returncode == 0, mended.stderr
     listed = json.loads(user.run("porter", "lab", "status", "--format", "json").stdout)
@@ -144,7 +144,7 @@ def test_a_program_breaks_and_mends_and_one_with_threads_is_told_what_to_do(user
     del lab
     kinds = [kind for kind in faults.KINDS if kind != "kubelet"]  # a signal only, and it takes long to be seen
 
-    done = user.run("python", "-c", textwrap.dedent(PROGRAM), *kinds)
+    done = user.run("python", "-c", textwrap.dedent(PROGRAM), *kinds, wait=110.0)
 
     assert done.stdout.split() == [*kinds, "mine"], done.stderr
     assert "without root a program takes hold of a lab before it starts a thread" in done.stderr.splitlines()[-1]

@@ -9,7 +9,7 @@ from porter.lab.kube import Kube, read_access
 from porter.lab.stage import Stage
 from porter.lab.state import Process
 
-_NOT_READY = 60.0  # seconds: the longest grace that one would give a lab's nodes
+_JUDGED = 60.0  # seconds: the longest grace that one would give a lab's nodes
 
 
 def _power_off(stage: Stage, node: str, _how: How) -> None:
@@ -40,7 +40,7 @@ def _ready(stage: Stage, node: str) -> bool:
 
 def _silence_kubelet(stage: Stage, node: str, _how: How) -> None:
     processes.end(_stand_ins(stage, node), how=signal.SIGUSR1)
-    until(f"{node} NotReady", lambda: not _ready(stage, node), within=_NOT_READY)
+    until(f"{node} NotReady", lambda: not _ready(stage, node), within=_JUDGED)
 
 
 def _wake_kubelet(stage: Stage, node: str) -> None:
@@ -50,7 +50,7 @@ def _wake_kubelet(stage: Stage, node: str) -> None:
         stage.start_node(stage.topology.node(node))
     else:
         processes.end(process, how=signal.SIGUSR2)
-    until(f"{node} Ready", functools.partial(_ready, stage, node))
+    until(f"{node} Ready", functools.partial(_ready, stage, node), within=_JUDGED)
 
 
 KINDS = {
