@@ -112,6 +112,8 @@ class Feed:
     def __init__(self, *, floor: int, window: int) -> None:
         self.floor = floor
         """Changes up to and including this revision are no longer here."""
+        self.ends = 0
+        """How often all watches were to end."""
         self._window = window
         self._changes: list[Change | _Packed] = []
         self._last_packed: dict[tuple[str, str], tuple[Json, bytes]] = {}  # an object's next change has it as previous
@@ -149,6 +151,13 @@ class Feed:
         self._dropped += len(self._changes)
         self._changes.clear()
         self._last_packed.clear()
+
+    def end(self) -> None:
+        """End every watch once it has sent what there is: the kind is served no more."""
+        self.ends += 1
+        for one in [one for alike in self._following.values() for one in alike]:
+            if not one.behind.done():
+                one.behind.set_result(None)
 
     def cursor_after(self, revision: int) -> int:
         """The cursor of the first change later than a revision."""

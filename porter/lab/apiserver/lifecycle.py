@@ -59,6 +59,7 @@ class Lifecycle:
         if change.deleted:
             for obj in self._store.all(defined):
                 self._store.remove(defined, Key(namespace_of(obj), name_of(obj)))
+            self._store.feed(defined).end()
         self._kinds.drop(defined)
         if not change.deleted:
             for kind in kinds_of(change.object):

@@ -18,13 +18,15 @@ _AGE = Column(name="Age", type="date", path=".metadata.creationTimestamp")
 _INTEGERS = frozenset({"Up-to-date", "Available", "Desired", "Current", "Data", "Count"})
 
 
-def table(kind: Kind, objects: list[Json], listed: Json, now: datetime, include: str = "Metadata") -> Json:
+def table(
+    kind: Kind, objects: list[Json], listed: Json, now: datetime, include: str = "Metadata", *, headers: bool = True
+) -> Json:
     """A Table of objects; `listed` is the metadata of the list or of the one object."""
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": listed,
-        "columnDefinitions": _definitions(kind),
+        "columnDefinitions": _definitions(kind) if headers else None,
         "rows": [{"cells": _cells(kind, obj, now), "object": _shown(obj, include)} for obj in objects],
     }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
 from porter.lab.apiserver.asking import PARTIAL, PLAIN, TABLE, ListOptions, revision
-from porter.lab.apiserver.errors import Refusal, expired
+from porter.lab.apiserver.errors import Refusal, expired, too_large_version
 from porter.lab.apiserver.feed import Change, EventType, Feed
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Clock, Json, encode
@@ -43,6 +43,8 @@ class View:
     now: Clock
     after: int
     """Changes up to this revision are not seen."""
+    headers: bool = False
+    """Whether Tables say what their columns are: in the first event of a watch only."""
 
     @property
     def key(self) -> Hashable:
@@ -58,7 +60,7 @@ class View:
         """One event as a line of the stream."""
         obj = self.kind.shown(obj)
         if self.form == TABLE:
-            obj = table(self.kind, [obj], {}, self.now(), self.options.include)
+            obj = table(self.kind, [obj], {}, self.now(), self.options.include, headers=self.headers)
         elif self.form == PARTIAL:
             obj = partial(obj)
         return encode({"type": event, "object": obj}) + b"\n"
@@ -95,18 +97,8 @@ class _Read(NamedTuple):
     cursor: int
 
 
-def _read(feed: Feed, view: View, cursor: int) -> _Read | None:
-    """What comes next, change by change until it is a batch: a client may be slow, and objects large."""
-    parts, size = list[bytes](), 0
-    while size < _BATCH:
-        changes = feed.read(cursor, 1)
-        if changes is None:
-            return None
-        if not changes:
-            break
-        parts.append(view.shown(changes))
-        cursor, size = cursor + 1, size + len(parts[-1])
-    return _Read(b"".join(parts), cursor)
+def _not_yet(data: bytes) -> bool:
+    return not data
 
 
 class Watch:
@@ -117,15 +109,17 @@ class Watch:
     ) -> None:
         self._store, self._kind, self._namespace = store, kind, namespace
         self._options, self._form, self._now = options, form, now
+        self._has_headers = form != TABLE  # sent already, or never wanted
         self._asked = revision(options.revision)  # refused here, before the stream has begun
 
     async def run(self, sink: Sink, *, bookmark_every: float, stopping: asyncio.Event) -> None:
         """Write the stream; returns when its time is up, the server stops or the client has fallen too far behind."""
         feed = self._store.feed(self._kind.resource)
         start = self._asked
-        if start and start < feed.floor and self._options.initial is not True:
-            await sink.write(self._error(expired(f"too old resource version: {start} ({feed.floor})")))
+        if (refusal := self._refusal(feed.floor)) is not None:
+            await sink.write(self._error(refusal))
             return
+        ends = feed.ends
         if self._options.initial or (not start and self._options.initial is None):
             start = self._store.revision
             await self._initial(sink, start)
@@ -139,7 +133,7 @@ class Watch:
         stopped: asyncio.Future[Any] = asyncio.ensure_future(stopping.wait())
         try:
             while (left := end - loop.time()) > 0 and not stopping.is_set():
-                read = _read(feed, view, cursor)
+                read = self._read(feed, view, cursor)
                 if read is None:
                     await sink.write(self._error(expired("too old resource version: the watch fell behind")))
                     return
@@ -148,11 +142,13 @@ class Watch:
                     if read.data:
                         await sink.write(read.data)
                     continue
+                if feed.ends != ends:
+                    return
                 if loop.time() >= bookmark:
                     bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
                     await sink.write(self._bookmark(self._store.revision, {}))
                     continue  # what was written meanwhile comes first
-                following = feed.follow(view, sink.push)
+                following = feed.follow(view, sink.push if self._has_headers else _not_yet)
                 try:
                     wait = min(left, max(0.0, bookmark - loop.time()))
                     await asyncio.wait({following.behind, stopped}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -160,6 +156,31 @@ class Watch:
                     cursor = feed.leave(following)
         finally:
             stopped.cancel()
+
+    def _refusal(self, floor: int) -> Refusal | None:
+        """Why no watch can begin where it was asked to, which is told in the stream."""
+        if self._options.initial:
+            newest = self._store.revision
+            return too_large_version(self._asked, newest) if self._asked > newest else None
+        too_old = self._asked and self._asked < floor
+        return expired(f"too old resource version: {self._asked} ({floor})") if too_old else None
+
+    def _read(self, feed: Feed, view: View, cursor: int) -> _Read | None:
+        """What comes next, change by change until it is a batch: a client may be slow, and objects large."""
+        parts, size = list[bytes](), 0
+        while size < _BATCH:
+            changes = feed.read(cursor, 1)
+            if changes is None:
+                return None
+            if not changes:
+                break
+            parts.append(self._in_turn(view).shown(changes))
+            self._has_headers |= bool(parts[-1])
+            cursor, size = cursor + 1, size + len(parts[-1])
+        return _Read(b"".join(parts), cursor)
+
+    def _in_turn(self, view: View) -> View:
+        return view if self._has_headers else replace(view, headers=True)
 
     def _view(self, *, after: int = 0) -> View:
         return View(
@@ -186,7 +207,8 @@ class Watch:
         for obj in self._store.all(self._kind.resource, self._namespace):
             if self._options.selector is not None and not self._options.selector(obj):
                 continue
-            parts.append(view.line("ADDED", obj))
+            parts.append(self._in_turn(view).line("ADDED", obj))
+            self._has_headers = True
             size += len(parts[-1])
             if size > _BATCH:
                 await sink.write(b"".join(parts))

@@ -102,3 +102,11 @@ def revalued(draw: st.DrawFn, obj: Any) -> Any:
 
 def _inside(value: Any) -> list[Any]:
     return list(value.values()) if isinstance(value, dict) else list(value)
+
+
+def definition(schema: dict[str, Any]) -> dict[str, Any]:
+    """A CustomResourceDefinition of Things, in one version."""
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": "Thing", "plural": "things", "shortNames": ["th"]}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    return {"metadata": {"name": "things.example.com"}, "spec": spec}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.lab.apiserver.client import APPLY, JSON_PATCH, MERGE, STRATEGIC, Client
+from tests.lab.apiserver.samples import definition
 
 SERVICES = "/api/v1/namespaces/default/services"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -17,13 +18,6 @@ THINGS = "/apis/example.com/v1/namespaces/default/things"
 
 def service(name: str, **spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}], **spec}}
-
-
-def definition(schema: dict[str, Any]) -> dict[str, Any]:
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"kind": "Thing", "plural": "things", "shortNames": ["th"]}
-    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
-    return {"metadata": {"name": "things.example.com"}, "spec": spec}
 
 
 def causes(client: Client, path: str, body: Any) -> list[tuple[str, str]]:

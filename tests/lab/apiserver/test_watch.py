@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from porter.lab.apiserver import ApiServer
 from porter.lab.apiserver.asking import list_options
 from porter.lab.apiserver.builtin import BUILTIN
@@ -18,6 +20,7 @@ from porter.lab.apiserver.store import Store
 from porter.lab.apiserver.watch import Watch
 from tests.lab.apiserver.client import Client
 from tests.lab.apiserver.conftest import Running
+from tests.lab.apiserver.samples import definition
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 CONFIG_MAP = next(kind for kind in BUILTIN if kind.name == "ConfigMap")
@@ -143,6 +146,59 @@ def test_a_table_of_nodes_shows_a_condition_without_a_type(client: Client) -> No
         event = json.loads(answer.readline())
 
     assert event["object"]["rows"][0]["cells"][:2] == ["n", "Unknown"]
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_a_watch_of_tables_names_the_columns_once(client: Client, *, from_the_start: bool) -> None:
+    before = client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})["metadata"]["resourceVersion"]
+    since = "" if from_the_start else f"&resourceVersion={before}"
+    asked = f"{CONFIG_MAPS}?watch=1&timeoutSeconds=60&labelSelector=!other{since}"
+    client.post(CONFIG_MAPS, {"metadata": {"name": "unseen", "labels": {"other": "yes"}}})
+
+    with client.request("GET", asked, accept=TABLE) as first, client.request("GET", asked, accept=TABLE) as second:
+        seen = [[json.loads(answer.readline())] for answer in (first, second)] if from_the_start else [[], []]
+        for number in range(3):
+            client.patch(f"{CONFIG_MAPS}/a", {"data": {"n": str(number)}})
+            for answer, events in ((first, seen[0]), (second, seen[1])):
+                events.append(json.loads(answer.readline()))
+
+    for events in seen:
+        named = [[column["name"] for column in one["object"]["columnDefinitions"] or []] for one in events]
+        assert named == [["Name", "Data", "Age"], *[[]] * (len(events) - 1)]
+        assert [one["object"]["rows"][0]["cells"][0] for one in events] == ["a"] * (3 + from_the_start)
+
+
+def test_initial_events_at_a_version_that_has_not_come_are_refused(client: Client) -> None:
+    now = int(version(client))
+    query = f"sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion={now + 1000}"
+
+    [event] = client.events(f"{CONFIG_MAPS}?{query}", seconds=10)
+
+    assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 504, "Timeout")
+    assert event["object"]["message"] == f"Timeout: Too large resource version: {now + 1000}, current: {now}"
+
+
+def test_a_definition_that_is_deleted_ends_its_watches_when_all_is_told(client: Client) -> None:
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    things = "/apis/example.com/v1/namespaces/default/things"
+    client.post(definitions, definition({"type": "object"}))
+    client.get(things)
+    client.post(things, {"metadata": {"name": "a"}})
+    with client.request("GET", f"{things}?watch=1&timeoutSeconds=60") as ended:
+        events = [json.loads(ended.readline())]
+        client.ask("DELETE", f"{definitions}/things.example.com")
+        events += [json.loads(line) for line in ended]
+    client.post(definitions, definition({"type": "object"}))
+    client.get(things)
+    with client.request("GET", f"{things}?watch=1&timeoutSeconds=60") as again:
+        client.post(things, {"metadata": {"name": "b"}})
+        events.append(json.loads(again.readline()))
+
+    assert [(one["type"], one["object"]["metadata"]["name"]) for one in events] == [
+        ("ADDED", "a"),
+        ("DELETED", "a"),
+        ("ADDED", "b"),
+    ]
 
 
 class Slow:
