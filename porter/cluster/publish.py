@@ -201,9 +201,13 @@ class Publisher:
                 self._errands.forget(job)
 
     async def _publish_service(self, job: Job, key: ServiceKey) -> None:
-        wrote = False
+        wrote, locks = False, set(self._locks(job))
         for _ in range(_MOST_STEPS):
             await self._outbox.turn()  # first of all: while it waits, what is wanted and what is shown may change
+            if not locks.issuperset(self._locks(job)):  # and another may be at work on the address: queue again
+                self._outbox.pass_on()
+                self._errands.put(job)
+                return
             found = self._service_patch(job, key, wrote=wrote)
             if found is None:
                 self._outbox.pass_on()

@@ -149,3 +149,40 @@ def test_the_pace_is_closed_for_as_long_as_asked_once_different_objects_are_refu
     assert closed() == 1.0, "what the other was asked to wait is over"
     pace.close("three", 0.5)
     assert closed() == 1.0
+
+
+def test_an_address_that_another_service_is_losing_is_not_given_before_even_if_it_is_wanted_while_waiting(
+    tmp_path: Path,
+) -> None:
+    services = Services(["default/old", "default/new"])
+    services.give("default/old", "192.168.0.91")
+    old, new = services.objects
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            services.serve(one)
+            gate, take = asyncio.Event(), one.server.routes[old]
+
+            async def slow(request: web.Request) -> web.StreamResponse:
+                await gate.wait()
+                return await take(request)
+
+            one.server.routes |= {old: slow, f"{old}/status": slow}
+            want(one, "default/old", "192.168.0.92")
+            await until(one.patches)
+            one.publisher._outbox._pace.close("the pace", 1.0)
+            want(one, "default/new", "192.168.0.93")
+            lanes = one.publisher._errands._lanes
+            await until(lambda: ("service", "default/new") in lanes._running)
+            want(one, "default/new", "192.168.0.91")
+            await until(lambda: ("service", "default/new") in lanes._blocked)
+            await asyncio.sleep(0.2)
+            assert all(path.startswith(old) for path in one.patches())
+            gate.set()
+            await until(lambda: not one.publisher.busy, 20)
+
+            paths = one.patches()
+            assert paths.index(f"{old}/status") < paths.index(new)
+            assert services.objects[new]["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.168.0.91"
+
+    asyncio.run(main())
