@@ -21,6 +21,7 @@ from benchmarks import api_agents
 from benchmarks.api_cluster import ApiCluster
 
 LEASE_SECONDS = 20.0
+SMALL_LEASE = 2.0
 
 
 class Measuring:
@@ -103,7 +104,7 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     small = {"converge": 10, "list": 40, "nodes": 3, "lease_nodes": [2], "lease_seconds": 1.0}
     full = {"converge": 5_000, "list": 10_000, "nodes": 500, "lease_nodes": [10, 100], "lease_seconds": LEASE_SECONDS}
     options = parser.parse_args(arguments)
-    options.lease = 0.5 if options.small else api_agents.LEASE
+    options.lease = SMALL_LEASE if options.small else api_agents.LEASE
     for key, value in (small if options.small else full).items():
         if getattr(options, key) is None:
             setattr(options, key, value)
