@@ -31,7 +31,7 @@ def test_the_paces_are_those_of_the_publisher_and_the_watches() -> None:
 
     assert number(r"At most (\d+) writes are under way") == publish.at_once
     assert number(r"at most ([\d,]+) are sent in a second") == publish.per_second
-    assert number(r"after a burst of (\d+)") == publish.burst
+    assert number(r"after a burst\s+of (\d+)") == publish.burst
     assert number(r"has waited for (\d+) seconds is dropped") == publish.event_wait
     assert number(r"the oldest of more than ([\d,]+)") == notes._MOST
     assert number(r"written again after (\d+) seconds") == publish.undone_wait
