@@ -98,7 +98,7 @@ def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, k
 
 
 @pytest.mark.sees("hang")
-def test_an_agent_that_hangs_is_there_and_does_nothing_until_it_goes_on(lab: Lab) -> None:
+def test_an_agent_that_hangs_is_a_stopped_process_until_it_goes_on(lab: Lab) -> None:
     process = agent(lab, "node2")
 
     lab.fail("node2", "hang")

@@ -318,6 +318,7 @@ def test_a_full_disk_is_full_for_that_node_alone(lab: Lab) -> None:
     ("target", "kind", "said"),
     [
         ("node1", "errors", "'errors' is no fault of node1; of that there are: network, link,"),
+        ("node1", "api", "'api' is no fault of node1; of that there are: network, link,"),
         ("apiserver", "link", "'link' is no fault of apiserver; of that there are: stopped, slow,"),
         ("node9", "loss", "no node 'node9' in this lab"),
         ("node1", "flood", "no fault is called 'flood'"),
@@ -330,6 +331,33 @@ def test_a_fault_that_cannot_be_is_refused_and_nothing_is_broken(lab: Lab, targe
         lab.fail(target, kind)
 
     assert lab.stage.known.faults == {}
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("node1", {"partition": "network", "partition-api": "no-api", "partition-peers": "no-peers"}),
+        (
+            "apiserver",
+            {
+                "api": "stopped",
+                "api-slow": "slow",
+                "api-errors": "errors",
+                "api-cuts": "cuts",
+                "api-half-open": "silent",
+            },
+        ),
+    ],
+)
+def test_kinds_have_other_names_by_what_is_cut_off_or_wrong(lab: Lab, target: str, names: dict[str, str]) -> None:
+    done = {}
+    for name in names:
+        lab.fail(target, name)
+        done[name] = str(lab.stage.known.faults[target].kind)
+        lab.recover(target)
+
+    assert done == names
+    assert names.items() <= faults.ALIASES.items()
 
 
 def test_one_fault_at_a_time_and_status_tells_it(lab: Lab) -> None:

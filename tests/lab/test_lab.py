@@ -6,10 +6,12 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from porter.cli.lab.breaking import wall_clock
 from porter.lab import Lab, processes
 from porter.lab.errors import LabError
 from porter.lab.processes import porter
@@ -308,10 +310,21 @@ def test_exec_hands_through_output_and_exit_code(lab: Lab) -> None:
     assert "192.168.0.200/24" in done.stdout
 
 
+def test_the_time_of_a_fault_is_told_by_the_wall_clock() -> None:
+    told = datetime.fromisoformat(wall_clock(time.monotonic() - 100))
+
+    assert told.timestamp() == pytest.approx(time.time() - 100, abs=5)
+
+
 def test_fail_and_recover_from_the_command_line(lab: Lab) -> None:
     assert lab.ping("192.168.0.4") is not None
 
-    assert porter_lab(lab, "fail", "node3").returncode == 0
+    before = time.time()
+    told = porter_lab(lab, "fail", "--kind", "partition", "node3")
+    assert told.returncode == 0
+    moment, _, words = told.stdout.partition(" ")
+    assert words == "node3 is broken: network\n"
+    assert before - 1 <= datetime.fromisoformat(moment).timestamp() <= time.time() + 1
     assert lab.ping("192.168.0.4", wait=0.3) is None
     assert "broken already (network)" in porter_lab(lab, "fail", "node3").stderr
     assert "network" in porter_lab(lab, "status").stdout

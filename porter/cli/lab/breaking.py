@@ -1,5 +1,7 @@
 """`porter lab fail` and `porter lab recover`."""
 
+import textwrap
+import time
 from datetime import datetime
 
 import click
@@ -8,10 +10,14 @@ from porter.cli.lab.options import name_option
 from porter.lab import faults
 from porter.lab.lab import Lab
 
+_NAMES = [*faults.KINDS, *faults.ALIASES]
+
 
 def _kinds(*, of_server: bool) -> str:
     found = {name: kind for name, kind in faults.KINDS.items() if kind.of_server == of_server}
-    return "\n".join(f"  {name:<10}{kind.says}" for name, kind in found.items())
+    lines = [f"  {name:<10}{kind.says}" for name, kind in found.items()]
+    also = [f"{alias} ({kind})" for alias, kind in faults.ALIASES.items() if kind in found]
+    return "\n".join([*lines, *textwrap.wrap(f"Other names: {', '.join(also)}.", width=76)])
 
 
 @click.command(
@@ -27,7 +33,9 @@ Of the API server:
 """
 )
 @name_option
-@click.option("--kind", type=click.Choice(list(faults.KINDS)), default="network", show_default=True, metavar="KIND")
+@click.option(
+    "--kind", type=click.Choice([*faults.KINDS, *faults.ALIASES]), default="network", show_default=True, metavar="KIND"
+)
 @click.option("--loss", type=click.FloatRange(0, 100), default=30, show_default=True, help="Percent of the frames.")
 @click.option(
     "--delay", type=click.FloatRange(0, 60_000), default=200, show_default=True, help="Milliseconds, one way."
@@ -40,8 +48,8 @@ def fail(name: str, kind: str, node: str, *, loss: float, delay: float, step: fl
     """Break a node or the API server."""
     how = faults.How(loss=loss / 100, delay=delay / 1000, step=step, every=every, code=code)
     broken = Lab(name)
-    broken.fail(node, kind, how)
-    click.echo(f"{_clock()} {node} is broken: {broken.stage.known.faults[node]}")
+    at = broken.fail(node, kind, how)
+    click.echo(f"{wall_clock(at)} {node} is broken: {broken.stage.known.faults[node]}")
 
 
 @click.command()
@@ -49,9 +57,11 @@ def fail(name: str, kind: str, node: str, *, loss: float, delay: float, step: fl
 @click.argument("node")
 def recover(name: str, node: str) -> None:
     """Mend a node, or apiserver, that was broken with fail."""
-    Lab(name).recover(node)
-    click.echo(f"{_clock()} {node} is mended")
+    at = Lab(name).recover(node)
+    click.echo(f"{wall_clock(at)} {node} is mended")
 
 
-def _clock() -> str:
-    return datetime.now().astimezone().isoformat(timespec="milliseconds")
+def wall_clock(at: float) -> str:
+    """A moment of the monotonic clock that is not long ago, by the wall clock."""
+    moment = time.time() - (time.monotonic() - at)
+    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="milliseconds")

@@ -11,23 +11,35 @@ from porter.lab.faults.kinds import How, Kind
 from porter.lab.stage import SERVER, Stage
 from porter.lab.state import Fault
 
-__all__ = ["KINDS", "SERVER", "How", "fail", "recover"]
+__all__ = ["ALIASES", "KINDS", "SERVER", "How", "fail", "recover"]
 
 KINDS: dict[str, Kind] = {**wires.KINDS, **agents.KINDS, **nodes.KINDS, **disk.KINDS, **server.KINDS}
 """Every kind of fault by its name."""
+ALIASES: dict[str, str] = {
+    "partition": "network",
+    "partition-api": "no-api",
+    "partition-peers": "no-peers",
+    "api": "stopped",
+    "api-slow": "slow",
+    "api-errors": "errors",
+    "api-cuts": "cuts",
+    "api-half-open": "silent",
+}
+"""Other names of kinds: what one is cut off from, or what is wrong with the API server."""
 
 
 def fail(stage: Stage, target: str, kind: str = "network", how: How | None = None) -> float:
-    """Break a node, or the API server. Returns the monotonic time when it took effect.
+    """Break a node, or the API server; `kind` is of KINDS or ALIASES. Returns the monotonic time when it took effect.
 
     Raises LabError when it is broken already, or when that kind cannot be done to it.
     """
+    named, kind = kind, ALIASES.get(kind, kind)
     if kind not in KINDS:
         raise LabError(f"no fault is called '{kind}'; there are: {', '.join(KINDS)}")
     chosen, severity = KINDS[kind], how or How()
     if chosen.of_server != (target == SERVER):
         names = [name for name, one in KINDS.items() if one.of_server == (target == SERVER)]
-        raise LabError(f"'{kind}' is no fault of {target}; of that there are: {', '.join(names)}")
+        raise LabError(f"'{named}' is no fault of {target}; of that there are: {', '.join(names)}")
     if target != SERVER:
         stage.topology.node(target)
     if known := stage.known.faults.get(target):
