@@ -25,6 +25,8 @@ until = functools.partial(labs.until, within=30.0)
 
 SECONDS = float(os.environ.get("PORTER_CHAOS_SECONDS") or 4.5)
 PROBE_WINDOW = 1.0  # seconds: clocks and applied entries of two nodes are no finer
+LONGEST_AWAY = 10.0  # seconds in which nobody announces what a killed agent had: 4 on two busy cores
+LONGEST_LOST = 3.0  # seconds without an answer meanwhile: none, as clients go on to send where they sent before
 NAMES = ("chaos-a", "chaos-b", "chaos-c", "chaos-d")
 
 
@@ -88,6 +90,19 @@ def nothing_happened(lab: Lab, before: dict[str, list[str]], reports: list[Repor
     assert owners(lab) == before
 
 
+def only_what_it_had_is_away_for_a_while(
+    lab: Lab, node: str, before: dict[str, list[str]], reports: list[Report]
+) -> None:
+    """The node's agent was ended and started anew, twice: what it had may move each time, and nothing else does."""
+    for (address, [owner]), report in zip(before.items(), reports, strict=True):
+        if owner == node:
+            assert report.longest_gap <= LONGEST_LOST, (address, report.gaps)
+            assert len(report.owners) <= 3, (address, report.owners)
+        else:
+            assert (report.lost, len(report.owners)) == (0, 1), (address, report.gaps, report.owners)
+    until("one owner of each again", lambda: all(len(names) == 1 for names in owners(lab).values()))
+
+
 @pytest.mark.parametrize(
     ("target", "kind", "how"),
     [
@@ -97,20 +112,21 @@ def nothing_happened(lab: Lab, before: dict[str, list[str]], reports: list[Repor
         ("apiserver", "errors", How(code=500)),
         ("apiserver", "errors", How(code=429)),
         ("apiserver", "slow", How(delay=0.5)),
-        ("node1", "clock", How(step=3600)),
+        ("an owner", "clock", How(step=3600)),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.code}" if isinstance(value, How) else None,
 )
 def test_trouble_that_is_not_the_nodes_moves_no_address(lab: Lab, target: str, kind: str, how: How) -> None:
     before = owners(lab)
     assert all(len(names) == 1 for names in before.values())
+    target = next(iter(before.values()))[0] if target == "an owner" else target
 
     reports = carry_on(lab, break_for_a_while(lab, target, kind, how))
 
-    if kind == "clock":  # its agent was started anew: what it had moves once, and nothing has two owners
-        assert all(len(names) == 1 for names in owners(lab).values())
-        return
-    nothing_happened(lab, before, reports)
+    if kind == "clock":
+        only_what_it_had_is_away_for_a_while(lab, target, before, reports)
+    else:
+        nothing_happened(lab, before, reports)
 
 
 def test_a_leader_that_is_killed_while_it_publishes_gives_nothing_twice(lab: Lab) -> None:
@@ -148,9 +164,10 @@ def test_a_leader_that_is_killed_while_it_publishes_gives_nothing_twice(lab: Lab
     assert {name: found[name] for name in old} == old
     for name in made:
         lab.api.delete("Service", name)
+    until("one owner of each", lambda: all(len(names) == 1 for names in owners(lab).values()))
 
 
-def test_the_logs_together_show_no_moment_with_two_owners(lab: Lab) -> None:
+def test_the_logs_together_show_no_moment_with_two_owners_and_no_long_one_with_nobody(lab: Lab) -> None:
     """The last test of this lab: what its nodes wrote through all that happened before."""
     logs = [str(lab.stage.event_log(node.name)) for node in lab.topology.nodes]
     done = subprocess.run(
@@ -160,4 +177,5 @@ def test_the_logs_together_show_no_moment_with_two_owners(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert len([told for told in found["timeline"] if "announces" in told["text"]]) >= len(NAMES)
-    assert [one for one in found["windows"] if one["what"] == "several" and one["seconds"] > PROBE_WINDOW] == []
+    longest = {"several": PROBE_WINDOW, "nobody": LONGEST_AWAY}
+    assert [one for one in found["windows"] if one["seconds"] is None or one["seconds"] > longest[one["what"]]] == []
