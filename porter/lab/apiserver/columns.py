@@ -150,7 +150,7 @@ def _slice(obj: Json, now: datetime) -> list[Any]:
 
 def _endpoints(obj: Json, now: datetime) -> list[Any]:
     found = [
-        f"{one['ip']}:{port['port']}"
+        f"{one.get('ip', '')}:{port.get('port', 0)}"
         for subset in obj.get("subsets", [])
         for one in subset.get("addresses", [])
         for port in subset.get("ports", [])

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -201,17 +202,33 @@ def test_a_definition_that_is_deleted_ends_its_watches_when_all_is_told(client: 
     ]
 
 
-class Slow:
-    """Something to write to that never takes a push, and writes into the store while it waits for the first time."""
+def test_a_table_shows_endpoints_without_an_address(client: Client) -> None:
+    endpoints = "/api/v1/namespaces/default/endpoints"
+    client.post(endpoints, {"metadata": {"name": "a"}, "subsets": [{"addresses": [{}], "ports": [{}]}]})
 
-    def __init__(self, meanwhile: Callable[[], object] = bool) -> None:
+    shown = client.get(f"{endpoints}/a", accept=TABLE)
+
+    assert shown["rows"][0]["cells"][:2] == ["a", ":0"]
+
+
+class Slow:
+    """Something to write to that never takes a push, and has had enough after some events.
+
+    While it waits for the first time, something else is done.
+    """
+
+    def __init__(self, enough: int, meanwhile: Callable[[], object] = bool) -> None:
         self.parts: list[bytes] = []
-        self.meanwhile = meanwhile
+        self.enough, self.meanwhile = enough, meanwhile
+        self.done = asyncio.Event()
 
     async def write(self, data: bytes) -> None:
         if not self.parts:
             self.meanwhile()
         self.parts.append(data)
+        self.enough -= data.count(b"\n")
+        if self.enough <= 0:
+            self.done.set()
         await asyncio.sleep(0)
 
     def push(self, data: bytes) -> bool:
@@ -227,16 +244,16 @@ def put(store: Store, name: str, size: int = 1) -> None:
 
 
 def watched(store: Store, sink: Slow, **query: str) -> None:
-    options = list_options({"watch": "1", "timeoutSeconds": "1"} | query, CONFIG_MAP)
+    options = list_options({"watch": "1", "timeoutSeconds": "60"} | query, CONFIG_MAP)
     watch = Watch(store, CONFIG_MAP, namespace="", options=options, form="", now=utc_now)
-    asyncio.run(watch.run(sink, bookmark_every=60, stopping=asyncio.Event()))
+    asyncio.run(watch.run(sink, bookmark_every=60, stopping=sink.done))
 
 
 def test_the_end_of_the_initial_events_promises_what_was_sent_and_no_more() -> None:
     store = Store()
     for index in range(3):
         put(store, f"a-{index}", 50_000)  # so that they are written in more than one go
-    sink, sent = Slow(lambda: put(store, "b")), store.revision
+    sink, sent = Slow(5, lambda: put(store, "b")), store.revision
 
     watched(store, sink, sendInitialEvents="true", resourceVersionMatch="NotOlderThan", allowWatchBookmarks="true")
 
@@ -250,7 +267,7 @@ def test_a_slow_watcher_has_one_batch_written_to_it_at_a_time() -> None:
     before = store.revision
     for index in range(700):  # more than are kept as they are
         put(store, f"a-{index}", 10_000)
-    sink = Slow()
+    sink = Slow(700)
 
     watched(store, sink, resourceVersion=str(before))
 
@@ -350,6 +367,30 @@ def test_a_watch_over_http_1_0_is_lines_and_nothing_else(running: Running) -> No
         rest = [json.loads(line) for line in lines]
 
     assert (first["type"], [event["type"] for event in rest]) == ("ADDED", ["MODIFIED"])
+
+
+def test_a_watch_that_fails_in_the_middle_is_cut_without_another_answer_in_it(
+    start: Callable[[ApiServer], Running],
+) -> None:
+    broken = threading.Event()
+
+    def now() -> datetime:
+        if broken.is_set():
+            raise OSError("no clock")
+        return utc_now()
+
+    client = start(ApiServer(tls=False, now=now)).client
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+    broken.set()
+    host, port = client.url.removeprefix("http://").split(":")
+    asked = f"GET {CONFIG_MAPS}?watch=1 HTTP/1.1\r\nHost: a\r\nAccept: {TABLE}\r\nAuthorization: Bearer {client.token}\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+        connection.sendall(asked.encode())
+        answered = lines.read()
+
+    assert answered.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answered.endswith(b"\r\n\r\n")
+    assert answered.count(b"HTTP/1.1") == 1
 
 
 def test_a_client_that_asks_whether_to_send_its_body_is_told_to(running: Running) -> None:
