@@ -35,7 +35,7 @@ W = TypeVar("W")
 
 _LOG = logging.getLogger("porter.cluster")
 _STALE = 3  # times the silence after which a watch is opened anew: then that has not helped
-_MUTE = 1.5  # times it: a watch that ends then was not the first to tell nothing
+_MUTE = 1.8  # times it: a watch that ends then was not the first to tell nothing
 _SHORTEST_ASKED = 0.5  # seconds, where the server asks to come back after none
 
 

@@ -117,7 +117,7 @@ def test_a_half_open_watch_is_left_and_resumed_where_it_was(tmp_path: Path) -> N
                 say(bookmark("150"), then_hang=True),
                 say(line("DELETED", node("node1", version="151")), then_hang=True),
             )
-            async with watching(connection) as (_, seen):
+            async with watching(connection, timings=replace(QUICK, silence=1.0)) as (_, seen):
                 await until(lambda: NodeGone(node=NODE1) in seen)
             return server
 
