@@ -183,21 +183,6 @@ def test_deleting_a_namespace_takes_its_objects_along(kubectl: Kubectl) -> None:
     assert kubectl.run("get", "svc").stderr == f"No resources found in {kubectl.namespace} namespace.\n"
 
 
-def test_wait_sees_a_condition_come_and_an_object_go(kubectl: Kubectl) -> None:
-    kubectl("apply", "-f", "-", stdin=(EIP % "held").replace("name: held", "name: held, finalizers: [example.com/a]"))
-
-    established = kubectl("wait", "--for=condition=Established", "crd/eips.network.kubesphere.io")
-    kubectl("delete", "eip", "held", "--wait=false")
-    stays = kubectl.fails("wait", "--for=delete", "eip/held", "--timeout=1s")
-    kubectl("patch", "eip", "held", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
-
-    assert established == "customresourcedefinition.apiextensions.k8s.io/eips.network.kubesphere.io condition met\n"
-    assert stays.splitlines()[-1] == "error: timed out waiting for the condition on eips/held"
-    assert kubectl.fails("get", "eip", "held") == (
-        'Error from server (NotFound): eips.network.kubesphere.io "held" not found\n'
-    )
-
-
 def test_server_side_apply_tells_of_a_conflict(kubectl: Kubectl) -> None:
     applied = ("apply", "--server-side", "-f", "-")
     kubectl(*applied, "--field-manager=a", stdin=EIP % "shared")
