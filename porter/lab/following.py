@@ -128,13 +128,24 @@ class Cache:
         self._kind = kind
         self._path = path_of(kind, namespace=namespace)
         self._changed = changed
+        self._seen = 0
+        """Up to this version the watch has told everything."""
 
     def all(self) -> list[Object]:
         """The objects, by namespace and name."""
         return [self.objects[key] for key in sorted(self.objects)]
 
     def learn(self, obj: Object) -> None:
-        """Take an object as the server returned it from a write, before the watch brings it."""
+        """Take an object as the server returned it from a write, unless the watch has brought it, or what came after.
+
+        A change that another made just then, or the object's end, may be known before the answer to the write is: it
+        would be lost here for good, since a watch tells nothing twice.
+        """
+        if int(obj["metadata"]["resourceVersion"]) > self._seen:
+            self.presume(obj)
+
+    def presume(self, obj: Object) -> None:
+        """Take an object as this, whatever is known of it, until the watch tells more."""
         self.objects[key_of(obj)] = obj
 
     def forget(self, key: Key) -> None:
@@ -161,6 +172,7 @@ class Cache:
         self.objects = {
             key_of(item): {"kind": kind, "apiVersion": version, **item} for item in answer.get("items") or []
         }
+        self._seen = int(answer["metadata"]["resourceVersion"])
         self.complete.set()
         self._changed()
         return str(answer["metadata"]["resourceVersion"])
@@ -192,11 +204,12 @@ class Cache:
 
     def _take(self, event: Object) -> str:
         obj = event["object"]
+        self._seen = int(obj["metadata"]["resourceVersion"])
         if event["type"] != "BOOKMARK":
             if event["type"] == "DELETED":
                 self.forget(key_of(obj))
             else:
-                self.learn(obj)
+                self.presume(obj)
             self._changed()
         return str(obj["metadata"]["resourceVersion"])
 

@@ -80,7 +80,7 @@ class Controllers:
         await self._api.delete("Pod", key_of(pod))
         gone = {**pod, "metadata": {"deletionTimestamp": _now(), **pod["metadata"]}}
         if key_of(pod) in self._pods.objects:
-            self._pods.learn(gone)
+            self._pods.presume(gone)
 
     async def _reconcile_endpoints(self) -> None:
         wanted = {
