@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from typing import Self
 
 import msgspec
 
@@ -82,11 +83,8 @@ class Recent:
         """When what a Service has was decided; None when that is longer ago than the log was looked through."""
         return self._since.get((service, family))
 
-    def before(self, older: Iterable[Recorded]) -> None:
-        """Take in what the log held when this agent began. Once, and at any time."""
-        earlier = Recent()
-        for record in older:
-            earlier.take(record)
+    def before(self, earlier: Self) -> None:
+        """Take in what the log tells of the time before this agent began. Once, and at any time."""
         self._since = {key: at for key, at in (earlier._since | self._since).items() if at is not None}
         self._told = deque([*earlier._told, *self._told], maxlen=_KEPT)
         self.complete = True
@@ -110,12 +108,16 @@ class Recent:
 async def look_back(recent: Recent, log: EventLog, last: int) -> None:
     """Have it know what the end of the log tells, up to an entry. The log is read in another thread."""
     older = log.read(max(0, last - LOOK_BACK), last)
-    with suppress(LogError):  # what an old version cannot read any more is no reason not to run
-        recent.before(await asyncio.get_running_loop().run_in_executor(None, _worth_telling, older))
+    recent.before(await asyncio.get_running_loop().run_in_executor(None, remembered, older))
 
 
-def _worth_telling(records: Iterable[Recorded]) -> list[Recorded]:
-    return [one for one in records if isinstance(one.entry, _TOLD)]
+def remembered(records: Iterable[Recorded]) -> Recent:
+    """Return what entries tell, up to one that cannot be read: that of an old version is no reason not to run."""
+    found = Recent()
+    with suppress(LogError):
+        for record in records:
+            found.take(record)
+    return found
 
 
 def is_bad(entry: Entry) -> bool:

@@ -1,9 +1,11 @@
 """The page for people and `porter status`: what they say of a running agent, live, and that nothing gets through them."""
 
+import asyncio
 import json
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +14,11 @@ import pytest
 
 from porter.agent.pages.http import HttpServer, Pages, listen
 from porter.agent.pages.overview import MOST, main_part, page
-from porter.agent.recent import Change, Recent
+from porter.agent.recent import Change, Recent, look_back, remembered
 from porter.cli.status import lines
 from porter.events.entries import AssignmentDecided, AssignmentEnded, LogSetAside, Recorded
+from porter.events.errors import LogError
+from porter.events.log import EventLog
 from porter.events.sentences import sentence
 from porter.model.assignment import Assignment, PoolState
 from porter.model.names import EipName, NodeName, ServiceKey
@@ -111,7 +115,7 @@ def decided(seq: int, service: str, address: str | None) -> Recorded:
 
 def test_since_when_is_the_newest_decision_and_nothing_after_its_end() -> None:
     recent = Recent()
-    recent.before([decided(1, "default/a", "192.168.0.91"), decided(2, "default/b", None)])
+    recent.before(remembered([decided(1, "default/a", "192.168.0.91"), decided(2, "default/b", None)]))
     recent.take(decided(3, "default/a", None))
     gone = AssignmentEnded(cause=4, service=ServiceKey("default/b"), family="IPv4", reason=Verdict(reason=Reason.HELD))
     recent.take(Recorded(4, AT, gone))
@@ -138,11 +142,28 @@ def test_what_happens_before_an_agent_has_read_its_log_is_newer_than_all_that_is
     recent.take(Recorded(5, AT, gone))
     assert [change.seq for change in recent.changes] == [5, 4]
 
-    recent.before([decided(1, "default/a", None), decided(2, "default/b", None), decided(3, "default/c", None)])
+    older = [decided(1, "default/a", None), decided(2, "default/b", None), decided(3, "default/c", None)]
+    recent.before(remembered(older))
 
     since = {name: recent.since(ServiceKey(f"default/{name}"), "IPv4") for name in "abc"}
     assert since == {"a": AT.replace(minute=4), "b": None, "c": AT.replace(minute=3)}
     assert [change.seq for change in recent.changes] == [5, 4, 3, 2, 1]
+
+
+def test_a_log_that_cannot_be_read_to_its_end_tells_what_comes_before_and_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_after: int, _until: int) -> Iterator[Recorded]:
+        yield decided(1, "default/a", "192.168.0.91")
+        raise LogError("entry 2 is of a kind that this Porter does not know")
+
+    recent = Recent()
+    with closing(EventLog.open(f"sqlite:///{tmp_path}/log.db", stream="node1", migrate=True)) as log:
+        monkeypatch.setattr(log, "read", read)
+        asyncio.run(look_back(recent, log, 2))
+
+    assert recent.complete, "or what ends is remembered for ever"
+    assert [change.seq for change in recent.changes] == [1]
 
 
 def test_the_terminal_shows_the_same_in_80_columns() -> None:
