@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+import pytest
 from aiohttp import web
 
 from porter.cluster import resources
 from porter.cluster.notes import Notes
 from porter.cluster.pace import Pace
 from porter.cluster.publication import Note
+from porter.cluster.views import ServiceView
 from porter.model.names import NodeName, ServiceKey
 from tests.cluster.cluster import QUICK, assigned, cluster
 from tests.cluster.cluster import agent as running
@@ -32,6 +34,12 @@ def posts(server: FaultServer) -> list[str]:
 def want(one: Bench, name: str, address: str) -> None:
     key = ServiceKey(f"default/{name}")
     one.publisher.want_service(key, one.services.mirror.known[key], [assigned(name, address, "node1")])
+
+
+def seen(version: str) -> ServiceView:
+    view = resources.services().project(json.dumps(web_service(version)).encode()).view
+    assert view is not None
+    return view
 
 
 async def later(_: web.Request) -> web.StreamResponse:
@@ -111,6 +119,34 @@ def test_an_event_that_has_waited_too_long_is_dropped(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_the_oldest_of_too_many_events_are_dropped_also_while_one_of_them_is_being_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("porter.cluster.notes._MOST", 2)
+    sent: list[str] = []
+
+    async def main() -> None:
+        async with waiting(tmp_path, 1) as (server, events):
+            gate = asyncio.Event()
+
+            async def slow(request: web.Request) -> web.StreamResponse:
+                body = await request.json()
+                sent.append(body["message"])
+                await gate.wait()
+                return answer(body, status=201)
+
+            server.routes[EVENTS] = slow
+            flushing = asyncio.create_task(events.flush(5.0))
+            await until(lambda: sent)
+            for number in range(3):
+                events.tell(seen("9"), replace(NOTE, message=f"{number}"), datetime.now(UTC))
+            gate.set()
+            await flushing
+
+    asyncio.run(main())
+    assert sent == [NOTE.message, "1", "2"]
+
+
 @asynccontextmanager
 async def waiting(tmp_path: Path, number: int) -> AsyncIterator[tuple[FaultServer, Notes]]:
     """Events that wait, and nobody who sends them."""
@@ -118,9 +154,7 @@ async def waiting(tmp_path: Path, number: int) -> AsyncIterator[tuple[FaultServe
         pace = Pace(clock=monotonic, per_second=1000.0, burst=50)
         made = Notes(connection, node=NodeName("node1"), pace=pace, after=lambda: False, longest=300.0)
         for version in range(number):
-            view = resources.services().project(json.dumps(web_service(f"{version}")).encode()).view
-            assert view is not None
-            made.tell(view, NOTE, datetime.now(UTC))
+            made.tell(seen(f"{version}"), NOTE, datetime.now(UTC))
         yield server, made
 
 
