@@ -112,10 +112,8 @@ async def bare(connection: Connection, first: int, last: int) -> dict[str, Any]:
 
 
 def _metadata() -> dict[str, Any]:
-    labels, annotations = (
-        {_foreign(keys.written_eip("porter")): "pool"},
-        {_foreign(keys.layer2_node("porter")): "node0"},
-    )
+    labels = {_foreign(keys.written_eip("porter")): "pool"}
+    annotations = {_foreign(keys.layer2_node("porter")): "node0"}
     return {"metadata": {"labels": labels, "annotations": annotations}}
 
 
@@ -134,7 +132,7 @@ def _status(number: int) -> dict[str, Any]:
 
 def _foreign(key: str) -> str:
     """Return a key of the same length that is not Porter's: what has Porter's, its leader would take off again."""
-    return key.replace("porter", "foreign"[:6])
+    return key.replace("porter", "others")
 
 
 async def relist(connection: Connection, times: int) -> dict[str, Any]:
