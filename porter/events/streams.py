@@ -183,8 +183,7 @@ def last_gap(connection: sqlalchemy.Connection, stream: str) -> int:
 
 def gap_ends(connection: sqlalchemy.Connection, stream: str) -> Sequence[int]:
     """Return the last entry of each gap, in order."""
-    wanted = {"stream": stream, "first_seq": 0, "last_seq": 2**63 - 1}
-    return [_read(Gap, row).last_seq for row in connection.execute(_GAPS_IN, wanted)]
+    return [gap.last_seq for gap in gaps_in(connection, stream, 0, 2**63 - 1)]
 
 
 def add_rows(connection: sqlalchemy.Connection, stream: str, rows: Sequence[Row]) -> None:
