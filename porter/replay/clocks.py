@@ -7,7 +7,6 @@ and the network needed. The median of many is a good estimate; its spread says h
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Final, TypeAlias
 
 import msgspec
@@ -32,7 +31,7 @@ from porter.events.entries import (
     ServiceObserved,
 )
 from porter.model.names import NodeName
-from porter.replay.stretches import Sample
+from porter.replay.stretches import STEP, Sample, estimate
 
 _SHARED: Final = frozenset(
     {
@@ -51,7 +50,7 @@ _SHARED: Final = frozenset(
     },
 )
 """What all agents see in the same way. What an agent judges by its own clock is not among it, nor a list."""
-_SETBACK: Final = timedelta(seconds=1)  # less is what a clock's daemon does all day
+_SETBACK: Final = timedelta(seconds=STEP)
 _MOST: Final = 50_000  # observations of a log that are compared: memory is bounded, and no more are needed
 
 
@@ -119,8 +118,8 @@ def clock_of(samples: Sequence[Sample]) -> Clock:
     """Return how far a log's clock is ahead, over all of the log."""
     if not samples:
         return Clock(ahead=0.0, samples=0, spread=0.0)
-    ahead = median(one.ahead for one in samples)
-    return Clock(ahead=ahead, samples=len(samples), spread=median(abs(one.ahead - ahead) for one in samples))
+    ahead, spread = estimate(samples)
+    return Clock(ahead=ahead, samples=len(samples), spread=spread)
 
 
 def samples_of(first: Mapping[int, Seen], other: Mapping[int, Seen]) -> list[Sample]:

@@ -16,7 +16,8 @@ import msgspec
 
 from porter.events.entries import Recorded
 
-_STEP: Final = 1.0  # seconds: less is what a clock's daemon does all day
+STEP: Final = 1.0
+"""Seconds by which a clock is set at least: less is what a clock's daemon does all day."""
 _FEW, _SOME = 3, 10  # samples that a stretch needs: after a step back, which the log shows, and after one forward
 _RECENT: Final = 25  # samples that say what was usual until now
 _SLACK: Final = 0.5  # seconds by which the samples after a step may differ
@@ -68,9 +69,14 @@ def stretches(
     firsts = [first_seq, *_firsts(steps, read)]
     bounds = [0, *(step.sample for step in steps), len(samples)]
     return [
-        _stretch([one.ahead for one in samples[begin:end]], first_seq=seq)
-        for seq, (begin, end) in zip(firsts, pairwise(bounds), strict=True)
+        _stretch(samples[begin:end], first_seq=seq) for seq, (begin, end) in zip(firsts, pairwise(bounds), strict=True)
     ]
+
+
+def estimate(samples: Sequence[Sample]) -> tuple[float, float]:
+    """Return how far the clock was ahead, and within how many seconds of that half of the samples lie."""
+    ahead = median(one.ahead for one in samples)
+    return ahead, median(abs(one.ahead - ahead) for one in samples)
 
 
 def corrector(found: Sequence[Stretch]) -> Callable[[int], timedelta]:
@@ -84,7 +90,7 @@ def _steps(samples: Sequence[Sample], setbacks: Sequence[int]) -> Iterator[_Step
     begin = 0
     for at in range(1, len(samples)):
         usual = median(one.ahead for one in samples[max(begin, at - _RECENT) : at])
-        if abs(samples[at].ahead - usual) < _STEP:
+        if abs(samples[at].ahead - usual) < STEP:
             continue
         last, first = samples[at - 1], samples[at]
         set_back = [seq for seq in setbacks if last.seq < seq <= first.seq]
@@ -110,7 +116,7 @@ def _is_step(samples: Sequence[Sample], at: int, before: int, usual: float, *, i
     if len(following) < needed or before < needed:
         return False
     step = median(following) - usual
-    if abs(step) < _STEP or max(following) - min(following) > max(_SLACK, abs(step) / 10):
+    if abs(step) < STEP or max(following) - min(following) > max(_SLACK, abs(step) / 10):
         return False
     if is_set_back:
         return step < 0
@@ -118,7 +124,6 @@ def _is_step(samples: Sequence[Sample], at: int, before: int, usual: float, *, i
     return 0 < step * _MOST_OF <= paused
 
 
-def _stretch(ahead: Sequence[float], *, first_seq: int) -> Stretch:
-    middle = median(ahead)
-    spread = median(abs(one - middle) for one in ahead)
-    return Stretch(first_seq=first_seq, ahead=middle, samples=len(ahead), spread=spread)
+def _stretch(samples: Sequence[Sample], *, first_seq: int) -> Stretch:
+    ahead, spread = estimate(samples)
+    return Stretch(first_seq=first_seq, ahead=ahead, samples=len(samples), spread=spread)
