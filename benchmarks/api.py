@@ -13,12 +13,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import api_agents
 from benchmarks.api_cluster import ApiCluster
+from benchmarks.telling import say, tell
 
 LEASE_SECONDS = 20.0
 SMALL_LEASE = 2.0
@@ -27,10 +27,9 @@ SMALL_LEASE = 2.0
 class Measuring:
     """One run against one server."""
 
-    def __init__(self, cluster: ApiCluster, options: argparse.Namespace, say: Callable[[str], None]) -> None:
+    def __init__(self, cluster: ApiCluster, options: argparse.Namespace) -> None:
         self._cluster = cluster
         self._options = options
-        self._say = say
 
     def everything(self) -> dict[str, Any]:
         """Measure all there is."""
@@ -39,28 +38,28 @@ class Measuring:
         cluster.services("few", few, claimed=False)
         cluster.eip("172.16.0.0/12")
         leases = self._leases(few)
-        self._say(f"making {2 * options.converge} Services")
+        say(f"making {2 * options.converge} Services")
         cluster.services("web", options.converge)
         cluster.slices("web", options.converge, endpoints=3)
         cluster.services("bare", options.converge, claimed=False)
         found = self._converge(options.converge)
-        self._say(f"making the rest of {options.list} Services, as many EndpointSlices, and {options.nodes} nodes")
+        say(f"making the rest of {options.list} Services, as many EndpointSlices, and {options.nodes} nodes")
         cluster.services("more", options.list - 2 * options.converge - few, claimed=False)
         cluster.slices("bare", options.list - options.converge, endpoints=3)
         cluster.nodes(options.nodes)
-        self._say("listing")
+        say("listing")
         found |= self._do("relist", "--times", "10")
         return found | {"lease_requests_per_s": leases | self._leases(options.list)}
 
     def _converge(self, services: int) -> dict[str, Any]:
         half = services // 2
-        self._say("a bare client, the first half")
+        say("a bare client, the first half")
         bare = self._do("bare", "--from", "0", "--to", f"{half}")["seconds"]
         begin = self._cluster.audited
-        self._say("an agent that leads")
+        say("an agent that leads")
         done = self._do("converge", "--services", f"{services}", "--lease", f"{self._options.lease}")
         patches, events = self._cluster.patches(begin), self._cluster.events(begin)
-        self._say("a bare client, the second half")
+        say("a bare client, the second half")
         bare += self._do("bare", "--from", f"{half}", "--to", f"{services}")["seconds"]
         return {
             "services": services,
@@ -75,7 +74,7 @@ class Measuring:
     def _leases(self, services: int) -> dict[str, float]:
         found = {}
         for nodes in self._options.lease_nodes:
-            self._say(f"the Leases of {nodes} nodes with {services} Services")
+            say(f"the Leases of {nodes} nodes with {services} Services")
             options = ["--lease", f"{self._options.lease}", "--for", f"{self._options.lease_seconds}"]
             window = self._do("leases", "--agents", f"{nodes}", *options)
             asked = self._cluster.lease_requests(window["from"], window["to"])
@@ -114,16 +113,9 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Print what was measured."""
     options = options_of(arguments)
-    terminal = sys.stderr.isatty()
     with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as name, ApiCluster(Path(name)) as cluster:
-        found = Measuring(
-            cluster, options, lambda text: print(text, file=sys.stderr) if terminal else None
-        ).everything()
-    if options.json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{name:>22}  {value}")
+        found = Measuring(cluster, options).everything()
+    tell(found.items(), as_json=options.json)
 
 
 if __name__ == "__main__":

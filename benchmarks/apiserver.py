@@ -35,6 +35,7 @@ import yaml
 from benchmarks import apiserver_cluster as cluster
 from benchmarks.apiserver_client import Asker, Place
 from benchmarks.apiserver_load import Seen, Written, watch, write
+from benchmarks.telling import say, tell
 from porter.lab.kube import read_access
 from porter.manifests import render
 
@@ -132,7 +133,7 @@ def listed(asker: Asker, path: str) -> bytes:
             time.sleep(0.1)
 
 
-def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure once."""
     watched, traffic = (
         cluster.services_only(options.nodes)
@@ -195,13 +196,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=cluster.NODES, help="nodes of the cluster, with 10 watches each")
     parser.add_argument("--all-see-all", action="store_true", help="all watches see every write")
     options = parser.parse_args()
-    terminal = sys.stderr.isatty()
-    found = measure(options, lambda text: print(text, file=sys.stderr) if terminal else None)
-    if options.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:>20}  {value}")
+    tell(measure(options).items(), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ are what counts.
 
 import argparse
 import contextlib
-import json
 import os
 import select
 import socket
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arp_node import NIC, addresses
+from benchmarks.telling import say, tell
 from porter.plugins.layer2.announcer import arp
 from tests.plugins.netns import Wire, inside, wire
 
@@ -157,7 +157,7 @@ class Node:
         return self._process.stdout.readline()
 
 
-def measure(made: Wire, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(made: Wire) -> dict[str, Any]:
     """Measure everything on a wire."""
     made.on_node("addr", "add", f"{KERNEL}/8", "dev", NIC)
     with contextlib.ExitStack() as stack:
@@ -173,7 +173,7 @@ def measure(made: Wire, say: Callable[[str], None]) -> dict[str, Any]:
             pass
         everything.close()
         client = Client(inside(made.client, _listen))
-        found = _times(client, nodes, made.node, say)
+        found = _times(client, nodes, made.node)
         say("asking while the agent folds")
         found |= _busy(client, nodes["1000"])
         say("pouring requests")
@@ -182,7 +182,7 @@ def measure(made: Wire, say: Callable[[str], None]) -> dict[str, Any]:
         return found
 
 
-def _times(client: Client, nodes: dict[str, Node], namespace: str, say: Callable[[str], None]) -> dict[str, Any]:
+def _times(client: Client, nodes: dict[str, Node], namespace: str) -> dict[str, Any]:
     kernel, own, porter = [], [], {size: list[float]() for size in nodes}
     for number in range(ROUNDS):
         say(f"asking in turns: {number + 1} of {ROUNDS}")
@@ -277,14 +277,9 @@ def main() -> None:
     options = parser.parse_args()
     if os.geteuid() != 0:
         raise SystemExit("network namespaces need root: run it with sudo")
-    terminal = sys.stderr.isatty()
     with wire() as made:
-        found = measure(made, lambda text: print(text, file=sys.stderr) if terminal else None)
-    if options.json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{name:>26}  {value}")
+        found = measure(made)
+    tell(found.items(), as_json=options.json)
 
 
 if __name__ == "__main__":

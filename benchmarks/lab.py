@@ -21,6 +21,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.telling import tell
 from porter.lab import pins, processes, state
 from porter.lab.kube import Kube, path_of, read_access
 
@@ -198,11 +199,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as folder:
         os.environ["PORTER_LAB_DIR"] = folder
         found = measure(options.nodes, options.services, rest=options.rest)
-    if options.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:<28} {value:>10,}")
+    tell(found.items(), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ It appends in batches and one by one, each durable, and reads everything back.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.telling import tell
 from porter.events.entries import EndpointsObserved, Recorded
 from porter.events.log import EventLog
 from porter.model.names import NodeName
@@ -65,11 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as folder:
         found = measure(options.url or str(Path(folder) / "porter.db"), options.entries)
-    if options.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:>14} {value:>12,}")
+    tell(found.items(), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ the scripts a frame while zooming in and out, without a graphics card.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.telling import tell
 from porter.replay.page.document import document
 from tests.browser import chromium
 from tests.replay.page.lives import many
@@ -47,11 +47,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=100_000)
     options = parser.parse_args()
     found = measure(options.lanes, options.changes)
-    if options.json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{name:<16} {value}")
+    tell(found.items(), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ held, and an entry is news about one of them. Times are of `Reconciler.fold` alo
 
 import argparse
 import gc
-import json
 import resource
 import statistics
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.telling import tell
 from porter.cli.collector import collect_seldom
 from porter.events.entries import (
     AgentSilent,
@@ -242,12 +242,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     options = parser.parse_args()
     collect_seldom()  # as the agent does
-    found = measure()
-    if options.json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{name:>26}  {value}")
+    tell(measure().items(), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cluster_life import BEGIN, HERE, ClusterLife
+from benchmarks.telling import tell
 from porter.agent.starting import state_of
 from porter.cli.collector import collect_seldom
 from porter.events.codec import decode
@@ -175,15 +176,7 @@ def main() -> None:
         print(json.dumps(start_from_snapshot(options.start)))
     else:
         with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as folder:
-            _print(measure(Path(folder), options.entries), as_json=options.json)
-
-
-def _print(figures: Iterator[tuple[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(dict(figures)))
-        return
-    for name, value in figures:
-        print(f"{name:>22}  {value:,}", flush=True)
+            tell(measure(Path(folder), options.entries), as_json=options.json)
 
 
 if __name__ == "__main__":

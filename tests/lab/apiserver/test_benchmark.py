@@ -7,8 +7,11 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from benchmarks.apiserver import lost
 from benchmarks.apiserver_cluster import OF_A_NODE, OF_AN_AGENT, OF_CONTROLLERS, traffic, watches
+from benchmarks.telling import tell
 
 
 def test_every_watch_sees_every_write_of_its_kind() -> None:
@@ -50,3 +53,14 @@ def test_an_event_that_a_watch_did_not_see_is_lost() -> None:
 
     assert lost(["/pods", "/pods", "/nodes"], accepted, [10, 9, 2]) == 1
     assert lost(["/pods", "/services"], accepted, [10, 0]) == 0
+
+
+def test_what_was_measured_is_told_as_lines_or_as_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {"services": 5_000, "ratio": 1.25, "lease_requests_per_s": {"10 nodes": 4.0}}
+
+    tell(figures.items(), as_json=False)
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    tell(figures.items(), as_json=True)
+
+    assert lines == [["services", "5,000"], ["ratio", "1.25"], ["lease_requests_per_s", "{'10 nodes': 4.0}"]]
+    assert json.loads(capsys.readouterr().out) == figures
