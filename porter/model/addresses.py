@@ -49,14 +49,16 @@ def _parsed(text: str) -> Address | None:
     return numbered(found.version, int(found))
 
 
-class _Known4(IPv4Address):
+class _Known:
     """An address that knows its hash and its text, which `ipaddress` works out each time: many tables ask for them."""
 
-    __slots__ = ("_hash", "_text")
+    __slots__ = ()
+    _hash: int
+    _text: str
 
     def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self._hash, self._text = super().__hash__(), super().__str__()
+        super().__init__(number)  # type: ignore[call-arg]  # of one of the two classes that it is mixed into, as the slots
+        self._hash, self._text = super().__hash__(), super().__str__()  # type: ignore[misc]
 
     def __hash__(self) -> int:
         return self._hash
@@ -65,20 +67,12 @@ class _Known4(IPv4Address):
         return self._text
 
 
-class _Known6(IPv6Address):
-    """The same of IPv6."""
-
+class _Known4(_Known, IPv4Address):
     __slots__ = ("_hash", "_text")
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self._hash, self._text = super().__hash__(), super().__str__()
 
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __str__(self) -> str:
-        return self._text
+class _Known6(_Known, IPv6Address):
+    __slots__ = ("_hash", "_text")
 
 
 @lru_cache(maxsize=1 << 16)
