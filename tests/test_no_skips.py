@@ -1,6 +1,7 @@
 """Where everything must be there, a skipped test fails the run; elsewhere it is only listed."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ SKIPPED = {
     "in the test": "def test_a(): pytest.skip('no such thing here')",
     "by mark": "@pytest.mark.skip(reason='no such thing here')\ndef test_a(): pass",
     "as a whole": "pytest.skip('no such thing here', allow_module_level=True)",
+    "for want of a program": "from tests.needs import needed\ndef test_a(): needed(None, 'no such thing here', 'thing')",
 }
 
 
@@ -62,3 +64,9 @@ def test_a_run_without_skips_succeeds(tmp_path: Path) -> None:
     )
 
     assert ran.returncode == 0, ran.stdout
+
+
+def test_ci_may_skip_none() -> None:
+    exported = re.findall(r"(?m)^export .*\bPORTER_NO_SKIPS=1\b", (ROOT / ".ci" / "run").read_text())
+
+    assert len(exported) == 1
