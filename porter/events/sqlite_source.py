@@ -105,6 +105,7 @@ class SqliteSource(Closing):
         self._left_out = _LeftOut(kind, KINDS[kind][1], takes)
 
     def _now_left_out(self) -> _LeftOut | None:
+        """Return what is left out by now: asked for each page, since `leave_out` comes while they are read."""
         return self._left_out
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
