@@ -5,7 +5,7 @@ from pathlib import Path
 
 from porter.lab import processes
 from porter.lab.errors import LabError
-from porter.lab.faults.kinds import How, Kind, until
+from porter.lab.faults.kinds import How, Kind, kill
 from porter.lab.stage import Stage
 from porter.lab.state import Process
 
@@ -17,13 +17,7 @@ def _agent(stage: Stage, node: str) -> Process:
 
 
 def _kill(stage: Stage, node: str, _how: How) -> None:
-    _end(_agent(stage, node), node)
-
-
-def _end(agent: Process, node: str) -> None:
-    processes.end(agent, how=signal.SIGKILL)
-    until(f"the end of {node}'s agent", lambda: not processes.alive(agent), pause=0.001)
-    processes.collect(agent.pid)
+    kill(_agent(stage, node), f"{node}'s agent")
 
 
 def _start(stage: Stage, node: str) -> None:
@@ -66,7 +60,7 @@ def _step(stage: Stage, node: str, how: How) -> None:
 def _set_right(stage: Stage, node: str) -> None:
     agent = stage.running(_ROLE, node)
     if agent is not None:
-        _end(agent, node)
+        kill(agent, f"{node}'s agent")
     _start(stage, node)
 
 

@@ -1,11 +1,14 @@
 """What a kind of fault is: what breaks it, what mends it, and of what it is a fault."""
 
+import signal
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from porter.lab import processes
 from porter.lab.errors import LabError
 from porter.lab.stage import Stage
+from porter.lab.state import Process
 
 PATIENCE: Final = 10.0
 """Seconds that a fault has to take effect."""
@@ -52,3 +55,10 @@ def until(what: str, look: Callable[[], bool], *, within: float = PATIENCE, paus
         if time.monotonic() > limit:
             raise LabError(f"not seen within {within:g} s: {what}")
         time.sleep(pause)
+
+
+def kill(process: Process, what: str) -> None:
+    """End a process by SIGKILL and return when it is gone. Raises LabError when it does not go."""
+    processes.end(process, how=signal.SIGKILL)
+    until(f"the end of {what}", lambda: not processes.alive(process), pause=0.001)
+    processes.collect(process.pid)

@@ -1,11 +1,9 @@
 """Faults of the API server: stopped, or in trouble on demand (`porter.lab.apiserver.trouble`)."""
 
-import signal
 from typing import Any
 
-from porter.lab import processes
 from porter.lab.errors import LabError
-from porter.lab.faults.kinds import How, Kind, until
+from porter.lab.faults.kinds import How, Kind, kill, until
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import SERVER, Stage
 
@@ -23,10 +21,7 @@ def _must_run(stage: Stage, _target: str) -> None:
 
 
 def _stop(stage: Stage, _target: str, _how: How) -> None:
-    process = stage.must_run(SERVER)
-    processes.end(process, how=signal.SIGKILL)
-    until("the end of the API server", lambda: not processes.alive(process))
-    processes.collect(process.pid)
+    kill(stage.must_run(SERVER), "the API server")
 
 
 def _start(stage: Stage, _target: str) -> None:

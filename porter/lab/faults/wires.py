@@ -3,11 +3,9 @@
 A bad one is carried by a process of its own (`porter.lab.wire`) between the node's port and the switch.
 """
 
-import signal
-
 from porter.lab import processes
 from porter.lab.errors import LabError
-from porter.lab.faults.kinds import How, Kind, until
+from porter.lab.faults.kinds import How, Kind, kill, until
 from porter.lab.network import SWITCH
 from porter.lab.stage import Stage
 
@@ -68,9 +66,8 @@ def _lay(stage: Stage, node: str, options: list[str]) -> None:
 def _take_up(stage: Stage, node: str) -> None:
     process = stage.running(_ROLE, node)
     stage.network.attach(node)
-    if process is not None and processes.end(process, how=signal.SIGKILL):
-        until(f"the end of {node}'s wire", lambda: not processes.alive(process))
-        processes.collect(process.pid)
+    if process is not None:
+        kill(process, f"{node}'s wire")
 
 
 def _loss_in_words(how: How) -> str:
