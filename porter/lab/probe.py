@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from porter.lab.families import Address
+from porter.lab.families import Address, socket_family
 from porter.lab.namespaces import inside
 
 ETH_P_ARP = 0x0806
@@ -26,7 +26,8 @@ _ARP = struct.Struct("!HHBBH6s4s6s4s")  # RFC 826
 _NS, _NA = 135, 136  # RFC 4861: neighbour solicitation and advertisement
 _SOLICITED = 0x40
 _ICMPV6 = 58
-_ECHO = {4: (8, 0, socket.IPPROTO_ICMP), 6: (128, 129, _ICMPV6)}  # RFC 792, RFC 4443: request, reply, protocol
+ECHO = {4: (8, 0, socket.IPPROTO_ICMP), 6: (128, 129, _ICMPV6)}
+"""Of each family what an echo is: its request, its reply and their protocol (RFC 792, RFC 4443)."""
 
 
 class Frame(NamedTuple):
@@ -94,16 +95,11 @@ def ndp(netns: str, nic: str, asker: IPv6Address, address: IPv6Address, *, wait:
         return answers
 
 
-def family(address: Address) -> socket.AddressFamily:
-    """The family of sockets that speak to an address."""
-    return socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
-
-
 def ping(netns: str, address: Address, *, wait: float = 1.0) -> float | None:
     """One echo of ICMP or ICMPv6. Returns the seconds until the reply, None when none came in time."""
-    request, answer, protocol = _ECHO[address.version]
+    request, answer, protocol = ECHO[address.version]
     try:
-        echo = inside(netns, lambda: socket.socket(family(address), socket.SOCK_RAW, protocol))
+        echo = inside(netns, lambda: socket.socket(socket_family(address), socket.SOCK_RAW, protocol))
         with echo:
             begin = time.monotonic()
             number, sequence = os.getpid() & 0xFFFF, time.monotonic_ns() & 0xFFFF
@@ -124,7 +120,7 @@ def ping(netns: str, address: Address, *, wait: float = 1.0) -> float | None:
 def http_get(netns: str, address: Address, port: int, *, path: str = "/", wait: float = 2.0) -> str:
     """The body of one GET on a new connection. Raises OSError (ConnectionRefusedError, TimeoutError …) on failure."""
     connection = http.client.HTTPConnection(str(address), port, timeout=wait)
-    stream = inside(netns, lambda: socket.socket(family(address), socket.SOCK_STREAM))
+    stream = inside(netns, lambda: socket.socket(socket_family(address), socket.SOCK_STREAM))
     try:
         stream.settimeout(wait)
         stream.connect((str(address), port))

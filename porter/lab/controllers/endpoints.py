@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from porter.lab.controllers.names import digest, owned_by, selects
+from porter.lab.families import family_of
 from porter.lab.kube import Object
 from porter.lab.node.pods import is_ready
 from porter.lab.node.rules import SERVICE_NAME
@@ -55,7 +56,7 @@ def _serves(service: Object, pod: Object) -> bool:
 def _address(pod: Object, family: str) -> str:
     """The pod's address of a family, "" when it has none (yet)."""
     for one in pod.get("status", {}).get("podIPs") or []:
-        if f"IPv{ip_address(one['ip']).version}" == family:
+        if family_of(ip_address(one["ip"])) == family:
             return str(one["ip"])
     return ""
 

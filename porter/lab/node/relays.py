@@ -7,6 +7,7 @@ import itertools
 import socket
 import struct
 
+from porter.lab.families import socket_family
 from porter.lab.node.rules import Place
 
 Peer = tuple[str, int] | tuple[str, int, int, int]
@@ -103,7 +104,7 @@ class _Client:
     def __init__(self, relay: Datagrams, addr: Peer, target: Place) -> None:
         self._relay, self._addr = relay, addr
         self._loop = asyncio.get_running_loop()
-        self._socket = socket.socket(_family(target), socket.SOCK_DGRAM)
+        self._socket = socket.socket(socket_family(target.address), socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.connect((str(target.address), target.port))
         self._loop.add_reader(self._socket, self._hear)
@@ -142,13 +143,9 @@ def swallow(place: Place) -> socket.socket:
     return listener
 
 
-def _family(place: Place) -> socket.AddressFamily:
-    return socket.AF_INET if place.address.version == 4 else socket.AF_INET6  # noqa: PLR2004 - IP's own number
-
-
 def _opened(place: Place) -> socket.socket:
     kind = socket.SOCK_STREAM if place.protocol == "TCP" else socket.SOCK_DGRAM
-    opened = socket.socket(_family(place), kind)
+    opened = socket.socket(socket_family(place.address), kind)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     opened.setsockopt(*_TRANSPARENT[place.address.version], 1)  # the address may be nobody's
     opened.setblocking(False)

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from porter.lab.families import Address
-from porter.lab.probe import checksum, family
+from porter.lab.families import Address, socket_family
+from porter.lab.probe import ECHO, checksum
 
 Opened = Callable[[int, int, int], socket.socket]
 """Opens a socket of (family, type, protocol) where the attempts are made from; it does not wait."""
@@ -79,9 +79,8 @@ class Icmp(Packets):
         self, address: Address, _port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
     ) -> None:
         self._six = address.version == 6  # noqa: PLR2004 - IP's own version number
-        protocol = socket.IPPROTO_ICMPV6 if self._six else socket.IPPROTO_ICMP
-        super().__init__(opened(family(address), socket.SOCK_RAW, protocol), selector, told)
-        self._request, self._reply = (128, 129) if self._six else (8, 0)
+        self._request, self._reply, protocol = ECHO[address.version]
+        super().__init__(opened(socket_family(address), socket.SOCK_RAW, protocol), selector, told)
         self._target = (str(address), 0)
         self._own = struct.pack("!H", os.getpid() & 0xFFFF)
         self._mark = os.urandom(8)
@@ -105,7 +104,7 @@ class Udp(Packets):
     def __init__(
         self, address: Address, port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
     ) -> None:
-        made = opened(family(address), socket.SOCK_DGRAM, 0)
+        made = opened(socket_family(address), socket.SOCK_DGRAM, 0)
         made.connect((str(address), port))
         super().__init__(made, selector, told)
         self._mark = os.urandom(8)
@@ -125,7 +124,7 @@ class Tcp:
     def __init__(
         self, address: Address, port: int, opened: Opened, selector: selectors.BaseSelector, told: Told
     ) -> None:
-        self._target, self._family = (str(address), port), family(address)
+        self._target, self._family = (str(address), port), socket_family(address)
         self._opened, self._selector, self._told = opened, selector, told
         self._open: dict[int, socket.socket] = {}
 
