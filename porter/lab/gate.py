@@ -6,14 +6,13 @@ What is said on them is not looked at: TLS goes through. It ends on SIGTERM.
 
 import argparse
 import asyncio
-import contextlib
 import socket
 import sys
 
+from porter.lab.carrying import carry
 from porter.lab.namespaces import inside
 from porter.lab.until import until_told
 
-_CHUNK = 65536
 _CONNECT = 5.0  # seconds
 
 
@@ -30,21 +29,12 @@ class Gate:
             await server.serve_forever()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer):
-            try:
-                there = await asyncio.wait_for(asyncio.open_connection(self._host, self._port), _CONNECT)
-            except (OSError, TimeoutError):
-                return
-            with contextlib.closing(there[1]), contextlib.suppress(OSError):
-                await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy one direction to its end, then say so to the other side."""
-    while data := await reader.read(_CHUNK):
-        writer.write(data)
-        await writer.drain()
-    writer.write_eof()
+        try:
+            there = await asyncio.wait_for(asyncio.open_connection(self._host, self._port), _CONNECT)
+        except (OSError, TimeoutError):
+            writer.close()
+            return
+        await carry((reader, writer), there)
 
 
 def main() -> int:

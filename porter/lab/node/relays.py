@@ -7,6 +7,7 @@ import itertools
 import socket
 import struct
 
+from porter.lab.carrying import carry
 from porter.lab.families import socket_family
 from porter.lab.node.rules import Place
 
@@ -47,18 +48,7 @@ class Relay:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.close()
             return
-        with contextlib.suppress(OSError):
-            await asyncio.gather(_pump(reader, onward[1]), _pump(onward[0], writer))
-        for end in (writer, onward[1]):
-            end.close()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy one direction to its end, then say so to the other side."""
-    while data := await reader.read(_CHUNK):
-        writer.write(data)
-        await writer.drain()
-    writer.write_eof()
+        await carry((reader, writer), onward)
 
 
 class Datagrams(asyncio.DatagramProtocol):
