@@ -43,6 +43,8 @@ class EipPublisher:
 
     def want(self, publication: EipPublication) -> None:
         """Publish this Eip's status from now on. The newest wish wins."""
+        if publication.name not in self._eips.mirror.views:
+            return  # it is gone, and was before this was decided
         self._wishes[publication.name] = publication
         self._errands.put(("eip", publication.name))
 
@@ -55,7 +57,8 @@ class EipPublisher:
         """The view of an Eip changed: compare again."""
         if view is None:
             self._wishes.pop(name, None)
-            self._forget(name)
+            self._outbox.forget(("eip", name))
+            self._written_at.pop(name, None)
         elif name in self._wishes:
             self._errands.put(("eip", name))
 
@@ -83,10 +86,7 @@ class EipPublisher:
     def _missing(self, name: str) -> tuple[EipView, EipPublication, Patch] | None:
         """The next patch towards what is wanted, and what it was made for; None: not now, or not at all."""
         view, wanted = self._eips.mirror.views.get(name), self._wishes.get(name)
-        if wanted is None or not self._leads():
-            return None
-        if view is None:
-            self._forget(name)
+        if wanted is None or view is None or not self._leads():
             return None
         patch = plan_eip(view, wanted, now=self._now())
         if patch is None:
@@ -97,7 +97,3 @@ class EipPublisher:
             self._errands.put_later(("eip", name), early)
             return None
         return None if self._outbox.holds_back(("eip", name), patch) else (view, wanted, patch)
-
-    def _forget(self, name: str) -> None:
-        self._outbox.forget(("eip", name))
-        self._written_at.pop(name, None)

@@ -271,6 +271,29 @@ def test_an_eip_of_an_older_version_can_be_deleted_again(tmp_path: Path) -> None
     asyncio.run(main())
 
 
+def test_what_is_decided_of_an_eip_that_has_gone_meanwhile_is_not_written_on_the_next_of_its_name(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as kube:
+            await kube.eip("pool-a", "192.168.0.91-192.168.0.100")
+            async with agent(kube) as one:
+                await leading(one)
+                await kube.delete(f"{EIPS}/pool-a")
+                await until(lambda: not one.world.eips)
+                ready = PoolState(eip=EipName("pool-a"), ready=True, reason=Verdict(reason=Reason.POOL_READY))
+                one.adapter.publish_eip(EipPublication(pool=ready))
+                await until(lambda: not one.adapter.publishing)
+                await kube.eip("pool-a", "192.168.0.91-192.168.0.100")
+                await until(lambda: one.world.eips)
+                await until(lambda: not one.adapter.publishing)
+
+                assert "ready" not in (await kube.get(f"{EIPS}/pool-a")).get("status", {})
+                assert one.reports == []
+
+    asyncio.run(main())
+
+
 def test_a_status_that_somebody_edits_is_mended_and_a_conflict_is_tried_on_the_newest_state(tmp_path: Path) -> None:
     async def main() -> None:
         async with cluster(tmp_path) as kube:
