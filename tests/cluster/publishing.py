@@ -5,45 +5,51 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from porter.cluster import resources
+from porter.cluster.connection import Connection
 from porter.cluster.mirror import Mirror
 from porter.cluster.publish import Publisher
+from porter.cluster.resources import Kind
 from porter.cluster.timings import PublishTimings
 from porter.cluster.watch import Watch
-from porter.events.entries import Observed
 from porter.model.names import NodeName, ServiceKey
 from tests.cluster.cluster import QUICK, assigned
 from tests.cluster.faults import FaultServer, answer, faulty, listing, say, stream
 
 WEB = ServiceKey("default/web")
 PATH = "/api/v1/namespaces/default/services/web"
+V = TypeVar("V")
+W = TypeVar("W")
+
+
+def service(key: str, *, uid: str, version: str = "1") -> dict[str, Any]:
+    namespace, _, name = key.partition("/")
+    metadata = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": version}
+    return {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}}
 
 
 def web_service(version: str = "1", **more: Any) -> dict[str, Any]:
-    metadata = {"name": "web", "namespace": "default", "uid": "u", "resourceVersion": version}
-    return {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}} | more
+    return service(WEB, uid="u", version=version) | more
+
+
+def path_of(key: str) -> str:
+    namespace, _, name = key.partition("/")
+    return f"/api/v1/namespaces/{namespace}/services/{name}"
 
 
 class Services:
     """Services in a server: patched as they are asked to be, as far as a publisher looks at them."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.objects: dict[str, Any] = {}
-        for name in names:
-            namespace, _, bare = name.partition("/")
-            metadata = {"name": bare, "namespace": namespace, "uid": bare, "resourceVersion": "1"}
-            made = {"metadata": metadata, "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}}}
-            self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"] = made
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.objects: dict[str, Any] = {path_of(key): service(key, uid=key.partition("/")[2]) for key in keys}
         self._version = 1
 
-    def give(self, name: str, address: str) -> None:
-        namespace, _, bare = name.partition("/")
-        found = self.objects[f"/api/v1/namespaces/{namespace}/services/{bare}"]
-        found["status"] = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}
+    def give(self, key: str, address: str) -> None:
+        self.objects[path_of(key)]["status"] = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}
 
     def serve(self, one: "Bench") -> None:
         for path in self.objects:
@@ -68,14 +74,25 @@ class Bench:
     def __init__(self, server: FaultServer, publisher: Publisher, services: Any, reports: list[Any]) -> None:
         self.server, self.publisher, self.services, self.reports = server, publisher, services, reports
         self.leads = True
-        self.entries: list[Observed] = []
 
-    def want(self, address: str = "192.168.0.91") -> None:
-        known = self.services.mirror.known[WEB]
-        self.publisher.want_service(WEB, known, [assigned("web", address, "node1")])
+    def want(self, address: str = "192.168.0.91", key: str = WEB, node: str = "node1") -> None:
+        wanted = ServiceKey(key)
+        known = self.services.mirror.known[wanted]
+        self.publisher.want_service(wanted, known, [assigned("web", address, node, service=wanted)])
 
     def patches(self) -> list[str]:
         return [path for method, path, _, _ in self.server.requests if method == "PATCH"]
+
+
+def watching(kind: Kind[V, W], connection: Connection) -> Watch[V, W]:
+    return Watch(
+        kind,
+        connection=connection,
+        mirror=Mirror({}),
+        emit=lambda _entry: None,
+        clock=monotonic,
+        timings=QUICK.watch,
+    )
 
 
 @asynccontextmanager
@@ -91,21 +108,7 @@ async def bench(
             return listing(*(listed or [web_service()]))
 
         server.routes["/api/v1/services"] = services
-        watch = Watch(
-            resources.services(),
-            connection=connection,
-            mirror=Mirror({}),
-            emit=lambda _entry: None,
-            clock=monotonic,
-            timings=QUICK.watch,
-        )
-        eips = Watch(
-            resources.eips(),
-            connection=connection,
-            mirror=Mirror({}),
-            emit=lambda _entry: None,
-            clock=monotonic,
-        )
+        watch, eips = watching(resources.services(), connection), watching(resources.eips(), connection)
         reports: list[Any] = []
         publisher = Publisher(
             connection,

@@ -17,11 +17,11 @@ from porter.cluster.notes import Notes
 from porter.cluster.pace import Pace
 from porter.cluster.publication import Note
 from porter.cluster.views import ServiceView
-from porter.model.names import NodeName, ServiceKey
+from porter.model.names import NodeName
 from tests.cluster.cluster import QUICK, assigned, cluster
 from tests.cluster.cluster import agent as running
 from tests.cluster.faults import FaultServer, answer, faulty, refuse, until
-from tests.cluster.publishing import Bench, Services, bench, web_service
+from tests.cluster.publishing import Services, bench, web_service
 
 EVENTS = "/api/v1/namespaces/default/events"
 NOTE = Note(type="Normal", reason="AddressAssigned", message="so it is")
@@ -29,11 +29,6 @@ NOTE = Note(type="Normal", reason="AddressAssigned", message="so it is")
 
 def posts(server: FaultServer) -> list[str]:
     return [path for method, path, _, _ in server.requests if method == "POST"]
-
-
-def want(one: Bench, name: str, address: str) -> None:
-    key = ServiceKey(f"default/{name}")
-    one.publisher.want_service(key, one.services.mirror.known[key], [assigned(name, address, "node1")])
 
 
 def seen(version: str) -> ServiceView:
@@ -53,9 +48,9 @@ def test_a_limit_for_events_alone_holds_up_nothing_else(tmp_path: Path) -> None:
         async with bench(tmp_path, list(services.objects.values())) as one:
             services.serve(one)
             one.server.routes[EVENTS] = later
-            want(one, "one", "192.168.0.1")
+            one.want("192.168.0.1", "default/one")
             await until(lambda: posts(one.server))
-            want(one, "two", "192.168.0.2")
+            one.want("192.168.0.2", "default/two")
             await until(lambda: any(path.endswith("two/status") for path in one.patches()))
             await asyncio.sleep(0.2)
 
@@ -78,9 +73,9 @@ def test_an_event_waits_while_anything_else_is_to_be_written_however_old_it_is(t
                 return await take(request)
 
             one.server.routes[path] = slow
-            want(one, "two", "192.168.0.2")
+            one.want("192.168.0.2", "default/two")
             await until(one.patches)
-            want(one, "one", "192.168.0.1")
+            one.want("192.168.0.1", "default/one")
             await until(lambda: any(each.endswith("one/status") for each in one.patches()))
             waiting = one.publisher._notes._waiting
             await until(lambda: waiting)
@@ -106,12 +101,12 @@ def test_an_event_that_has_waited_too_long_is_dropped(tmp_path: Path) -> None:
         async with bench(tmp_path, list(services.objects.values()), replace(QUICK.publish, event_wait=0.3)) as one:
             services.serve(one)
             one.server.routes[EVENTS] = later
-            want(one, "one", "192.168.0.1")
+            one.want("192.168.0.1", "default/one")
             await until(lambda: posts(one.server))
             await until(lambda: not one.publisher.busy)
             one.server.routes[EVENTS] = keep
             one.publisher._notes._closed_until = 0.0  # as if the minute were over
-            want(one, "two", "192.168.0.2")
+            one.want("192.168.0.2", "default/two")
             await until(lambda: sent)
 
             assert sent == ["two"]

@@ -9,21 +9,14 @@ import pytest
 from aiohttp import web
 
 from porter.cluster.pace import Pace
-from porter.model.names import ServiceKey
-from tests.cluster.cluster import QUICK, assigned
+from tests.cluster.cluster import QUICK
 from tests.cluster.faults import refuse, until
 from tests.cluster.publishing import Bench, Services, bench
 
 
-def want(one: Bench, name: str, address: str, node: str = "node1") -> None:
-    key = ServiceKey(name)
-    assignment = assigned("x", address, node, service=key)
-    one.publisher.want_service(key, one.services.mirror.known[key], [assignment])
-
-
 def want_all(one: Bench, services: Services) -> None:
     for number, path in enumerate(services.objects):
-        want(one, f"default/{path.rpartition('/')[2]}", f"192.168.1.{number}")
+        one.want(f"192.168.1.{number}", f"default/{path.rpartition('/')[2]}")
 
 
 @pytest.mark.parametrize(("name", "known"), [("default/old", True), ("other/new", False)], ids=["a change", "another"])
@@ -37,10 +30,10 @@ def test_a_burst_of_services_does_not_starve_one(tmp_path: Path, name: str, *, k
         async with bench(tmp_path, list(services.objects.values())) as one:
             services.serve(one)
             for number, each in enumerate(burst):
-                want(one, each, f"192.168.1.{number}")
+                one.want(f"192.168.1.{number}", each)
             await until(lambda: len(one.patches()) >= 20)
             before = len(one.patches())
-            want(one, name, "192.168.0.91", "node2")
+            one.want("192.168.0.91", name, "node2")
             await until(lambda: any("burst" not in path for path in one.patches()))
             at = next(at for at, path in enumerate(one.patches()) if "burst" not in path)
             await until(lambda: not one.publisher.busy, 20)
@@ -120,9 +113,9 @@ def test_one_object_that_is_refused_alone_does_not_hold_up_the_others_for_long(t
             services.serve(one)
             refused, other = services.objects
             one.server.routes[refused] = refuse_one
-            want(one, "default/one", "192.168.1.1")
+            one.want("192.168.1.1", "default/one")
             await until(one.patches)
-            want(one, "default/two", "192.168.1.2")
+            one.want("192.168.1.2", "default/two")
             await until(lambda: f"{other}/status" in one.patches(), 10)
 
             assert one.patches().count(refused) == 1, "it is not asked before its time"
@@ -168,13 +161,13 @@ def test_an_address_that_another_service_is_losing_is_not_given_before_even_if_i
                 return await take(request)
 
             one.server.routes |= {old: slow, f"{old}/status": slow}
-            want(one, "default/old", "192.168.0.92")
+            one.want("192.168.0.92", "default/old")
             await until(one.patches)
             one.publisher._outbox._pace.close("the pace", 1.0)
-            want(one, "default/new", "192.168.0.93")
+            one.want("192.168.0.93", "default/new")
             lanes = one.publisher._errands._lanes
             await until(lambda: ("service", "default/new") in lanes._running)
-            want(one, "default/new", "192.168.0.91")
+            one.want("192.168.0.91", "default/new")
             await until(lambda: ("service", "default/new") in lanes._blocked)
             await asyncio.sleep(0.2)
             assert all(path.startswith(old) for path in one.patches())
