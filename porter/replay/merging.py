@@ -53,7 +53,10 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Merged:
-    """Several logs together. Each is read twice: for its clock, and in the order of time."""
+    """Several logs together. Each is read twice: for its clock, and in the order of time.
+
+    One whose clock was set forward is read once more in between, to find out where.
+    """
 
     def __init__(self, logs: Sequence[_Log]) -> None:
         """`logs` are names and what reads them. Raises PorterError for one without an agent, or two of one node."""
@@ -85,12 +88,10 @@ class Merged:
         """
         log, deaths = self.logs[place], self._deaths[place]
         dead: Recorded | None = None
-        before: datetime | None = None
         ahead_at = corrector(log.stretches)
+        before = log.first_at - ahead_at(log.first_seq)
         for record in self._reads[place]():
-            at = record.at - ahead_at(record.seq)
-            before = at if before is None else before
-            at = max(before, at)  # none is earlier than one before it, whatever the clock
+            at = max(before, record.at - ahead_at(record.seq))  # none is earlier than one before it, whatever the clock
             if dead is not None:
                 lived = [heard for heard in self._heard.get(log.node, ()) if before < heard < at]
                 yield Sighting(at=max([before, *lived]), node=log.node, record=dead, is_death=True)
