@@ -122,7 +122,7 @@ def schema_for(kind: Kind) -> Json:
 
 
 def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:
-    """Take out what the kind does not know and check the plain types, in place."""
+    """Take out what the kind does not know and check the plain types, in place. Raises Undecodable."""
     found = obj.get("metadata")
     if found is None:
         found = obj["metadata"] = {}
@@ -130,6 +130,14 @@ def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:
         _report(prune(obj, kind.schema, definitions()), kind, options)
     elif kind.custom or not fitting().of(schema_of(kind.name, kind.version))(obj):
         _report(tidied(obj, kind), kind, options)
+
+
+def clean_or_refuse(obj: Json, kind: Kind, options: WriteOptions) -> None:
+    """Do what `clean` does, and refuse the whole object where it cannot be read as its kind."""
+    try:
+        clean(obj, kind, options)
+    except Undecodable as why:
+        raise _undecodable(kind, why) from why
 
 
 def tidied(obj: Json, kind: Kind) -> list[str]:
@@ -153,7 +161,7 @@ def _report(unknown: list[str], kind: Kind, options: WriteOptions) -> None:
         return
     said = [f'unknown field "{path}"' for path in unknown]
     if options.validation == "Strict":
-        raise undecodable(kind, "strict decoding error: " + ", ".join(said))
+        raise _undecodable(kind, "strict decoding error: " + ", ".join(said))
     options.warnings += said
 
 
@@ -163,7 +171,7 @@ def fitting() -> Fitting:
     return Fitting(definitions(), kept_empty=_KEPT_EMPTY, in_form=_is_in_form)
 
 
-def undecodable(kind: Kind, why: object) -> Refusal:
+def _undecodable(kind: Kind, why: object) -> Refusal:
     """The refusal of a whole object that cannot be read as its kind."""
     return bad_request(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}')
 

@@ -27,7 +27,7 @@ from porter.lab.apiserver.answers import (
 )
 from porter.lab.apiserver.asking import PLAIN, Target, Targets, attributes, form, list_options, write_options
 from porter.lab.apiserver.audit import Audit, Audited
-from porter.lab.apiserver.decoding import WriteOptions, as_kind, as_object, body, clean, json_body, yaml_body
+from porter.lab.apiserver.decoding import WriteOptions, as_kind, as_object, body, clean_or_refuse, json_body, yaml_body
 from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.errors import (
     Refusal,
@@ -240,7 +240,7 @@ class Handler:
             raise method_not_allowed()
         found = as_kind(body(await body_of(request), _media(request)), TOKEN_REQUEST)
         account = self._parts.writes.get(asked.kind, asked.key)
-        clean(found, TOKEN_REQUEST, WriteOptions())
+        clean_or_refuse(found, TOKEN_REQUEST, WriteOptions())
         return json_answer(self._parts.token_requests.answer(account, found), HTTPStatus.CREATED)
 
     def _cache_must_be_filled(self, asked: Target) -> None:
@@ -267,7 +267,7 @@ class Handler:
 
     def _reviewed(self, obj: Json, asked: Target, who: Identity) -> Json:
         parts = self._parts
-        clean(obj, asked.kind, WriteOptions())
+        clean_or_refuse(obj, asked.kind, WriteOptions())
         return reviewed(
             asked.kind.name,
             obj,
@@ -328,12 +328,8 @@ class Handler:
 
     async def _delete(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         wanted, kind = form(request.headers.get("Accept", "")), asked.kind
-        found = await _delete_options(request)
-        options, policy = _write_options(request), propagation(request.query, found)
-        options.dry_run |= bool(found.get("dryRun"))
-        obj, gone = self._parts.deletes.delete(
-            kind, asked.key, options, preconditions=found.get("preconditions"), policy=policy
-        )
+        options, policy, preconditions = await _delete_options(request)
+        obj, gone = self._parts.deletes.delete(kind, asked.key, options, preconditions=preconditions, policy=policy)
         if not gone or kind.returns_deleted:
             return json_answer(document(kind, obj, wanted, now=self._parts.now, include="Metadata"))
         details = {"name": asked.name, "group": kind.group, "kind": kind.plural, "uid": metadata(obj)["uid"]}
@@ -344,9 +340,7 @@ class Handler:
 
     async def _delete_many(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         kind = asked.kind
-        found = await _delete_options(request)
-        options, policy = _write_options(request), propagation(request.query, found)
-        options.dry_run |= bool(found.get("dryRun"))
+        options, policy, _ = await _delete_options(request)
         objects, about = listed(self._parts.store, kind, asked.namespace, list_options(request.query, kind))
         for obj in objects:
             self._parts.deletes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, policy=policy)
@@ -357,9 +351,13 @@ def _write_options(request: web.BaseRequest, *, apply: bool = False) -> WriteOpt
     return write_options(request.method, request.query, request.headers.get("User-Agent", ""), apply=apply)
 
 
-async def _delete_options(request: web.BaseRequest) -> Json:
+async def _delete_options(request: web.BaseRequest) -> tuple[WriteOptions, str, Json | None]:
+    """How to delete, what to do with what is owned, and what must be so before: of the query and of the body."""
     raw = await body_of(request)
-    return as_object(body(raw, _media(request))) if raw.strip() else {}
+    found = as_object(body(raw, _media(request))) if raw.strip() else {}
+    options, policy = _write_options(request), propagation(request.query, found)
+    options.dry_run |= bool(found.get("dryRun"))
+    return options, policy, found.get("preconditions")
 
 
 def _part(asked: Target) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from porter.lab.apiserver import errors
 from porter.lab.apiserver.apply import applied
 from porter.lab.apiserver.behaviour import NOTHING, Behaviour
-from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, schema_for, undecodable
+from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, clean_or_refuse, schema_for
 from porter.lab.apiserver.deletes import NAMESPACES
 from porter.lab.apiserver.errors import FieldError, bad_request, conflict, invalid, not_found, wrong
 from porter.lab.apiserver.fields import Writer, after_update, leaves
@@ -46,10 +46,7 @@ class Writes:
 
     def create(self, kind: Kind, namespace: str, obj: Json, options: WriteOptions) -> Json:
         """Store a new object; `obj` is taken over."""
-        try:
-            clean(obj, kind, options)
-        except Undecodable as why:
-            raise undecodable(kind, why) from why
+        clean_or_refuse(obj, kind, options)
         _same_place(obj, namespace if kind.namespaced else "", "")
         if metadata(obj).get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
@@ -70,10 +67,7 @@ class Writes:
         if old is None:
             raise not_found(kind.group, kind.plural, key.name)
         old = kind.shown(old)
-        try:
-            clean(obj, kind, options)
-        except Undecodable as why:
-            raise undecodable(kind, why) from why
+        clean_or_refuse(obj, kind, options)
         _same_place(obj, key.namespace, key.name)
         if not metadata(obj).get("resourceVersion") and not kind.unconditional:
             missing = wrong("metadata.resourceVersion", 0, "must be specified for an update")
@@ -100,10 +94,7 @@ class Writes:
 
     def apply(self, kind: Kind, key: Key, config: Json, subresource: str, options: WriteOptions) -> tuple[Json, bool]:
         """Server-side apply; the object, and whether it is new."""
-        try:
-            clean(config, kind, options)
-        except Undecodable as why:
-            raise undecodable(kind, why) from why
+        clean_or_refuse(config, kind, options)
         if "managedFields" in metadata(config):
             raise bad_request("metadata.managedFields must be nil")
         metadata(config)["name"] = key.name

@@ -298,6 +298,20 @@ def test_a_review_asks_one_thing(world: World, spec: dict[str, Any]) -> None:
     assert "exactly one of nonResourceAttributes or resourceAttributes must be specified" in refused.body["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (f"{REVIEWS}/selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+        (f"{ACCOUNTS}/bob/token", "TokenRequest"),
+    ],
+)
+def test_a_question_with_a_field_of_another_type_is_refused(world: World, path: str, kind: str) -> None:
+    refused = world.admin.ask("POST", path, {"spec": "mine"})
+
+    assert (refused.status, refused.body["reason"]) == (400, "BadRequest")
+    assert refused.body["message"].startswith(f'{kind} in version "v1" cannot be handled as a {kind}: json: ')
+
+
 def test_a_requested_token_speaks_for_its_account(world: World) -> None:
     asked = token(world.admin, expirationSeconds=600)
 
