@@ -25,6 +25,7 @@ LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 EIPS = "/apis/network.kubesphere.io/v1alpha2/eips"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVICES = "/api/v1/namespaces/default/services"
+EVENTS = "/api/v1/namespaces/default/events"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 _LEASE = re.compile(re.escape(LEASES))
 _TEST = "test"
@@ -143,8 +144,17 @@ class Api:
 
     def addresses(self, name: str) -> list[str]:
         """What the Service's status says."""
-        status = self.get(f"{SERVICES}/{name}")["status"]
-        return [one["ip"] for one in status.get("loadBalancer", {}).get("ingress", [])]
+        return _shown(self.get(f"{SERVICES}/{name}"))
+
+    def shown(self) -> dict[str, list[str]]:
+        """The Services that show addresses, and these."""
+        found = {one["metadata"]["name"]: _shown(one) for one in self.get(SERVICES)["items"]}
+        return {name: addresses for name, addresses in found.items() if addresses}
+
+    def told(self, reason: str | None = None) -> list[str]:
+        """The Services that there are Events about, or such Events, one for each Event."""
+        events = self.get(EVENTS)["items"]
+        return [one["involvedObject"]["name"] for one in events if reason in {None, one["reason"]}]
 
     def holder(self, lease: str) -> str:
         found: str = self.get(f"{LEASES}/{lease}")["spec"].get("holderIdentity", "")
@@ -176,6 +186,10 @@ class Api:
     @property
     def upstream(self) -> str:
         return self._server.url
+
+
+def _shown(service: Any) -> list[str]:
+    return [one["ip"] for one in service["status"].get("loadBalancer", {}).get("ingress") or []]
 
 
 class _Gate:

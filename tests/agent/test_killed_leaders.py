@@ -18,11 +18,10 @@ import pytest
 from benchmarks.api_agents import Agent
 from porter.cluster.connection import Connection
 from porter.model.names import NodeName
-from tests.agent.api import SERVICES, Api
+from tests.agent.api import EVENTS, SERVICES, Api
 from tests.plugins.netns import settle
 
 KILLS = int(os.environ.get("PORTER_CHAOS_KILLS") or 4)
-EVENTS = "/api/v1/namespaces/default/events"
 NEW = 4
 """Services that come with each leader."""
 
@@ -82,17 +81,6 @@ class Leaders:
             self._process.join()
 
 
-def shown(api: Api) -> dict[str, list[str]]:
-    listed = api.get(SERVICES)["items"]
-    found = {one["metadata"]["name"]: one["status"].get("loadBalancer", {}).get("ingress") or [] for one in listed}
-    return {name: [one["ip"] for one in ingress] for name, ingress in found.items() if ingress}
-
-
-def told(api: Api) -> list[str]:
-    """The Services that there are Events about, one for each Event."""
-    return [one["involvedObject"]["name"] for one in api.get(EVENTS)["items"]]
-
-
 @pytest.mark.timeout(60 + 20 * KILLS)
 def test_no_address_changes_and_none_is_given_twice(bare: Api, leaders: Leaders) -> None:
     chance = random.Random(7)
@@ -120,18 +108,18 @@ def test_no_address_changes_and_none_is_given_twice(bare: Api, leaders: Leaders)
         bare.forbidden = rule
         pid.append(leaders.start())
         assert leaders.wait() == -signal.SIGKILL
-        after = shown(bare)
+        after = bare.shown()
         assert before.items() <= after.items(), "what was given stays"
         before = after
     assert len(before) < KILLS * NEW, "they were killed before they were done"
-    assert told(bare) or KILLS == 1, "some have told what the next ones must not tell again"
+    assert bare.told() or KILLS == 1, "some have told what the next ones must not tell again"
 
     bare.forbidden = lambda _method, _path: False
     leaders.start()
-    settle(lambda: len(shown(bare)) == KILLS * NEW, 60)
-    found = shown(bare)
+    settle(lambda: len(bare.shown()) == KILLS * NEW, 60)
+    found = bare.shown()
     assert before.items() <= found.items()
     assert len({address for (address,) in found.values()}) == len(found)
     bare.service("last")
-    settle(lambda: "last" in told(bare), 60)  # Events are sent in order: all others were before
-    assert len(told(bare)) == len(set(told(bare))), "nothing is told twice"
+    settle(lambda: "last" in bare.told(), 60)  # Events are sent in order: all others were before
+    assert len(bare.told()) == len(set(bare.told())), "nothing is told twice"

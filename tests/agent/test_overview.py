@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -29,7 +29,6 @@ from tests.browser import Tab
 from tests.loop import Loop
 from tests.plugins.netns import Wire, settle
 
-T = TypeVar("T")
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 EVIL = "<script>alert('x')</script>"
 

@@ -32,20 +32,8 @@ def two(bare: Api, tmp_path: Path) -> Iterator[tuple[Command, Command]]:
         yield first, second
 
 
-def shown(api: Api) -> dict[str, list[str]]:
-    listed = api.get(SERVICES)["items"]
-    found = {one["metadata"]["name"]: one["status"].get("loadBalancer", {}).get("ingress") or [] for one in listed}
-    return {name: [ingress["ip"] for ingress in found[name]] for name in NAMES if found.get(name)}
-
-
 def versions(api: Api) -> dict[str, str]:
     return {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in api.get(SERVICES)["items"]}
-
-
-def told(api: Api, reason: str = "AddressAssigned") -> list[str]:
-    """The Services that there are such Events about, one for each Event."""
-    listed = api.get("/api/v1/namespaces/default/events")["items"]
-    return [one["involvedObject"]["name"] for one in listed if one["reason"] == reason]
 
 
 def test_a_leader_that_sleeps_and_wakes_up_does_no_harm(bare: Api, two: tuple[Command, Command]) -> None:
@@ -63,16 +51,16 @@ def test_a_leader_that_sleeps_and_wakes_up_does_no_harm(bare: Api, two: tuple[Co
     bare.forbidden = rule
     for name in NAMES:
         bare.service(name)
-    first.wait("some work", lambda: left <= 0 and len(shown(bare)) >= FIRST)
-    before = shown(bare)
+    first.wait("some work", lambda: left <= 0 and len(bare.shown()) >= FIRST)
+    before = bare.shown()
     assert len(before) < len(NAMES), "it was in the middle of it"
 
     second.wait("leadership", lambda: second.metrics()["porter_leader"] == 1)
-    second.wait("an address for each", lambda: len(shown(bare)) == len(NAMES))
+    second.wait("an address for each", lambda: len(bare.shown()) == len(NAMES))
     given = NAMES[-1]
     bare.patch(f"{SERVICES}/{given}", {"metadata": {"annotations": {keys.CLAIM: None}}})
-    second.wait("that it was taken off", lambda: given not in shown(bare))
-    after, written = shown(bare), versions(bare)
+    second.wait("that it was taken off", lambda: given not in bare.shown())
+    after, written = bare.shown(), versions(bare)
     assert before.items() <= after.items()
     assert len({address for (address,) in after.values()}) == len(NAMES) - 1
     first.signal(signal.SIGCONT)
@@ -82,10 +70,10 @@ def test_a_leader_that_sleeps_and_wakes_up_does_no_harm(bare: Api, two: tuple[Co
     )
     first.wait("ready", lambda: first.page("/readyz") == (200, "ok\n"))
 
-    second.wait("what it has told", lambda: set(NAMES) - set(before) <= set(told(bare)))
-    first.wait("what it still has to tell", lambda: set(before) & set(told(bare)))
+    second.wait("what it has told", lambda: set(NAMES) - set(before) <= set(bare.told("AddressAssigned")))
+    first.wait("what it still has to tell", lambda: set(before) & set(bare.told("AddressAssigned")))
     assert (first.terminate(), second.terminate()) == (0, 0)
 
     assert versions(bare) == written, "it has written nothing"
-    assert len(told(bare)) == len(set(told(bare))), "nothing was told twice"
-    assert told(bare, "AddressLost") == [given]
+    assert len(bare.told("AddressAssigned")) == len(set(bare.told("AddressAssigned"))), "nothing was told twice"
+    assert bare.told("AddressLost") == [given]
