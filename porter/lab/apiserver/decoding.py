@@ -13,7 +13,7 @@ import yaml
 from porter.lab.apiserver.errors import Refusal, bad_request, unsupported_media
 from porter.lab.apiserver.fitting import Fitting, holds
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
+from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_for, schema_of
 from porter.lab.apiserver.objects import Json, decode
 from porter.lab.apiserver.protobuf import MEDIA_TYPE, protobuf_body
 from porter.lab.apiserver.schema import below, is_of_type, prune, resolved, type_name
@@ -114,11 +114,6 @@ def as_kind(found: Any, kind: Kind) -> Json:
         )
         raise bad_request(message)
     return {"apiVersion": kind.api_version, "kind": kind.name} | obj
-
-
-def schema_for(kind: Kind) -> Json:
-    """The schema by which objects of a kind are read and their fields owned."""
-    return kind.schema if kind.custom else for_kind(kind)
 
 
 def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:

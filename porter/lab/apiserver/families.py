@@ -15,14 +15,18 @@ from porter.lab.apiserver.errors import FieldError, duplicate, invalid, unsuppor
 from porter.lab.apiserver.objects import Json, name_of
 
 _SINGLE, _BOTH = "SingleStack", ("PreferDualStack", "RequireDualStack")
-_FAMILIES: Final = ("IPv4", "IPv6")
+FAMILIES: Final = ("IPv4", "IPv6")
+NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _POLICY, _IPS = "spec.ipFamilyPolicy", "spec.clusterIPs"
 
 
 @lru_cache(maxsize=4096)
 def family_of(address: str) -> str:
-    """The family of an address. Raises ValueError when it is none."""
-    return f"IPv{ip_address(address).version}"
+    """The family of an address; empty when it is none."""
+    try:
+        return f"IPv{ip_address(address).version}"
+    except ValueError:
+        return ""
 
 
 def settle(obj: Json, spec: Json, old: Json, *, cluster: Sequence[str]) -> None:
@@ -43,7 +47,7 @@ def settle(obj: Json, spec: Json, old: Json, *, cluster: Sequence[str]) -> None:
         _refuse(obj, _beyond(spec, cluster))
     families += [cluster[0]] if not families else []
     if spec["ipFamilyPolicy"] in _BOTH and len(families) == 1 and (bare or len(cluster) > 1):
-        families.append(_FAMILIES[1 - _FAMILIES.index(families[0])])
+        families.append(FAMILIES[1 - FAMILIES.index(families[0])])
 
 
 def _refuse(obj: Json, errors: Sequence[FieldError]) -> None:
@@ -60,23 +64,24 @@ def _is_left_as_it_is(spec: Json, old: Json) -> bool:
 def _malformed(spec: Json) -> list[FieldError]:
     families, ips = spec.get("ipFamilies") or [], spec.get("clusterIPs") or []
     errors = [
-        unsupported(f"spec.ipFamilies[{n}]", one, _FAMILIES) for n, one in enumerate(families) if one not in _FAMILIES
+        unsupported(f"spec.ipFamilies[{n}]", one, FAMILIES) for n, one in enumerate(families) if one not in FAMILIES
     ]
     errors += [duplicate(f"spec.ipFamilies[{n}]", one) for n, one in enumerate(families) if one in families[:n]]
     if ips == ["None"]:
         return errors
     if "None" in ips[:1]:
         errors.append(wrong(_IPS, ips, "'None' must be the first and only value"))
-    why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-    bad = [wrong(f"{_IPS}[{n}]", ip, why) for n, ip in enumerate(ips) if not _is_address(ip) and (n or ip != "None")]
-    if len(ips) > len(_FAMILIES):
+    bad = [
+        wrong(f"{_IPS}[{n}]", ip, NOT_AN_IP) for n, ip in enumerate(ips) if not family_of(ip) and (n or ip != "None")
+    ]
+    if len(ips) > len(FAMILIES):
         errors.append(wrong(_IPS, ips, "may only hold up to 2 values"))
     if bad or "None" in ips:
         return errors + bad
     if len({family_of(ip) for ip in ips}) < len(ips):
         errors.append(wrong(_IPS, ips, "may specify no more than one IP for each IP family"))
     for index, (ip, family) in enumerate(zip(ips, families, strict=False)):
-        if family in _FAMILIES and family_of(ip) != family:
+        if family in FAMILIES and family_of(ip) != family:
             why = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
             errors.append(wrong(f"{_IPS}[{index}]", ip, why))
     return errors
@@ -124,19 +129,10 @@ def _changed(spec: Json, old: Json) -> Iterator[FieldError]:
             yield wrong("spec.ipFamilies[0]", spec["ipFamilies"], "may not change once set")
 
 
-@lru_cache(maxsize=4096)
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _beyond(spec: Json, cluster: Sequence[str]) -> list[FieldError]:
     """What this cluster does not have."""
     errors = []
-    if spec["ipFamilyPolicy"] == "RequireDualStack" and len(cluster) < len(_FAMILIES):
+    if spec["ipFamilyPolicy"] == "RequireDualStack" and len(cluster) < len(FAMILIES):
         errors.append(wrong(_POLICY, spec["ipFamilyPolicy"], "this cluster is not configured for dual-stack services"))
     for index, family in enumerate(spec["ipFamilies"]):
         if family not in cluster:

@@ -54,6 +54,11 @@ def for_kind(kind: Kind) -> Json:
     return {"$ref": PREFIX + schema_of(kind.name, kind.version)}
 
 
+def schema_for(kind: Kind) -> Json:
+    """The schema by which objects of any kind are read and their fields owned."""
+    return kind.schema if kind.custom else for_kind(kind)
+
+
 def _define(model_name: str) -> str:
     from kubernetes.client import models  # noqa: PLC0415  (half a second to import: only where a schema is asked for)
 

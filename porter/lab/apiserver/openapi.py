@@ -7,7 +7,7 @@ from typing import Any
 
 from porter.lab.apiserver.descriptions import API_VERSION, KIND, METADATA
 from porter.lab.apiserver.kinds import Kind, Kinds
-from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_of
+from porter.lab.apiserver.models import PREFIX, definitions, schema_for, schema_of
 from porter.lab.apiserver.objects import Json, decode, encode
 
 _INFO = {"title": "Kubernetes", "version": "v1.36.0"}
@@ -37,7 +37,7 @@ def _parts(kinds: Kinds, group: str, version: str) -> tuple[Json, Json]:
     paths: Json = {}
     for kind in kinds.of(group, version):
         name = component(kind)
-        schemas |= _reachable(_kind_schema(kind))
+        schemas |= _reachable(schema_for(kind))
         schemas[name] = _own(kind)
         paths |= _paths(kind, PREFIX + name)
     return schemas, paths
@@ -76,10 +76,6 @@ def component(kind: Kind) -> str:
     if kind.custom:
         return ".".join([*reversed(kind.group.split(".")), kind.version, kind.name])
     return schema_of(kind.name, kind.version)
-
-
-def _kind_schema(kind: Kind) -> Json:
-    return kind.schema if kind.custom else for_kind(kind)
 
 
 def _own(kind: Kind) -> Json:

@@ -6,10 +6,11 @@ As k8s.io/kubernetes/pkg/apis/core/validation (ValidateService, validateServiceP
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 from porter.lab.apiserver.errors import FieldError, duplicate, forbidden_field, quoted, required, unsupported, wrong
+from porter.lab.apiserver.families import NOT_AN_IP, family_of
 from porter.lab.apiserver.naming import (
     label_problems,
     labels_errors,
@@ -23,7 +24,6 @@ EXTERNAL = ("NodePort", "LoadBalancer")
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 PORTS = range(1, 65536)
 NOT_A_PORT = "must be between 1 and 65535, inclusive"
-_NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _NOT_A_NETWORK = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 _BALANCERS_ONLY = ("allocateLoadBalancerNodePorts", "loadBalancerClass")
 _LONGEST_AFFINITY = 86400  # seconds
@@ -45,19 +45,10 @@ def service_errors(spec: Json, status: Json, old: Json | None) -> Iterator[Field
         yield from _immutable(spec, old)
     for index, entry in enumerate(at(status, "loadBalancer.ingress", [])):
         where = f"status.loadBalancer.ingress[{index}]"
-        if "ip" in entry and not is_address(entry["ip"]):
-            yield wrong(f"{where}.ip", entry["ip"], _NOT_AN_IP)
-        if entry.get("hostname") and is_address(entry["hostname"]):
+        if "ip" in entry and not family_of(entry["ip"]):
+            yield wrong(f"{where}.ip", entry["ip"], NOT_AN_IP)
+        if entry.get("hostname") and family_of(entry["hostname"]):
             yield wrong(f"{where}.hostname", entry["hostname"], "must be a DNS name, not an IP address")
-
-
-def is_address(text: Any) -> bool:
-    """Whether something is an IP address."""
-    try:
-        ip_address(str(text))
-    except ValueError:
-        return False
-    return True
 
 
 def port_or_name_errors(value: Any, where: str) -> Iterator[FieldError]:
@@ -109,8 +100,8 @@ def _choices(spec: Json) -> Iterator[FieldError]:
 
 def _addresses(spec: Json) -> Iterator[FieldError]:
     for index, address in enumerate(spec.get("externalIPs") or []):
-        if not is_address(address):
-            yield wrong(f"spec.externalIPs[{index}]", address, _NOT_AN_IP)
+        if not family_of(address):
+            yield wrong(f"spec.externalIPs[{index}]", address, NOT_AN_IP)
     for index, network in enumerate(spec.get("loadBalancerSourceRanges") or []):
         try:
             ip_network(str(network).strip())

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
-from ipaddress import ip_address
 
 from porter.lab.apiserver.behaviour import Behaviour
 from porter.lab.apiserver.errors import FieldError, duplicate, required, unsupported, wrong
+from porter.lab.apiserver.families import FAMILIES, family_of
 from porter.lab.apiserver.naming import label_problems
 from porter.lab.apiserver.objects import Json, at, name_of, section
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
-_FAMILIES, _PROTOCOLS = ("IPv4", "IPv6"), ("TCP", "UDP", "SCTP")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
 _NODE_INFO = (
     *("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion"),
     *("kubeletVersion", "kubeProxyVersion", "operatingSystem", "architecture"),
@@ -99,7 +98,7 @@ class EndpointSliceBehaviour(Behaviour):
             if not endpoint.get("addresses"):
                 yield required(f"endpoints[{index}].addresses", "must contain at least 1 address")
             for nth, address in enumerate(endpoint.get("addresses") or []):
-                if kind in _FAMILIES and _family(address) != kind:
+                if kind in FAMILIES and family_of(address) != kind:
                     why = f"must be an {kind} address"
                     yield wrong(f"endpoints[{index}].addresses[{nth}]", address, why)
         yield from _slice_port_errors(obj.get("ports") or [])
@@ -114,14 +113,6 @@ def _slice_port_errors(ports: list[Json]) -> Iterator[FieldError]:
             yield duplicate(f"ports[{index}].name", name)
         if port["protocol"] not in _PROTOCOLS:
             yield unsupported(f"ports[{index}].protocol", port["protocol"], _PROTOCOLS)
-
-
-@lru_cache(maxsize=4096)
-def _family(address: str) -> str:
-    try:
-        return f"IPv{ip_address(address).version}"
-    except ValueError:
-        return ""
 
 
 class LeaseBehaviour(Behaviour):

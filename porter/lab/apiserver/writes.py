@@ -12,12 +12,12 @@ from typing import Any
 from porter.lab.apiserver import errors
 from porter.lab.apiserver.apply import applied
 from porter.lab.apiserver.behaviour import NOTHING, Behaviour
-from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, clean_or_refuse, schema_for
+from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, clean_or_refuse
 from porter.lab.apiserver.deletes import NAMESPACES
 from porter.lab.apiserver.errors import FieldError, bad_request, conflict, invalid, not_found, wrong
 from porter.lab.apiserver.fields import Writer, after_update, leaves
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import definitions
+from porter.lab.apiserver.models import definitions, schema_for
 from porter.lab.apiserver.naming import born, finalizer_errors, inherited, label_errors, name_errors
 from porter.lab.apiserver.objects import Clock, Json, at, copied, encode, metadata, name_of, timestamp
 from porter.lab.apiserver.registry import registry_key

@@ -7,10 +7,9 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from porter.lab.apiserver.decoding import schema_for
 from porter.lab.apiserver.fields import Writer, after_update, leaves
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import definitions
+from porter.lab.apiserver.models import definitions, schema_for
 from porter.lab.apiserver.objects import Json, copied
 from porter.lab.apiserver.same_shape import after_same_shape
 from tests.lab.apiserver.samples import UNHURRIED, an_eip, revalued, samples, spoiled
