@@ -16,7 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.api_cluster import NAMESPACE, SERVICES, resident_megabytes
+from benchmarks.api_cluster import NAMESPACE, SERVICES
+from benchmarks.memory import resident_megabytes
 from porter.agent.pipeline import Batch, Pipeline
 from porter.agent.publishing import Publishing
 from porter.agent.recorder import Recorder

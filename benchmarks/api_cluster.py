@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -164,9 +163,3 @@ def _slice(prefix: str, number: int, endpoints: int) -> dict[str, Any]:
         ],
         "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
     }
-
-
-def resident_megabytes() -> float:
-    """How much memory this process has now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -35,6 +35,7 @@ import yaml
 from benchmarks import apiserver_cluster as cluster
 from benchmarks.apiserver_client import Asker, Place
 from benchmarks.apiserver_load import Seen, Written, watch, write
+from benchmarks.memory import resident_megabytes
 from benchmarks.telling import say, tell
 from porter.lab.kube import read_access
 from porter.manifests import render
@@ -58,8 +59,7 @@ class Server:
 
     def resident(self) -> float:
         """Its resident memory in megabytes."""
-        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGESIZE") / 1e6
+        return resident_megabytes(self._process.pid)
 
 
 @contextmanager

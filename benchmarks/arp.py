@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arp_node import NIC, addresses
+from benchmarks.memory import resident_megabytes
 from benchmarks.telling import say, tell
 from porter.plugins.layer2.announcer import arp
 from tests.plugins.netns import Wire, inside, wire
@@ -145,8 +146,7 @@ class Node:
 
     def resident(self) -> float:
         """Return the announcer's resident memory in megabytes."""
-        pages = int(Path(f"/proc/{self._announcer}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGESIZE") / 1e6
+        return resident_megabytes(self._announcer)
 
     def close(self) -> None:
         """End it."""

@@ -8,7 +8,6 @@ held, and an entry is news about one of them. Times are of `Reconciler.fold` alo
 
 import argparse
 import gc
-import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.memory import resident_megabytes
 from benchmarks.telling import tell
 from porter.cli.collector import collect_seldom
 from porter.events.entries import (
@@ -203,17 +203,11 @@ def fill_release_refill() -> float:
 def memory() -> float:
     """Return the megabytes that 10,000 Services with 30,000 endpoints on 500 nodes add."""
     gc.collect()
-    before = resident()
+    before = resident_megabytes()
     cluster = Cluster(10_000, 500)
     cluster.publish()
     gc.collect()
-    return resident() - before
-
-
-def resident() -> float:
-    """Return the process's resident memory in megabytes."""
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - one line of the kernel's
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+    return resident_megabytes() - before
 
 
 def measure() -> dict[str, Any]:
