@@ -6,7 +6,6 @@ started only where the cluster has none. It never stops such a server, and chang
 """
 
 import base64
-import os
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -90,12 +89,6 @@ def kubeconfigs(access: Access, *, name: str, gateway: str) -> tuple[str, str]:
     }
     one, other = ({**config, "clusters": [{"name": name, "cluster": part}]} for part in (outside, inside))
     return yaml.safe_dump(one, sort_keys=False), yaml.safe_dump(other, sort_keys=False)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def take_away(kube: Kube, name: str, nodes: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from porter.lab.errors import LabError
 from porter.lab.furniture import as_applied
 from porter.lab.kube import NOT_FOUND, TOO_MANY, Kube, Object, RefusedError, path_of
+from porter.lab.private import write_private
 
 PARTS: Final = ("crd", "rbac")
 """What of `porter manifests` a lab applies: its Namespace stands already, and for the DaemonSet it starts processes."""
@@ -64,5 +65,4 @@ def write_kubeconfig(kube: Kube, administrator: Path, agent: Path) -> None:
     config = copy.deepcopy(yaml.safe_load(administrator.read_text(encoding="utf-8")))
     for user in config["users"]:
         user["user"] = {"token": token}
-    agent.touch(mode=0o600)
-    agent.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    write_private(agent, yaml.safe_dump(config, sort_keys=False))

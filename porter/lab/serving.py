@@ -7,6 +7,7 @@ from collections.abc import Callable
 from porter.lab import furniture, given, installing, processes
 from porter.lab.errors import LabError
 from porter.lab.kube import Access, Kube, read_access
+from porter.lab.private import write_private
 from porter.lab.stage import GATE, SERVER, Stage
 
 _PATIENCE = 30.0  # seconds for one answer: a server that has just begun, on a machine with much to do
@@ -41,8 +42,8 @@ def join(stage: Stage, access: Access, found: given.Found, say: Callable[[str], 
     say(f"using the API server {access.server}, {own}")
     gateway = f"{stage.topology.gateway.ip}:{stage.topology.api_port}"
     outside, inside = given.kubeconfigs(access, name=f"porter-{stage.known.name}", gateway=gateway)
-    given.write_private(stage.kubeconfig(), outside)
-    given.write_private(stage.node_kubeconfig(), inside)
+    write_private(stage.kubeconfig(), outside)
+    write_private(stage.node_kubeconfig(), inside)
     stage.start_gate()
     stage.start_stand_ins(None if found.controllers else grace)
     kube = Kube(access, timeout=_PATIENCE)

@@ -1,11 +1,8 @@
-"""The kubeconfig of one server and one user, as text and as a file. It is written whole or not at all."""
+"""The kubeconfig of one server and one user, as text."""
 
 from __future__ import annotations
 
 import base64
-import os
-import tempfile
-from pathlib import Path
 
 import yaml
 
@@ -26,11 +23,3 @@ def kubeconfig(*, url: str, token: str, name: str, authority: bytes) -> str:
         "current-context": name,
     }
     return yaml.safe_dump(config, sort_keys=False)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Put a file in place in one step, for its owner only: whoever sees it sees all of it."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mkstemp makes it 0600
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    Path(temporary).replace(path)

@@ -30,7 +30,7 @@ from porter.lab.apiserver.handling import Handler, Parts
 from porter.lab.apiserver.identities import Identities
 from porter.lab.apiserver.journal import Journal
 from porter.lab.apiserver.kinds import Kinds
-from porter.lab.apiserver.kubeconfig import kubeconfig, write_private
+from porter.lab.apiserver.kubeconfig import kubeconfig
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.listening import Listen, open_socket
 from porter.lab.apiserver.objects import Clock, utc_now
@@ -41,6 +41,7 @@ from porter.lab.apiserver.token_requests import SHORTEST, TokenRequests
 from porter.lab.apiserver.tokens import ACCOUNTS, Tokens
 from porter.lab.apiserver.trouble import Trouble, Troubles
 from porter.lab.apiserver.writes import Writes
+from porter.lab.private import write_private
 
 DEFAULT_SERVICE_CIDR = "10.233.0.0/18"
 MOST_BODY = 3 * 1024 * 1024  # what a real server takes
