@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Mapping
 
-from porter.lab.kube import Kube, Object
+from porter.lab.kube import Kube, Object, ready_status
 from porter.lab.namespaces import inside
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -46,11 +46,7 @@ def ready_nodes(kube: Kube) -> set[str]:
 
 def readiness(kube: Kube) -> dict[str, str]:
     """Every node's Ready condition: True, False or Unknown."""
-    found = {}
-    for node in kube.list("Node"):
-        conditions = node.get("status", {}).get("conditions") or []
-        found[node["metadata"]["name"]] = next((c["status"] for c in conditions if c["type"] == "Ready"), "Unknown")
-    return found
+    return {node["metadata"]["name"]: ready_status(node) or "Unknown" for node in kube.list("Node")}
 
 
 def problems_of_agent(netns: str, port: int) -> str:

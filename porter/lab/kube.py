@@ -74,6 +74,12 @@ class Access(NamedTuple):
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
+def ready_status(obj: Object) -> str:
+    """What a Node or a Pod says of its condition Ready: True, False or Unknown; "" where it says nothing."""
+    conditions = obj.get("status", {}).get("conditions") or []
+    return next((str(condition["status"]) for condition in conditions if condition["type"] == "Ready"), "")
+
+
 def read_access(path: Path) -> Access:
     """The current context of a kubeconfig. Raises FileNotFoundError, or LabError when it lacks something."""
     import yaml  # noqa: PLC0415 - 40 ms that most commands do not need

@@ -6,7 +6,7 @@ A node is judged by when this process last saw its Lease change, by its own cloc
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from porter.lab.kube import Object
+from porter.lab.kube import Object, ready_status
 
 _NOT_READY, _UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 
@@ -54,8 +54,7 @@ def not_ready(node: Object, *, at: str) -> list[Object] | None:
 
 def taints(node: Object) -> list[Object] | None:
     """The taints that go with a node's readiness, None when it has them already. Others are left alone."""
-    conditions = node.get("status", {}).get("conditions") or []
-    ready = next((condition["status"] for condition in conditions if condition["type"] == "Ready"), "False")
+    ready = ready_status(node)
     effects = {"True": (), "Unknown": ("NoSchedule", "NoExecute")}.get(ready, ("NoSchedule",))
     key = _UNREACHABLE if ready == "Unknown" else _NOT_READY
     known = node["spec"].get("taints") or []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from porter.lab.controllers.names import controller_of, digest, owned_by, tail
 from porter.lab.controllers.rollouts import may_run_on, pace, stands_still
-from porter.lab.kube import Object
+from porter.lab.kube import Object, ready_status
 from porter.lab.node.pods import is_ready
 
 _AVAILABLE = {
@@ -57,9 +57,7 @@ def orphans(pods: Iterable[Object], workloads: Iterable[Object]) -> list[Object]
 
 def node_is_ready(node: Object) -> bool:
     """Ready, and open for new pods."""
-    conditions = node.get("status", {}).get("conditions") or []
-    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-    return ready and not node["spec"].get("unschedulable")
+    return ready_status(node) == "True" and not node["spec"].get("unschedulable")
 
 
 def _deployment(workload: Object, living: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:

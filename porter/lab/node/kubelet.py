@@ -12,7 +12,7 @@ import aiohttp
 
 from porter.lab.families import Address
 from porter.lab.following import Api, Cache, RefusedError
-from porter.lab.kube import CONFLICT, NOT_FOUND, Object
+from porter.lab.kube import CONFLICT, NOT_FOUND, Object, ready_status
 
 LEASES = "kube-node-lease"
 BEAT = 1.0  # seconds; a real kubelet renews every 10 s and is given 40
@@ -65,7 +65,7 @@ class Kubelet:
                 if refused.code != CONFLICT:
                     raise
                 return  # the watch brings it
-        if not _is_ready(node):
+        if ready_status(node) != "True":
             self._version = self._version or (await self._api.request("GET", "/version"))["gitVersion"]
             self._nodes.learn(
                 await self._api.patch("Node", ("", self._name), {"status": self._status()}, part="status")
@@ -134,11 +134,6 @@ class Kubelet:
                 "architecture": _architecture(),
             },
         }
-
-
-def _is_ready(node: Object) -> bool:
-    conditions = node.get("status", {}).get("conditions") or []
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def _condition(kind: str, status: str, reason: str) -> Object:

@@ -16,7 +16,7 @@ from typing import cast
 
 from porter.lab.families import Address
 from porter.lab.following import Api, Cache, key_of
-from porter.lab.kube import Object
+from porter.lab.kube import Object, ready_status
 from porter.lab.network import POD_LINK
 from porter.lab.node import addresses
 from porter.lab.node.proxy_config import configure, is_kube_proxy
@@ -159,8 +159,7 @@ def _lowest_free(network: IPv4Network | IPv6Network, taken: Collection[Address])
 
 def is_ready(pod: Object) -> bool:
     """Tell whether the pod's status says that it is ready."""
-    conditions = pod.get("status", {}).get("conditions") or []
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return ready_status(pod) == "True"
 
 
 def ports_of(pod: Object, protocol: str = "TCP") -> list[int]:
