@@ -40,8 +40,9 @@ def host_lines(topology: Topology, host: Host, *, pod_link: str) -> list[str]:
     pods = topology.ipv6_pods_of(host.name) if host in topology.nodes else None
     if pods is not None:
         lines.append(f"addr add {pods[1]}/64 dev {pod_link} nodad")
-        others = [other for other in topology.nodes if other is not host and other.ipv6 is not None]
         lines += [
-            f"route add {topology.ipv6_pods_of(other.name)} via {other.ipv6.ip}" for other in others if other.ipv6
+            f"route add {topology.ipv6_pods_of(other.name)} via {other.ipv6.ip}"
+            for other in topology.nodes
+            if other is not host and other.ipv6 is not None
         ]
     return lines
