@@ -162,24 +162,20 @@ def measure(nodes: int, count: int, *, rest: float) -> dict[str, float]:
     """Everything, one lab after the other."""
     small = Subject("bench-small")
     up = small.run("up")
-    small_cpu, small_memory, small_rest = small.cpu(), small.memory(), at_rest(small, rest)
-    down = small.run("down")
-    found = {
-        "up_s": up.wall,
-        "up_cpu_s": up.cpu + small_cpu,
-        "down_s": down.wall,
-        "down_cpu_s": down.cpu,
-        "rss_mb": small_memory,
-        "cpu_at_rest_percent": small_rest,
-    }
+    try:
+        found = {"up_s": up.wall, "up_cpu_s": up.cpu + small.cpu()}
+        found |= {"rss_mb": small.memory(), "cpu_at_rest_percent": at_rest(small, rest)}
+    finally:
+        down = small.run("down")
+    found |= {"down_s": down.wall, "down_cpu_s": down.cpu}
     if nodes:
         large = Subject("bench-large")
         topology = state.root() / "large.yaml"
         topology.parent.mkdir(exist_ok=True)  # `down` of the last lab takes it away
         topology.write_text(_network(nodes), encoding="utf-8")
         up = large.run("up", "--topology", str(topology))
-        found |= {f"up_{nodes}_s": up.wall, f"up_{nodes}_cpu_s": up.cpu + large.cpu()}
         try:
+            found |= {f"up_{nodes}_s": up.wall, f"up_{nodes}_cpu_s": up.cpu + large.cpu()}
             cost = services(large, count)
             found |= {f"services_{count}_s": cost.wall, f"services_{count}_cpu_s": cost.cpu}
             found |= {f"rss_{nodes}_mb": large.memory(), f"cpu_at_rest_{nodes}_percent": at_rest(large, rest)}
