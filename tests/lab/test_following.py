@@ -88,5 +88,9 @@ def test_an_answer_that_comes_late_takes_nothing_back_that_the_watch_has_told() 
     )
 
 
+def test_an_answer_that_comes_after_a_list_which_has_what_followed_takes_nothing_back() -> None:
+    assert known([node(4, "Unknown")]) == node(5)
+
+
 def test_an_answer_that_comes_late_brings_nothing_back_that_is_gone() -> None:
     assert known([node(7)], ("MODIFIED", node(7)), ("DELETED", node(8))) is None
