@@ -1,10 +1,6 @@
 """A lab without strictARP: the owner's log says whose kernel answers as well, and what to do."""
 
-import os
-import time
 from collections.abc import Iterator
-from importlib import resources
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +8,15 @@ from porter.events.entries import AddressClaimed
 from porter.events.log import EventLog
 from porter.events.sentences import sentence
 from porter.lab import Lab
+from tests.lab import labs
+from tests.lab.labs import YAML, until
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
-YAML = Path(str(resources.files("porter.lab.tutorial")))
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setenv("PORTER_LAB_DIR", str(tmp_path))
-    with Lab.up(f"w{os.getpid()}", nodes=2, strict_arp=False) as made:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with labs.up(tmp_path_factory, "w", nodes=2, strict_arp=False) as made:
         yield made
 
 
@@ -36,10 +32,7 @@ def test_a_kernel_that_answers_beside_the_owner_is_told_with_the_nodes_name_and_
     for file in ("porter-layer2-eip.yaml", "porter-layer2.yaml", "porter-layer2-svc.yaml"):
         lab.kube("apply", "-f", str(YAML / file))
 
-    end = time.monotonic() + 30
-    while not claims(lab):
-        assert time.monotonic() < end, "nobody noticed"
-        time.sleep(0.3)
+    until("somebody who noticed", lambda: bool(claims(lab)), within=30.0)
 
     first = claims(lab)[0]
     assert {first.node, first.peer} == {"node1", "node2"}
