@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +52,13 @@ class Client:
         if data is not None:
             request.add_header("Content-Type", content_type)
         return urllib.request.urlopen(request, timeout=timeout, context=self._context)
+
+    @contextmanager
+    def connection(self) -> Iterator[socket.socket]:
+        """A bare connection, for a request that no library would send."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as made:
+            yield made
 
     def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
         try:

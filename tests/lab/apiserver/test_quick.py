@@ -72,8 +72,7 @@ def test_a_body_may_come_late(client: Client, manner: str) -> None:
     parts = [body[:100], body[100:]]
     if manner == "in chunks":
         parts = [b"%x\r\n%b\r\n" % (len(part), part) for part in parts] + [b"0\r\n\r\n"]
-    host, port = client.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with client.connection() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(head.encode())
         for part in parts:

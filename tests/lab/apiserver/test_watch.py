@@ -356,9 +356,8 @@ def test_the_first_page_at_a_version_shows_that_version(client: Client) -> None:
 def test_a_watch_over_http_1_0_is_lines_and_nothing_else(running: Running) -> None:
     client = running.client
     client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
-    host, port = client.url.removeprefix("http://").split(":")
     asked = f"GET {CONFIG_MAPS}?watch=1&timeoutSeconds=2 HTTP/1.0\r\nAuthorization: Bearer {client.token}\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+    with client.connection() as connection, connection.makefile("rb") as lines:
         connection.sendall(asked.encode())
         while lines.readline() != b"\r\n":
             pass
@@ -382,9 +381,8 @@ def test_a_watch_that_fails_in_the_middle_is_cut_without_another_answer_in_it(
     client = start(ApiServer(tls=False, now=now)).client
     client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
     broken.set()
-    host, port = client.url.removeprefix("http://").split(":")
     asked = f"GET {CONFIG_MAPS}?watch=1 HTTP/1.1\r\nHost: a\r\nAccept: {TABLE}\r\nAuthorization: Bearer {client.token}\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+    with client.connection() as connection, connection.makefile("rb") as lines:
         connection.sendall(asked.encode())
         answered = lines.read()
 
@@ -396,12 +394,11 @@ def test_a_watch_that_fails_in_the_middle_is_cut_without_another_answer_in_it(
 def test_a_client_that_asks_whether_to_send_its_body_is_told_to(running: Running) -> None:
     client = running.client
     body = json.dumps({"metadata": {"name": "a"}})
-    host, port = client.url.removeprefix("http://").split(":")
     asked = (
         f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {client.token}\r\nExpect: 100-continue\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+    with client.connection() as connection, connection.makefile("rb") as lines:
         connection.sendall(asked.encode())
         told = lines.readline()
         connection.sendall(body.encode())
@@ -413,9 +410,8 @@ def test_a_client_that_asks_whether_to_send_its_body_is_told_to(running: Running
 
 def test_any_other_expectation_is_refused(running: Running) -> None:
     client = running.client
-    host, port = client.url.removeprefix("http://").split(":")
     asked = f"GET {CONFIG_MAPS} HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nConnection: close\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as connection, connection.makefile("rb") as lines:
+    with client.connection() as connection, connection.makefile("rb") as lines:
         connection.sendall(asked.encode())
         answered = lines.read()
 
