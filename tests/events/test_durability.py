@@ -1,8 +1,11 @@
 """That a commit on SQLite waits for the disk, which no kill can show; and what a kill leaves of one transaction."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 from porter.events.chain import chained
@@ -28,6 +31,23 @@ def test_the_connection_that_writes_waits_for_the_disk_and_keeps_a_write_ahead_l
     engine.dispose()
 
     assert (synchronous, journal) == (FULL, "wal")
+
+
+def test_a_file_that_another_one_is_about_to_put_into_wal_mode_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "porter.db"
+    engine = make_engine(parse_url(str(path)), read_only=False, create=True)
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("PRAGMA user_version=1")  # for an empty file SQLite waits
+        other.execute("BEGIN IMMEDIATE")  # the lock on which it gives up at once, whatever the time limit
+        release = threading.Timer(0.3, other.rollback)
+        release.start()
+        try:
+            with engine.connect() as connection:
+                assert not other.in_transaction
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        finally:
+            release.join()
+    engine.dispose()
 
 
 FILLING = """
