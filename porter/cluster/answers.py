@@ -6,6 +6,7 @@ from porter.cluster import wire
 from porter.cluster.errors import ClusterError, ServerError, error_of
 
 _PAGE = msgspec.json.Decoder(wire.Page)
+_BOOKMARK = msgspec.json.Decoder(wire.Versioned)
 _LINE = msgspec.json.Decoder(wire.WatchLine)
 
 
@@ -26,6 +27,14 @@ def line_of(data: bytes, resource: str) -> wire.WatchLine:
     if line.type == "ERROR":
         raise _refusal(bytes(line.object))
     return line
+
+
+def version_of(bookmark: msgspec.Raw, resource: str) -> str:
+    """Return where a watch is by a bookmark. Raises ServerError for what says nothing of it."""
+    try:
+        return _BOOKMARK.decode(bookmark).metadata.resource_version
+    except msgspec.DecodeError as error:
+        raise ServerError(f"the watch of {resource} brought a bookmark that cannot be read: {error}") from error
 
 
 def _refusal(status: bytes) -> ClusterError:

@@ -12,8 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from porter.cluster import wire
-from porter.cluster.answers import line_of, page_of
+from porter.cluster.answers import line_of, page_of, version_of
 from porter.cluster.backoff import Backoff, between
 from porter.cluster.connection import Connection
 from porter.cluster.errors import (
@@ -208,7 +207,7 @@ class Watch(Generic[V, W]):
     def _line(self, data: bytes) -> None:
         line = line_of(data, self.kind.resource)
         if line.type == "BOOKMARK":
-            self._version = msgspec.json.decode(line.object, type=wire.Versioned).metadata.resource_version
+            self._version = version_of(line.object, self.kind.resource)
             return
         seen = self._read(bytes(line.object))
         if seen is None:

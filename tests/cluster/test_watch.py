@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+import pytest
 from aiohttp import web
 
 from porter.cluster import resources
@@ -322,6 +323,23 @@ def test_a_quiet_kind_of_a_server_without_bookmarks_is_listed_again_and_again(tm
     assert 3 <= watches <= 7, "one or two watches that tell nothing, then a list: before what is known counts as stale"
     first, second = [one for one in seen if isinstance(one, Relisted)]
     assert (first.nodes, second.nodes) == ((Node(name=NODE1),), (Node(name=NODE1, ready=False),))
+
+
+@pytest.mark.parametrize("odd", [{}, {"metadata": None}, {"metadata": {"resourceVersion": 7}}])
+def test_a_bookmark_that_cannot_be_read_is_a_fault_of_the_server_and_the_watch_goes_on(
+    tmp_path: Path, odd: object
+) -> None:
+    async def main() -> None:
+        async with faulty(tmp_path) as (server, connection):
+            gone = line("DELETED", node("node1", version="151"))
+            serve(server, say(line("BOOKMARK", odd), then_hang=True), say(gone, then_hang=True))
+            async with watching(connection, timings=PATIENT) as (_, seen):
+                await until(lambda: NodeGone(node=NODE1) in seen)
+
+            closed = next(one for one in seen if isinstance(one, WatchClosed))
+            assert closed.problem.startswith("the watch of nodes brought a bookmark that cannot be read: ")
+
+    asyncio.run(main())
 
 
 def test_a_kind_that_is_not_installed_is_said_and_takes_nothing_away(tmp_path: Path) -> None:
