@@ -1,4 +1,4 @@
-"""What the API server answers a list or a watch with, read: pages, lines, and the refusal that a line may be. Pure."""
+"""What the API server answers, read: pages of lists, lines of watches and the refusal that one may be, Leases. Pure."""
 
 import msgspec
 
@@ -7,6 +7,7 @@ from porter.cluster.errors import ClusterError, ServerError, error_of
 
 _PAGE = msgspec.json.Decoder(wire.Page)
 _BOOKMARK = msgspec.json.Decoder(wire.Versioned)
+_LEASE = msgspec.json.Decoder(wire.RawLease)
 _LINE = msgspec.json.Decoder(wire.WatchLine)
 
 
@@ -35,6 +36,14 @@ def version_of(bookmark: msgspec.Raw, resource: str) -> str:
         return _BOOKMARK.decode(bookmark).metadata.resource_version
     except msgspec.DecodeError as error:
         raise ServerError(f"the watch of {resource} brought a bookmark that cannot be read: {error}") from error
+
+
+def lease_of(data: bytes) -> wire.RawLease:
+    """Read a Lease. Raises ServerError for what is none."""
+    try:
+        return _LEASE.decode(data)
+    except msgspec.DecodeError as error:
+        raise ServerError(f"the answer is no Lease: {error}") from error
 
 
 def _refusal(status: bytes) -> ClusterError:

@@ -10,9 +10,7 @@ from math import ceil
 from typing import Any
 from uuid import uuid4
 
-import msgspec
-
-from porter.cluster import wire
+from porter.cluster.answers import lease_of
 from porter.cluster.backoff import between
 from porter.cluster.connection import Connection
 from porter.cluster.errors import ClusterError, ConflictError, NotFoundError, no_namespace
@@ -23,7 +21,6 @@ from porter.cluster.views import LeaseView
 from porter.model.names import NodeName
 
 LEASE = "porter-leader"
-_LEASE = msgspec.json.Decoder(wire.RawLease)
 
 
 class Leadership:
@@ -149,7 +146,7 @@ class Leadership:
         except NotFoundError:
             self._take(None)
             return None
-        lease = lease_view(_LEASE.decode(data))
+        lease = lease_view(lease_of(data))
         self._take(lease)
         return lease
 
@@ -174,7 +171,7 @@ class Leadership:
         }
 
     def _hold(self, answer: bytes, sent: float) -> None:
-        self._take(lease_view(_LEASE.decode(answer)))
+        self._take(lease_view(lease_of(answer)))
         self._led = True
         self.check()  # the right to act may have ended since the last look: what was left undone then is done now
         self._acting_until = sent + 0.8 * self._duration  # others wait for the whole duration, and from later on

@@ -6,6 +6,8 @@ from time import monotonic
 from typing import Any
 
 import msgspec
+import pytest
+from aiohttp import web
 
 from porter.cluster import wire
 from porter.cluster.connection import Connection
@@ -13,7 +15,7 @@ from porter.cluster.leadership import Leadership
 from porter.cluster.reports import lease_view
 from porter.model.names import NodeName
 from tests.cluster.cluster import LEASES, NAMESPACE, Cluster, cluster
-from tests.cluster.faults import until
+from tests.cluster.faults import answer, faulty, until
 
 LEADER = f"{LEASES}/porter-leader"
 
@@ -147,6 +149,33 @@ def test_a_right_to_act_that_ended_while_a_renewal_was_under_way_is_told_althoug
             assert not first.leadership.is_leader, "what is tried now is not done"
             await until(lambda: first.leadership.is_leader)
             assert first.changes == [True, False, True], "so that it is done later"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("odd", [b"<html>", b'{"metadata": null}'])
+def test_an_answer_that_is_no_lease_is_told_and_asked_for_again(tmp_path: Path, odd: bytes) -> None:
+    async def main() -> None:
+        async with faulty(tmp_path) as (server, connection):
+
+            async def nonsense(_: web.Request) -> web.StreamResponse:
+                return web.Response(body=odd, content_type="application/json")
+
+            async def lease(request: web.Request) -> web.StreamResponse:
+                free = {"metadata": {"name": "porter-leader", "resourceVersion": "1"}}
+                return answer(await request.json() if request.method == "PUT" else free)
+
+            server.routes[LEADER] = nonsense
+            one = Candidate(connection, "node1", 1.0)
+            try:
+                await until(lambda: one.leadership.error)
+                assert "the Lease porter-leader cannot be held: the answer is no Lease: " in (
+                    one.leadership.error or ""
+                )
+                server.routes[LEADER] = lease
+                await until(lambda: one.leadership.is_leader)
+            finally:
+                await one.halt()
 
     asyncio.run(main())
 
