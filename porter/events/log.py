@@ -17,6 +17,7 @@ from porter.events.compaction import exceeds, step
 from porter.events.engines import give_back, make_engine, shrink, writing
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
+from porter.events.kept_snapshots import put_snapshot
 from porter.events.migrate import found_version, refuse_foreign, upgrade_engine
 from porter.events.own_file import OwnFile
 from porter.events.reading import StoredEntries
@@ -25,16 +26,7 @@ from porter.events.retention import Retention
 from porter.events.schema import SCHEMA_VERSION
 from porter.events.setting_aside import set_aside
 from porter.events.snapshots import StoredSnapshot
-from porter.events.streams import (
-    AnotherWriterError,
-    Gap,
-    add_gaps,
-    add_rows,
-    grow,
-    head_of,
-    put_snapshot,
-    stream_names,
-)
+from porter.events.streams import AnotherWriterError, Gap, add_gaps, add_rows, grow, head_of, stream_names
 from porter.events.urls import LogUrl, parse_url
 
 SNAPSHOTS = 16

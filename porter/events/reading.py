@@ -13,23 +13,11 @@ from porter.events.chain import Row, checksum, missing, moment
 from porter.events.codec import UndecodableEntryError, decode
 from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError, DamagedLogError, LogError
+from porter.events.kept_snapshots import snapshot_at, snapshot_seqs
 from porter.events.refusals import explained, refused
 from porter.events.schema import ENTRY
 from porter.events.snapshots import StoredSnapshot, is_sealed
-from porter.events.streams import (
-    Gap,
-    Head,
-    as_bytes,
-    as_text,
-    checksum_at,
-    gap_ends,
-    gaps_in,
-    head_of,
-    last_gap,
-    reason_for,
-    snapshot_at,
-    snapshot_seqs,
-)
+from porter.events.streams import Gap, Head, as_bytes, as_text, checksum_at, gaps_in, head_of, last_gap, reason_for
 from porter.events.urls import LogUrl
 
 PAGE = 4096  # rows held in memory while reading; each page is a short transaction of its own
@@ -72,7 +60,7 @@ class StoredEntries:
     def gap_ends(self) -> Sequence[int]:
         """Return the last entry of each run of entries that were taken out, in order."""
         with self._reading() as connection:
-            return gap_ends(connection, self.stream)
+            return [gap.last_seq for gap in gaps_in(connection, self.stream, 0, _NO_LIMIT)]
 
     def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, holding one page of them in memory.

@@ -12,8 +12,7 @@ from sqlalchemy import bindparam, select
 
 from porter.events.chain import GENESIS, Row
 from porter.events.errors import WrongKindError
-from porter.events.schema import ENTRY, GAP, SNAPSHOT, STREAM
-from porter.events.snapshots import StoredSnapshot, seal
+from porter.events.schema import ENTRY, GAP, STREAM
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,15 +78,6 @@ _GAPS_IN = (
     .order_by(GAP.c.first_seq)
 )
 _LAST_GAP = select(sqlalchemy.func.max(GAP.c.last_seq)).where(GAP.c.stream == bindparam("stream"))
-_SNAPSHOT_SEQS = select(SNAPSHOT.c.seq).where(SNAPSHOT.c.stream == bindparam("stream")).order_by(SNAPSHOT.c.seq)
-_SNAPSHOT = (
-    select(SNAPSHOT.c.seq, SNAPSHOT.c.at, SNAPSHOT.c.format, SNAPSHOT.c.state, SNAPSHOT.c.checksum)
-    .where(SNAPSHOT.c.stream == bindparam("stream"))
-    .where(SNAPSHOT.c.seq == bindparam("seq"))
-)
-_DROP_SNAPSHOT = (
-    SNAPSHOT.delete().where(SNAPSHOT.c.stream == bindparam("stream")).where(SNAPSHOT.c.seq == bindparam("seq"))
-)
 _NAMES = ", ".join(column.name for column in ENTRY.columns)
 _PLACES = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 _FIRST_STREAM = select(ENTRY.c.stream).order_by(ENTRY.c.stream, ENTRY.c.seq).limit(1)
@@ -181,11 +171,6 @@ def last_gap(connection: sqlalchemy.Connection, stream: str) -> int:
     return found or 0
 
 
-def gap_ends(connection: sqlalchemy.Connection, stream: str) -> Sequence[int]:
-    """Return the last entry of each gap, in order."""
-    return [gap.last_seq for gap in gaps_in(connection, stream, 0, 2**63 - 1)]
-
-
 def add_rows(connection: sqlalchemy.Connection, stream: str, rows: Sequence[Row]) -> None:
     """Add entries, in the driver's own way: in half the time that SQLAlchemy takes to look at each."""
     style = connection.dialect.paramstyle
@@ -220,21 +205,6 @@ def checksum_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> byt
     return gap.checksum if gap is not None and gap.last_seq == seq else None
 
 
-def snapshot_seqs(connection: sqlalchemy.Connection, stream: str) -> list[int]:
-    """Return after which entries there are snapshots, in order."""
-    found = connection.execute(_SNAPSHOT_SEQS, {"stream": stream}).scalars()
-    return [seq for seq in found if isinstance(seq, int)]  # others follow no entry, and are passed over
-
-
-def snapshot_at(connection: sqlalchemy.Connection, stream: str, seq: int) -> StoredSnapshot | None:
-    """Return the snapshot after an entry; None where there is none."""
-    row = connection.execute(_SNAPSHOT, {"stream": stream, "seq": seq}).one_or_none()
-    if row is None:
-        return None
-    found = dict(row._mapping)  # noqa: SLF001
-    return StoredSnapshot(**{**found, "state": as_bytes(found["state"]), "checksum": as_bytes(found["checksum"])})
-
-
 def as_bytes(value: object) -> bytes:
     """Return what is stored in a column of bytes: SQLite lets strangers, and failing disks, store anything there."""
     return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
@@ -245,27 +215,3 @@ def as_text(value: object) -> str:
     return (
         value if isinstance(value, str) else value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     )
-
-
-def put_snapshot(connection: sqlalchemy.Connection, stream: str, snapshot: StoredSnapshot, most: int) -> None:
-    """Store a snapshot, sealed to the entry that it follows, in place of one that is there.
-
-    Where there are more than `most` then, those go whose neighbours lie closest together; never the first, which the
-    entries after it need to be folded on from, and never the newest.
-    """
-    entry = checksum_at(connection, stream, snapshot.seq)
-    if entry is None:
-        raise AnotherWriterError
-    drop_snapshot(connection, stream, snapshot.seq)
-    sealed = msgspec.structs.replace(snapshot, checksum=seal(entry, snapshot))
-    connection.execute(SNAPSHOT.insert(), {"stream": stream, **msgspec.structs.asdict(sealed)})
-    seqs = snapshot_seqs(connection, stream)
-    while len(seqs) > most:
-        inner = range(1, len(seqs) - 1)
-        least = min(inner, key=lambda at: (seqs[at + 1] - seqs[at - 1], at))
-        drop_snapshot(connection, stream, seqs.pop(least))
-
-
-def drop_snapshot(connection: sqlalchemy.Connection, stream: str, seq: int) -> None:
-    """Take a snapshot out, if it is there."""
-    connection.execute(_DROP_SNAPSHOT, {"stream": stream, "seq": seq})
