@@ -5,6 +5,7 @@ Its network namespaces have their names in a /run of the lab's own. The machine'
 server listens on 127.0.0.1 as in root's labs. Whoever enters has one thread then: the kernel asks for it (setns(2)).
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -93,19 +94,19 @@ def _enter(directory: Path, held: Process, name: str) -> None:
             "do so first, or run it as root"
         )
     at = Path.cwd()
-    kinds = {"user": syscalls.CLONE_NEWUSER, "mnt": syscalls.CLONE_NEWNS}
-    handles = {what: os.open(f"/proc/{held.pid}/ns/{what}", os.O_RDONLY | os.O_CLOEXEC) for what in kinds}
     try:
-        for what, kind in kinds.items():
-            syscalls.enter(handles[what], kind)
+        with contextlib.ExitStack() as stack:
+            handles = []
+            for what in ("user", "mnt"):
+                handles.append(os.open(f"/proc/{held.pid}/ns/{what}", os.O_RDONLY | os.O_CLOEXEC))
+                stack.callback(os.close, handles[-1])
+            for handle, kind in zip(handles, (syscalls.CLONE_NEWUSER, syscalls.CLONE_NEWNS), strict=True):
+                syscalls.enter(handle, kind)
     except OSError as error:
         raise LabError(
             f"cannot enter the namespaces of lab '{name}' ({error.strerror}); without root a program works on one lab "
             "at a time, and one that is in a lab's namespaces stays there"
         ) from None
-    finally:
-        for handle in handles.values():
-            os.close(handle)
     os.chdir(at)  # a new mount namespace begins at /
 
 

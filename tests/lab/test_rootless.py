@@ -123,6 +123,7 @@ def test_a_command_on_a_node_keeps_its_place_and_sees_that_nodes_log(user: Ordin
 PROGRAM = """
     import sys, threading
     from porter.lab import Lab
+    from porter.lab.errors import LabError
     from porter.lab.faults import KINDS, SERVER
 
     lab = Lab("lab")
@@ -135,6 +136,10 @@ PROGRAM = """
         assert mine.ping("192.168.0.2") is not None
         assert [answer.mac for answer in mine.arp("192.168.0.2")] == [mine.mac("node1")]
         print("mine")
+    try:
+        Lab("lab")
+    except LabError as error:
+        print(error, file=sys.stderr)
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     Lab.up("more", nodes=1)
 """
@@ -147,6 +152,7 @@ def test_a_program_breaks_and_mends_and_one_with_threads_is_told_what_to_do(user
     done = user.run("python", "-c", textwrap.dedent(PROGRAM), *kinds, wait=110.0)
 
     assert done.stdout.split() == [*kinds, "mine"], done.stderr
+    assert "without root a program works on one lab at a time" in done.stderr
     assert "without root a program takes hold of a lab before it starts a thread" in done.stderr.splitlines()[-1]
 
 
