@@ -1,5 +1,6 @@
 import multiprocessing
 import multiprocessing.connection
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,27 @@ def test_a_lab_is_made_once_and_removed_without_a_trace(home: Path) -> None:
     state.remove(path)
 
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("user", "variables", "place"),
+    [
+        (0, {"XDG_STATE_HOME": "/state"}, "/var/lib/porter-lab"),
+        (1000, {}, "/home/you/.local/state/porter-lab"),
+        (1000, {"XDG_STATE_HOME": "/state"}, "/state/porter-lab"),
+        (1000, {"XDG_STATE_HOME": "/state", "PORTER_LAB_DIR": "/mine"}, "/mine"),
+    ],
+)
+def test_labs_are_kept_where_the_user_may_write(
+    monkeypatch: pytest.MonkeyPatch, user: int, variables: dict[str, str], place: str
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    for name in ("PORTER_LAB_DIR", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"HOME": "/home/you"} | variables).items():
+        monkeypatch.setenv(name, value)
+
+    assert state.root() == Path(place)
 
 
 def test_the_last_lab_takes_the_directory_above_with_it_and_no_other_does(home: Path) -> None:
