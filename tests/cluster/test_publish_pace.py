@@ -78,6 +78,26 @@ def test_no_more_is_written_in_a_second_than_the_pace_allows(tmp_path: Path) -> 
     asyncio.run(main())
 
 
+def test_what_is_compared_and_need_not_be_written_takes_nobodys_turn(tmp_path: Path) -> None:
+    services = Services(["default/web"])
+    pace = replace(QUICK.publish, per_second=5.0, burst=5)
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values()), pace) as one:
+            services.serve(one)
+            one.want()
+            await until(lambda: not one.publisher.busy)
+            begin, written = monotonic(), len(one.patches())
+            for _ in range(50):
+                one.want()
+                await until(lambda: not one.publisher.busy)
+
+            assert len(one.patches()) == written
+            assert monotonic() - begin < 5, "50 turns at 5 a second take 10"
+
+    asyncio.run(main())
+
+
 def test_when_the_server_asks_one_to_wait_all_wait(tmp_path: Path) -> None:
     services = Services(f"default/web{number}" for number in range(100))
 
