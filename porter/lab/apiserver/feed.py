@@ -161,7 +161,7 @@ class Feed:
 
     def cursor_after(self, revision: int) -> int:
         """The cursor of the first change later than a revision."""
-        return self._dropped + bisect_right(self._changes, revision, key=lambda change: change.revision)
+        return self._dropped + self._first_after(revision)
 
     def read(self, cursor: int, most: int = 512) -> list[Change] | None:
         """The changes from a cursor on, at most so many; None if the cursor has left the window."""
@@ -172,7 +172,10 @@ class Feed:
 
     def since(self, revision: int) -> list[Change]:
         """All changes later than a revision, which must not lie before the floor."""
-        return _unpacked(self._changes[bisect_right(self._changes, revision, key=lambda change: change.revision) :])
+        return _unpacked(self._changes[self._first_after(revision) :])
+
+    def _first_after(self, revision: int) -> int:
+        return bisect_right(self._changes, revision, key=lambda change: change.revision)
 
     def follow(self, view: View, push: Push) -> Following:
         """Have every later change pushed. For a watcher that has read all there is, in this very turn of the loop."""

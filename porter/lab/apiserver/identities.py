@@ -10,6 +10,7 @@ from porter.lab.apiserver.tokens import Tokens
 
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
+ACCOUNT = "system:serviceaccount:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +57,10 @@ class Identities:
         account = self._tokens.account_of(token)
         if account is None:
             raise unauthorized()
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{account.namespace}", AUTHENTICATED)
-        return Identity(f"system:serviceaccount:{account.namespace}:{account.name}", groups, account.uid, account.extra)
+        groups = (*groups_of_accounts(account.namespace), AUTHENTICATED)
+        return Identity(f"{ACCOUNT}{account.namespace}:{account.name}", groups, account.uid, account.extra)
+
+
+def groups_of_accounts(namespace: str) -> tuple[str, ...]:
+    """The groups that every ServiceAccount of a namespace is in."""
+    return ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")

@@ -11,12 +11,11 @@ from urllib.parse import unquote
 
 from porter.lab.apiserver.access import Access
 from porter.lab.apiserver.errors import bad_request
-from porter.lab.apiserver.identities import AUTHENTICATED, Identity
+from porter.lab.apiserver.identities import ACCOUNT, AUTHENTICATED, Identity, groups_of_accounts
 from porter.lab.apiserver.rbac import Attributes
 
 _USER, _GROUP, _UID, _EXTRA = "Impersonate-User", "Impersonate-Group", "Impersonate-Uid", "impersonate-extra-"
 _ANONYMOUS, _UNAUTHENTICATED = "system:anonymous", "system:unauthenticated"
-_ACCOUNT = "system:serviceaccount:"
 
 
 class Headers(Protocol):
@@ -47,8 +46,8 @@ def acting(who: Identity, headers: Headers, access: Access) -> Identity:
 
 
 def _rights(user: str, groups: tuple[str, ...], uid: str, extra: dict[str, str]) -> Iterator[Attributes]:
-    if user.startswith(_ACCOUNT):
-        namespace, _, name = user.removeprefix(_ACCOUNT).partition(":")
+    if user.startswith(ACCOUNT):
+        namespace, _, name = user.removeprefix(ACCOUNT).partition(":")
         yield Attributes(verb="impersonate", version="v1", resource="serviceaccounts", namespace=namespace, name=name)
     else:
         yield Attributes(verb="impersonate", version="v1", resource="users", name=user)
@@ -63,9 +62,8 @@ def _rights(user: str, groups: tuple[str, ...], uid: str, extra: dict[str, str])
 
 def _with_what_goes_along(user: str, groups: tuple[str, ...]) -> tuple[str, ...]:
     """The groups named, those that a ServiceAccount is in by itself, and whether the user counts as authenticated."""
-    if not groups and user.startswith(_ACCOUNT):
-        namespace = user.removeprefix(_ACCOUNT).partition(":")[0]
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+    if not groups and user.startswith(ACCOUNT):
+        groups = groups_of_accounts(user.removeprefix(ACCOUNT).partition(":")[0])
     if user == _ANONYMOUS:
         return groups if _UNAUTHENTICATED in groups else (*groups, _UNAUTHENTICATED)
     return groups if {AUTHENTICATED, _UNAUTHENTICATED} & set(groups) else (*groups, AUTHENTICATED)

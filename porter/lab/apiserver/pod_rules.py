@@ -11,7 +11,7 @@ from typing import Any
 from porter.lab.apiserver.errors import FieldError, duplicate, forbidden_field, required, unsupported, wrong
 from porter.lab.apiserver.naming import label_problems, labels_errors, port_name_problems
 from porter.lab.apiserver.objects import Json, at
-from porter.lab.apiserver.service_rules import NOT_A_PORT, PORTS
+from porter.lab.apiserver.service_rules import NOT_A_PORT, PORTS, protocol_errors
 
 _PULL = ("Always", "IfNotPresent", "Never")
 _RESTART = ("Always", "OnFailure", "Never")
@@ -132,8 +132,7 @@ def _port_errors(ports: list[Json], where: str) -> Iterator[FieldError]:
             yield required(f"{where}[{index}].containerPort")
         elif number not in PORTS:
             yield wrong(f"{where}[{index}].containerPort", number, NOT_A_PORT)
-        if port.get("protocol") not in ("TCP", "UDP", "SCTP"):
-            yield unsupported(f"{where}[{index}].protocol", port.get("protocol"), ("SCTP", "TCP", "UDP"))
+        yield from protocol_errors(port, f"{where}[{index}]")
 
 
 def _frozen(spec: Json) -> Json:

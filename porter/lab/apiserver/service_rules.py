@@ -22,6 +22,7 @@ from porter.lab.apiserver.objects import Json, at
 
 EXTERNAL = ("NodePort", "LoadBalancer")
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_PROTOCOLS = ("SCTP", "TCP", "UDP")
 PORTS = range(1, 65536)
 NOT_A_PORT = "must be between 1 and 65535, inclusive"
 _NOT_A_NETWORK = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
@@ -59,6 +60,12 @@ def port_or_name_errors(value: Any, where: str) -> Iterator[FieldError]:
         yield wrong(where, value, NOT_A_PORT)
 
 
+def protocol_errors(port: Json, where: str) -> Iterator[FieldError]:
+    """What is wrong with the protocol of a port."""
+    if port.get("protocol") not in _PROTOCOLS:
+        yield unsupported(f"{where}.protocol", port.get("protocol"), _PROTOCOLS)
+
+
 def _port_errors(ports: list[Json], kind: str) -> Iterator[FieldError]:
     seen: list[Any] = []
     for index, port in enumerate(ports):
@@ -71,8 +78,7 @@ def _port_errors(ports: list[Json], kind: str) -> Iterator[FieldError]:
             yield duplicate(f"{where}.name", name)
         if port.get("port", 0) not in PORTS:
             yield wrong(f"{where}.port", port.get("port", 0), NOT_A_PORT)
-        if port.get("protocol") not in ("TCP", "UDP", "SCTP"):
-            yield unsupported(f"{where}.protocol", port.get("protocol"), ("SCTP", "TCP", "UDP"))
+        yield from protocol_errors(port, where)
         if port.get("targetPort") != port.get("port"):
             yield from port_or_name_errors(port.get("targetPort"), f"{where}.targetPort")
         if port.get("nodePort") and kind == "ClusterIP":

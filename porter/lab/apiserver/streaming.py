@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from aiohttp import HttpVersion11, web
+
+
+class Sink(Protocol):
+    """What a watch is written to."""
+
+    async def write(self, data: bytes) -> None:
+        """Send some bytes; waits while the client does not read."""
+
+    def push(self, data: bytes) -> bool:
+        """Send some bytes at once; False, and nothing is sent, when one would have to wait."""
 
 
 class Stream:

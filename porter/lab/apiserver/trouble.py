@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from porter.lab.apiserver.errors import Refusal, bad_request
+from porter.lab.apiserver.streaming import Sink
 
 PATH = "/lab/trouble"
 _HALF_A_LINE = b'{"type":"MODIFIED","object":{"kind"'
@@ -28,16 +29,6 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Seconds after which each watch is cut in the middle of a line; 0: never."""
     silent: bool = False
     """Connections stand and take what is sent, and nothing comes back, as from a server that has lost its power."""
-
-
-class Connection(Protocol):
-    """What a watch is written to."""
-
-    async def write(self, data: bytes) -> None:
-        """Send some bytes; waits while the client does not read."""
-
-    def push(self, data: bytes) -> bool:
-        """Send some bytes at once; False, and nothing is sent, when one would have to wait."""
 
 
 class Troubles:
@@ -70,7 +61,7 @@ class Troubles:
         while self.now.silent:
             await self._changed.wait()
 
-    async def until_cut(self, watch: Coroutine[Any, Any, None], stream: Connection) -> bool:
+    async def until_cut(self, watch: Coroutine[Any, Any, None], stream: Sink) -> bool:
         """Run a watch to its end, or until it is to be cut; then half a line has been sent, and this returns True."""
         running = asyncio.ensure_future(watch)
         cutting = asyncio.ensure_future(self._cut(stream))
@@ -85,7 +76,7 @@ class Troubles:
             running.cancel()
             cutting.cancel()
 
-    async def _cut(self, stream: Connection) -> None:
+    async def _cut(self, stream: Sink) -> None:
         began = asyncio.get_running_loop().time()
         while True:
             every = self.now.cut_every
@@ -103,7 +94,7 @@ class Troubles:
 class Muted:
     """A watch's connection that passes nothing on while the server is silent."""
 
-    def __init__(self, connection: Connection, troubles: Troubles) -> None:
+    def __init__(self, connection: Sink, troubles: Troubles) -> None:
         self._connection, self._troubles = connection, troubles
 
     async def write(self, data: bytes) -> None:
@@ -112,7 +103,7 @@ class Muted:
         await self._connection.write(data)
 
     def push(self, data: bytes) -> bool:
-        """Send some bytes at once, unless the server is silent; see `Connection`."""
+        """Send some bytes at once, unless the server is silent; see `Sink`."""
         return not self._troubles.now.silent and self._connection.push(data)
 
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from porter.lab.apiserver.asking import PARTIAL, PLAIN, TABLE, ListOptions, revision
 from porter.lab.apiserver.errors import Refusal, expired, too_large_version
@@ -15,21 +15,12 @@ from porter.lab.apiserver.feed import Change, EventType, Feed
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Clock, Json, encode
 from porter.lab.apiserver.store import Store
+from porter.lab.apiserver.streaming import Sink
 from porter.lab.apiserver.tables import partial, table
 
 LONGEST = timedelta(minutes=30)  # a real server ends a watch by itself after 30 to 60 minutes
 BOOKMARK_BEFORE_END = 2.0  # seconds: k8s.io/apiserver's watch cache sends one this long before the end
 _BATCH = 64 * 1024
-
-
-class Sink(Protocol):
-    """Where a stream is written to."""
-
-    async def write(self, data: bytes) -> None:
-        """Send some bytes; waits while the client does not read."""
-
-    def push(self, data: bytes) -> bool:
-        """Send some bytes at once; False, and nothing is sent, when one would have to wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
