@@ -11,7 +11,6 @@ from porter.events.entries import (
     AssignmentDecided,
     AssignmentEnded,
     Decided,
-    EndpointsObserved,
     Observed,
     PoolDecided,
     Recorded,
@@ -94,7 +93,7 @@ class Refold:
 
         `is_cut`: the log goes on after them, so what is decided last and not recorded makes no difference.
         """
-        after, take_endpoints = self.after, self.reconciler.take_endpoints
+        after = self.after
         for record in records:
             self.last = record
             entry = record.entry
@@ -104,8 +103,6 @@ class Refold:
             elif kind in _OBSERVED:
                 if self._pending:
                     yield from self._unrecorded()
-                if kind is EndpointsObserved and take_endpoints(entry.endpoints):  # type: ignore[union-attr, arg-type]
-                    continue  # of most entries: a step of its own saves a third of the time
                 self._observe(record, entry)  # type: ignore[arg-type]  # one of Observed, as was looked up
             elif kind in _DECIDED:
                 yield from self._compare(record, entry)  # type: ignore[arg-type]  # one of Decided
