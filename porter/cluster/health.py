@@ -13,8 +13,6 @@ class WatchHealth:
     connected: bool
     synced: bool
     """The first list of this run was taken."""
-    last_line: float | None
-    """When the server last said anything, by the monotonic clock."""
     watermark: float | None
     """When the last event or bookmark came, or the last list, by the monotonic clock: what is known is that new."""
     error: str | None

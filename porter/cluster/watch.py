@@ -87,7 +87,6 @@ class Watch(Generic[V, W]):
             resource=self.kind.resource,
             connected=self._connected,
             synced=self.synced.is_set(),
-            last_line=self._last_line,
             watermark=self._watermark,
             error=self._error or self._stale(),
             objects=len(self.mirror.known),
