@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from porter.events.errors import LogError
+from porter.events.errors import DamagedLogError, LogError
 from porter.events.log import EventLog
 from porter.events.migrate import upgrade
 from porter.events.schema import SCHEMA_VERSION
@@ -260,3 +260,23 @@ def test_neither_a_log_nor_an_export_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(LogError, match="is neither an SQLite log nor a file from 'porter log export'"):
         open_source(str(tmp_path / "photo.jpg"))
+
+
+def test_a_gap_that_ends_with_no_number_is_damage_to_whoever_asks_for_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "porter.db"
+    with EventLog.open(str(path), stream="node1", migrate=True) as log:
+        log.append(some(1, 3))
+        log.append(some(7, 9), let_go=True)
+    change(path, "UPDATE gap SET last_seq = 'x'")
+
+    with EventLog.open(str(path), read_only=True) as log:
+        for asked in (lambda: log.whole_after, log.gap_ends):
+            with pytest.raises(DamagedLogError, match="its table gap holds what is of no kind that is stored there"):
+                asked()
+
+
+def test_a_kind_that_is_no_text_is_read_as_text(good: Path) -> None:
+    change(good, "UPDATE entry SET kind = x'ff41' WHERE seq = 2")
+
+    with EventLog.open(str(good), read_only=True) as log:
+        assert [row.kind for row in log.rows(1, 2)] == ["\ufffdA"]
