@@ -1,21 +1,18 @@
-"""Request bodies to objects: parsing, the right kind, known fields, plain types. It never defaults and never stores."""
+"""Values to objects: the right kind, known fields, plain types. It never defaults and never stores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
-import msgspec
-import yaml
-
-from porter.lab.apiserver.errors import Refusal, bad_request, unsupported_media
+from porter.lab.apiserver.bodies import as_object
+from porter.lab.apiserver.errors import Refusal, bad_request
 from porter.lab.apiserver.fitting import Fitting, holds
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_for, schema_of
-from porter.lab.apiserver.objects import Json, decode
-from porter.lab.apiserver.protobuf import MEDIA_TYPE, protobuf_body
+from porter.lab.apiserver.objects import Json
 from porter.lab.apiserver.schema import below, is_of_type, prune, resolved, type_name
 
 _MICRO = frozenset({"acquireTime", "renewTime", "eventTime", "lastObservedTime"})
@@ -42,58 +39,6 @@ class WriteOptions:
     validation: str = "Warn"
     force: bool = False
     warnings: list[str] = field(default_factory=list)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: what JSON can say, so no timestamps."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  (a table that PyYAML reads from the class)
-        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-def body(raw: bytes, content_type: str) -> Any:
-    """The value of a JSON or YAML body."""
-    if content_type == MEDIA_TYPE:
-        return protobuf_body(raw)
-    if content_type not in ("application/json", "application/yaml", "", "application/x-www-form-urlencoded"):
-        raise unsupported_media(
-            "the body of the request was in an unknown format - accepted media types include: "
-            "application/json, application/yaml",
-            details=False,
-        )
-    return yaml_body(raw) if content_type == "application/yaml" else json_body(raw)
-
-
-def json_body(raw: bytes) -> Any:
-    """The value of a JSON body."""
-    try:
-        return decode(raw)
-    except msgspec.DecodeError as failed:
-        message = f"couldn't get version/kind; json parse error: {failed}"
-        raise bad_request(message) from failed
-
-
-def yaml_body(raw: bytes) -> Any:
-    """The value of a YAML body, which may well be JSON."""
-    try:
-        return decode(raw)
-    except msgspec.DecodeError:
-        pass
-    try:
-        return yaml.load(raw, _Loader)
-    except yaml.YAMLError as failed:
-        message = f"error decoding YAML: {failed}"
-        raise bad_request(message) from failed
-
-
-def as_object(found: Any) -> Json:
-    """The value of a body, if it is a JSON object; else refused."""
-    if not isinstance(found, dict):
-        message = f"couldn't get version/kind; json parse error: {type_name(found)} is not an object"
-        raise bad_request(message)
-    return cast("Json", found)
 
 
 def as_kind(found: Any, kind: Kind) -> Json:

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
@@ -27,7 +25,8 @@ from porter.lab.apiserver.answers import (
 )
 from porter.lab.apiserver.asking import PLAIN, Target, Targets, attributes, form, list_options, write_options
 from porter.lab.apiserver.audit import Audit, Audited
-from porter.lab.apiserver.decoding import WriteOptions, as_kind, as_object, body, clean_or_refuse, json_body, yaml_body
+from porter.lab.apiserver.bodies import APPLY_PATCH, as_object, body, change_of, yaml_body
+from porter.lab.apiserver.decoding import WriteOptions, as_kind, clean_or_refuse
 from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.errors import (
     Refusal,
@@ -35,23 +34,19 @@ from porter.lab.apiserver.errors import (
     initializing,
     method_not_allowed,
     no_such_resource,
-    unsupported_media,
 )
 from porter.lab.apiserver.identities import Identities, Identity
 from porter.lab.apiserver.impersonation import acting
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.lifecycle import Lifecycle
-from porter.lab.apiserver.models import definitions, schema_of
 from porter.lab.apiserver.objects import Clock, Json, metadata, name_of, namespace_of
 from porter.lab.apiserver.options import propagation
-from porter.lab.apiserver.patch import json_patch, merge
 from porter.lab.apiserver.quick import JsonAnswer, body_of, is_plain
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
 from porter.lab.apiserver.reviews import reviewed
 from porter.lab.apiserver.scale import scale_change, scale_of
 from porter.lab.apiserver.store import Key, Resource, Store
-from porter.lab.apiserver.strategic import strategic_merge
 from porter.lab.apiserver.streaming import Stream
 from porter.lab.apiserver.token_requests import TOKEN_REQUEST, TokenRequests
 from porter.lab.apiserver.trouble import PATH as TROUBLE
@@ -59,8 +54,6 @@ from porter.lab.apiserver.trouble import Muted, Troubles
 from porter.lab.apiserver.watch import Watch
 from porter.lab.apiserver.writes import Writes
 
-JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
-STRATEGIC_PATCH, APPLY_PATCH = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
 CACHE_FILLS_IN = 0.1  # seconds that a new custom kind's cache takes after its first list: until then a list gets 429
 OPEN_PATHS = frozenset({"/readyz", "/livez", "/healthz", "/version"})
 _log = logging.getLogger(__name__)
@@ -310,10 +303,10 @@ class Handler:
             stored, is_new = writes.apply(asked.kind, asked.key, config, _part(asked), options)
             status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
         elif asked.subresource == "scale":
-            stored = writes.patch(asked.kind, asked.key, scale_change(_change(media, raw, asked)), "", options)
+            stored = writes.patch(asked.kind, asked.key, scale_change(change_of(raw, media, asked.kind)), "", options)
             return json_answer(scale_of(stored))
         else:
-            stored = writes.patch(asked.kind, asked.key, _change(media, raw, asked), _part(asked), options)
+            stored = writes.patch(asked.kind, asked.key, change_of(raw, media, asked.kind), _part(asked), options)
         return self._wrote(request, asked, stored, wanted, status, options)
 
     def _wrote(  # noqa: PLR0917  (called three times, above)
@@ -362,25 +355,6 @@ async def _delete_options(request: web.BaseRequest) -> tuple[WriteOptions, str, 
 
 def _part(asked: Target) -> str:
     return "status" if asked.subresource == "status" else ""
-
-
-def _change(media: str, raw: bytes, asked: Target) -> Callable[[Json], Any]:
-    """The patch of a request as a function of the document that it is applied to."""
-    if media not in (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH):
-        raise unsupported_media()
-    if asked.kind.custom and media == STRATEGIC_PATCH:
-        accepted = f"{JSON_PATCH}, {MERGE_PATCH}, {APPLY_PATCH}"
-        said = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
-        raise unsupported_media(said, details=False)
-    found = json_body(raw)
-    if media == JSON_PATCH:
-        return lambda document_: json_patch(document_, found)
-    if not isinstance(found, dict):
-        raise bad_request("error decoding patch: not a JSON object")
-    if media == MERGE_PATCH:
-        return lambda document_: merge(document_, found)
-    schema = schema_of(asked.kind.name, asked.kind.version)
-    return lambda document_: strategic_merge(document_, found, definitions(), schema)
 
 
 def _media(request: web.BaseRequest) -> str:
