@@ -107,14 +107,12 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def _condition(reason: str, sent: str, moment: str) -> dict[str, str]:
+    return {"type": "Ready", "status": "True", "reason": reason, "message": sent, "lastTransitionTime": moment}
+
+
 def _ready(path: str, sent: str, _version: str) -> Any:
-    ready: Any = {
-        "type": "Ready",
-        "status": "True",
-        "reason": "AllIsWell",
-        "message": sent,
-        "lastTransitionTime": _SECOND,
-    }
+    ready = _condition("AllIsWell", sent, _SECOND)
     if "/pods/" not in path:
         return {"status": {"conditions": [ready | {"lastHeartbeatTime": _SECOND}]}}
     state = {"name": "web", "image": "nginx:1.27", "imageID": "", "ready": True, "restartCount": 0, "started": True}
@@ -151,13 +149,7 @@ def _lease(path: str, sent: str, version: str) -> Any:
 
 
 def _usage(_path: str, sent: str, _version: str) -> Any:
-    ready: Any = {
-        "type": "Ready",
-        "status": "True",
-        "reason": "Announced",
-        "message": sent,
-        "lastTransitionTime": _TIME,
-    }
+    ready = _condition("Announced", sent, _TIME)
     return {"status": {"usage": 3, "poolSize": 10, "ready": True, "conditions": [ready]}}
 
 
