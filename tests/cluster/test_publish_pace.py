@@ -9,9 +9,12 @@ import pytest
 from aiohttp import web
 
 from porter.cluster.pace import Pace
+from porter.cluster.timings import PublishTimings
 from tests.cluster.cluster import QUICK
-from tests.cluster.faults import refuse, until
+from tests.cluster.faults import Handler, refuse, until
 from tests.cluster.publishing import Bench, Services, bench
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api-server.md"
 
 
 def want_all(one: Bench, services: Services) -> None:
@@ -76,6 +79,46 @@ def test_no_more_is_written_in_a_second_than_the_pace_allows(tmp_path: Path) -> 
             assert (len(written) - pace.burst) / pace.per_second <= seconds
 
     asyncio.run(main())
+
+
+def test_no_more_writes_are_under_way_at_a_time_than_allowed(tmp_path: Path) -> None:
+    services = Services(f"default/web{number}" for number in range(3 * QUICK.publish.at_once))
+    under_way, most = 0, 0
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            services.serve(one)
+
+            def slow(take: Handler) -> Handler:
+                async def handle(request: web.Request) -> web.StreamResponse:
+                    nonlocal under_way, most
+                    under_way += 1
+                    most = max(most, under_way)
+                    await asyncio.sleep(0.05)
+                    under_way -= 1
+                    return await take(request)
+
+                return handle
+
+            for path in services.objects:
+                one.server.routes[path] = slow(one.server.routes[path])
+            want_all(one, services)
+            await until(lambda: not one.publisher.busy, 20)
+
+    asyncio.run(main())
+    assert most == QUICK.publish.at_once
+
+
+def test_the_bounds_are_those_that_are_documented() -> None:
+    text = " ".join(DOCUMENT.read_text().split())
+    bounds = PublishTimings()
+
+    assert f"At most {bounds.at_once} writes are under way, and one Event" in text
+    assert f"at most {bounds.per_second:,.0f} are sent in a second" in text
+    assert f"after a burst of {bounds.burst}." in text
+    assert f"One that has waited for {bounds.event_wait:g} seconds is dropped" in text
+    assert f"again after {bounds.undone_wait:g} seconds" in text
+    assert f"up to {bounds.undone_longest / 60:g} minutes" in text
 
 
 def test_what_is_compared_and_need_not_be_written_takes_nobodys_turn(tmp_path: Path) -> None:
