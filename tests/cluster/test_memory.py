@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sized
 from pathlib import Path
 from typing import Any
 
-from porter.model.names import ServiceKey
-from tests.cluster.cluster import SERVICES, agent, assigned, cluster
+from porter.cluster.eip_publication import EipPublication
+from porter.model.assignment import PoolState
+from porter.model.names import EipName, ServiceKey
+from porter.model.reasons import Reason, Verdict
+from tests.cluster.cluster import EIPS, SERVICES, agent, assigned, cluster
 from tests.cluster.faults import until
 
 CONTAINERS = (dict, set, frozenset, list, deque)
@@ -35,6 +38,30 @@ def remembered(thing: object) -> dict[str, int]:
     for path, container in containers(thing, type(thing).__name__, set()):
         found[path] = found.get(path, 0) + len(container)
     return {path: count for path, count in found.items() if count}
+
+
+def test_eips_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> None:
+    async def main() -> list[dict[str, int]]:
+        seen = []
+        async with cluster(tmp_path) as kube, agent(kube) as one:
+            await one.adapter.wait_synced()
+            await until(lambda: one.adapter.is_leader)
+            for round_ in range(4):
+                name = EipName(f"pool-{round_}")
+                ready = PoolState(eip=name, ready=True, reason=Verdict(reason=Reason.POOL_READY))
+                await kube.eip(name, "192.168.0.91-192.168.0.100")
+                await until(lambda name=name: name in one.world.eips)  # type: ignore[misc]
+                one.adapter.publish_eip(EipPublication(pool=ready))
+                await until(lambda: not one.adapter.publishing)
+                await kube.delete(f"{EIPS}/{name}")
+                await until(lambda: not one.world.eips)
+                one.adapter.publish_eip(EipPublication(pool=ready))  # decided before it was known to be gone
+                await until(lambda: not one.adapter.publishing)
+                seen.append(remembered(one.adapter))
+        return seen
+
+    first, *_, last = asyncio.run(main())
+    assert {path: (first.get(path), count) for path, count in last.items() if count != first.get(path)} == {}
 
 
 def test_services_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> None:
