@@ -80,6 +80,14 @@ def clean_or_refuse(obj: Json, kind: Kind, options: WriteOptions) -> None:
         raise _undecodable(kind, why) from why
 
 
+def check_options(found: Json, name: str) -> None:
+    """Refuse options of a request, sent in its body, of which one has another type than it should have."""
+    problem = _mismatch(found, {"$ref": PREFIX + schema_of(name)}, "", name)
+    if problem:
+        message = f'{name} in version "v1" cannot be handled as a {name}: {problem}'
+        raise bad_request(message)
+
+
 def tidied(obj: Json, kind: Kind) -> list[str]:
     """Do what `clean` does, without a quick look first; the unknown fields that were taken out."""
     found, metadata_schema = obj["metadata"], {"$ref": PREFIX + schema_of("ObjectMeta")}
@@ -168,8 +176,12 @@ def _tidy(value: Any, schema: Json, key: str = "") -> None:
     """Drop, in place, what Go would not print: nulls, empty lists and maps; write times in one form."""
     schema = resolved(schema, definitions())
     if isinstance(value, list):
-        for item in value:
-            _tidy(item, schema.get("items", {}), key)
+        items = resolved(schema.get("items", {}), definitions())
+        for index, item in enumerate(value):
+            if item is None and items.get("type") == "object":
+                value[index] = {}  # Go reads a null into a struct without fields
+            else:
+                _tidy(item, items, key)
         return
     if not isinstance(value, dict):
         return

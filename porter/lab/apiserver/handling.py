@@ -26,7 +26,7 @@ from porter.lab.apiserver.answers import (
 from porter.lab.apiserver.asking import PLAIN, Target, Targets, attributes, form, list_options, write_options
 from porter.lab.apiserver.audit import Audit, Audited
 from porter.lab.apiserver.bodies import APPLY_PATCH, as_object, body, change_of, yaml_body
-from porter.lab.apiserver.decoding import WriteOptions, as_kind, clean_or_refuse
+from porter.lab.apiserver.decoding import WriteOptions, as_kind, check_options, clean_or_refuse
 from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.errors import (
     Refusal,
@@ -348,6 +348,7 @@ async def _delete_options(request: web.BaseRequest) -> tuple[WriteOptions, str, 
     """How to delete, what to do with what is owned, and what must be so before: of the query and of the body."""
     raw = await body_of(request)
     found = as_object(body(raw, _media(request))) if raw.strip() else {}
+    check_options(found, "DeleteOptions")
     options, policy = _write_options(request), propagation(request.query, found)
     options.dry_run |= bool(found.get("dryRun"))
     return options, policy, found.get("preconditions")

@@ -435,3 +435,32 @@ def test_a_namespace_that_is_going_takes_nothing_new(client: Client) -> None:
     assert (refused.status, refused.body["reason"]) == (403, "Forbidden")
     assert phase == "Terminating"
     assert client.ask("GET", "/api/v1/namespaces/shop").status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/api/v1/namespaces/default/services", {"spec": {"ports": [None]}}, "spec.ports[0].port: Invalid value: 0"),
+        (
+            "/apis/apps/v1/namespaces/default/deployments",
+            {"spec": {"template": {"spec": {"containers": [None]}}}},
+            "spec.template.spec.containers[0].name: Required value",
+        ),
+    ],
+)
+def test_a_null_in_a_list_is_an_item_without_fields_as_in_go(client: Client, path: str, body: Any, said: str) -> None:
+    refused = client.ask("POST", path, {"metadata": {"name": "a"}} | body)
+
+    assert refused.status == 422
+    assert said in refused.body["message"]
+
+
+@pytest.mark.parametrize("options", [{"preconditions": "x"}, {"dryRun": 5}, {"gracePeriodSeconds": "soon"}])
+def test_options_of_a_delete_that_have_another_type_are_refused(client: Client, options: Any) -> None:
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
+
+    refused = client.ask("DELETE", f"{CONFIG_MAPS}/a", options)
+
+    assert (refused.status, refused.body["reason"]) == (400, "BadRequest")
+    assert 'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: ' in refused.body["message"]
+    assert client.ask("GET", f"{CONFIG_MAPS}/a").status == 200
