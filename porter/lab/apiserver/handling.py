@@ -277,7 +277,7 @@ class Handler:
 
     async def _replace(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
-        found = body(await body_of(request), _media(request))
+        found = as_object(body(await body_of(request), _media(request)))
         options = _write_options(request)
         writes = self._parts.writes
         if asked.subresource == "scale":

@@ -464,3 +464,15 @@ def test_options_of_a_delete_that_have_another_type_are_refused(client: Client, 
     assert (refused.status, refused.body["reason"]) == (400, "BadRequest")
     assert 'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: ' in refused.body["message"]
     assert client.ask("GET", f"{CONFIG_MAPS}/a").status == 200
+
+
+def test_a_scale_that_is_no_object_is_refused_and_scales_nothing(client: Client) -> None:
+    deployments = "/apis/apps/v1/namespaces/default/deployments"
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    client.post(deployments, {"metadata": {"name": "d"}, "spec": spec})
+
+    refused = client.ask("PUT", f"{deployments}/d/scale", ["x"])
+
+    assert (refused.status, refused.body["reason"]) == (400, "BadRequest")
+    assert client.get(f"{deployments}/d")["spec"]["replicas"] == 2
