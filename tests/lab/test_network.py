@@ -170,7 +170,7 @@ def test_a_switch_forgets_where_a_silent_host_was(routed: Network) -> None:
         lines = subprocess.run(table, capture_output=True, text=True, check=True).stdout.splitlines()
         return any(line.startswith(routed.mac("printer")) for line in lines)
 
-    ping(routed, "printer")
+    assert pings_again(routed, "printer")
     assert learned()
     until("a switch that has forgotten", lambda: not learned())
 

@@ -19,11 +19,12 @@ _MOST = 65536
 
 
 class Outcome(NamedTuple):
-    """An attempt that has ended: answered, or failed with an error."""
+    """An attempt that has ended: answered, failed with an error, or given up as its time is over."""
 
     number: int
     said: str | None = None
     error: str | None = None
+    given_up: bool = False
 
 
 class Told(Protocol):

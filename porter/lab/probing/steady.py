@@ -120,7 +120,7 @@ class Prober:
                         _, old = heapq.heappop(late)
                         if old in self._sent and old not in self._done:
                             way.give_up(old)
-                            self._ended(Outcome(old))
+                            self._ended(Outcome(old, given_up=True))
                     next_ = min([late[0][0] if late else now + plan.patience, *([] if over else [due])])
                     events = selector.select(min(0.05, max(0.0, next_ - now)))
                     for key, mask in sorted(events, key=lambda event: event[0].fileobj is not wire):
@@ -138,13 +138,13 @@ class Prober:
             self._ended(Outcome(number, error=error.strerror or str(error)))
 
     def _ended(self, outcome: Outcome) -> None:
-        """An attempt was answered, failed, or is given up (neither said nor error, and its time is over)."""
+        """An attempt has ended. An answer that comes when its time is over is none."""
         number = outcome.number
         if number not in self._sent or number in self._done:
             return
         wall, sent = self._sent[number]
         after = time.monotonic() - sent
-        answered = outcome.error is None and after < self._plan.patience
+        answered = outcome.error is None and not outcome.given_up and after < self._plan.patience
         self._done[number] = Attempt(
             number=number,
             sent=wall,
