@@ -43,6 +43,11 @@ def body(raw: bytes, content_type: str) -> Any:
     return yaml_body(raw) if content_type == "application/yaml" else json_body(raw)
 
 
+def is_json(content_type: str) -> bool:
+    """Whether a body that `body` reads is JSON."""
+    return content_type not in (MEDIA_TYPE, "application/yaml")
+
+
 def json_body(raw: bytes) -> Any:
     """The value of a JSON body."""
     try:
@@ -73,15 +78,19 @@ def as_object(found: Any) -> Json:
     return cast("Json", found)
 
 
-def change_of(raw: bytes, media: str, kind: Kind) -> Callable[[Json], Any]:
-    """The body of a PATCH as a function of the document that it is applied to."""
+def patch_body(raw: bytes, media: str, kind: Kind) -> Any:
+    """The value of the body of a PATCH."""
     if media not in (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH):
         raise unsupported_media()
     if kind.custom and media == STRATEGIC_PATCH:
         accepted = f"{JSON_PATCH}, {MERGE_PATCH}, {APPLY_PATCH}"
         said = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
         raise unsupported_media(said, details=False)
-    found = json_body(raw)
+    return json_body(raw)
+
+
+def change_of(found: Any, media: str, kind: Kind) -> Callable[[Json], Any]:
+    """The value of the body of a PATCH as a function of the document that it is applied to."""
     if media == JSON_PATCH:
         return lambda document_: json_patch(document_, found)
     if not isinstance(found, dict):

@@ -13,6 +13,7 @@ from porter.lab.apiserver.fitting import Fitting, holds
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_for, schema_of
 from porter.lab.apiserver.objects import Json
+from porter.lab.apiserver.repeated import Told, lines_of_repeated, only_unknown
 from porter.lab.apiserver.schema import below, is_of_type, prune, resolved, type_name
 
 _MICRO = frozenset({"acquireTime", "renewTime", "eventTime", "lastObservedTime"})
@@ -32,13 +33,17 @@ class Undecodable(Exception):  # noqa: N818  (said inside a sentence: "cannot be
 
 @dataclass(kw_only=True)
 class WriteOptions:
-    """How a write is to be done, from its query; `warnings` collects what the client is told besides."""
+    """How a write is to be done, from its query; `warnings` collects what the client is told besides.
+
+    `told` makes that of what is wrong with the fields of the body.
+    """
 
     manager: str = "unknown"
     dry_run: bool = False
     validation: str = "Warn"
     force: bool = False
     warnings: list[str] = field(default_factory=list)
+    told: Told = only_unknown
 
 
 def as_kind(found: Any, kind: Kind) -> Json:
@@ -66,10 +71,12 @@ def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:
     found = obj.get("metadata")
     if found is None:
         found = obj["metadata"] = {}
+    unknown: list[str] = []
     if kind.custom and fitting().of(schema_of("ObjectMeta"))(found):
-        _report(prune(obj, kind.schema, definitions()), kind, options)
+        unknown = prune(obj, kind.schema, definitions())
     elif kind.custom or not fitting().of(schema_of(kind.name, kind.version))(obj):
-        _report(tidied(obj, kind), kind, options)
+        unknown = tidied(obj, kind)
+    _report(unknown, options)
 
 
 def clean_or_refuse(obj: Json, kind: Kind, options: WriteOptions) -> None:
@@ -78,6 +85,16 @@ def clean_or_refuse(obj: Json, kind: Kind, options: WriteOptions) -> None:
         clean(obj, kind, options)
     except Undecodable as why:
         raise _undecodable(kind, why) from why
+
+
+def check_keys(raw: bytes, found: Any, options: WriteOptions) -> None:
+    """Refuse the configuration of an apply that names a field twice, or warn of it."""
+    lines = lines_of_repeated(raw, found) if options.validation != "Ignore" else []
+    if lines and options.validation == "Strict":
+        said = "\n  ".join(lines)
+        message = f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {said}"
+        raise bad_request(message)
+    options.warnings += lines
 
 
 def check_options(found: Json, name: str) -> None:
@@ -104,12 +121,12 @@ def tidied(obj: Json, kind: Kind) -> list[str]:
     return unknown
 
 
-def _report(unknown: list[str], kind: Kind, options: WriteOptions) -> None:
-    if not unknown or options.validation == "Ignore":
+def _report(unknown: list[str], options: WriteOptions) -> None:
+    said = options.told(unknown)
+    if not said or options.validation == "Ignore":
         return
-    said = [f'unknown field "{path}"' for path in unknown]
     if options.validation == "Strict":
-        raise _undecodable(kind, "strict decoding error: " + ", ".join(said))
+        raise Undecodable("strict decoding error: " + ", ".join(said))
     options.warnings += said
 
 

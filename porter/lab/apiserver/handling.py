@@ -7,7 +7,9 @@ import contextlib
 import dataclasses
 import logging
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -25,8 +27,17 @@ from porter.lab.apiserver.answers import (
 )
 from porter.lab.apiserver.asking import PLAIN, Target, Targets, attributes, form, list_options, write_options
 from porter.lab.apiserver.audit import Audit, Audited
-from porter.lab.apiserver.bodies import APPLY_PATCH, as_object, body, change_of, yaml_body
-from porter.lab.apiserver.decoding import WriteOptions, as_kind, check_options, clean_or_refuse
+from porter.lab.apiserver.bodies import (
+    APPLY_PATCH,
+    JSON_PATCH,
+    as_object,
+    body,
+    change_of,
+    is_json,
+    patch_body,
+    yaml_body,
+)
+from porter.lab.apiserver.decoding import WriteOptions, as_kind, check_keys, check_options, clean_or_refuse
 from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.errors import (
     Refusal,
@@ -37,13 +48,14 @@ from porter.lab.apiserver.errors import (
 )
 from porter.lab.apiserver.identities import Identities, Identity
 from porter.lab.apiserver.impersonation import acting
-from porter.lab.apiserver.kinds import Kinds
+from porter.lab.apiserver.kinds import Kind, Kinds
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.objects import Clock, Json, metadata, name_of, namespace_of
 from porter.lab.apiserver.options import propagation
 from porter.lab.apiserver.quick import JsonAnswer, body_of, is_plain
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
+from porter.lab.apiserver.repeated import in_their_order, repeated_first, telling
 from porter.lab.apiserver.reviews import reviewed
 from porter.lab.apiserver.scale import scale_change, scale_of
 from porter.lab.apiserver.store import Key, Resource, Store
@@ -249,12 +261,12 @@ class Handler:
 
     async def _create(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
-        obj = as_kind(body(await body_of(request), _media(request)), asked.kind)
+        options = _write_options(request)
+        obj = as_kind(await _body(request, options, asked.kind), asked.kind)
         if "list" not in asked.kind.verbs:
             return json_answer(self._reviewed(obj, asked, who), HTTPStatus.CREATED)
         if asked.kind.namespaced and not asked.namespace:
             raise method_not_allowed()
-        options = _write_options(request)
         made = self._parts.writes.create(asked.kind, asked.namespace, obj, options)
         return self._wrote(request, asked, made, wanted, HTTPStatus.CREATED, options)
 
@@ -277,8 +289,8 @@ class Handler:
 
     async def _replace(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
-        found = as_object(body(await body_of(request), _media(request)))
         options = _write_options(request)
+        found = as_object(await _body(request, options, asked.kind))
         writes = self._parts.writes
         if asked.subresource == "scale":
             changed = writes.patch(asked.kind, asked.key, scale_change(lambda _: found), "", options)
@@ -297,16 +309,21 @@ class Handler:
         options = _write_options(request, apply=apply)
         writes, status = self._parts.writes, HTTPStatus.OK
         if apply:
-            config = as_kind(yaml_body(raw), asked.kind)
+            found = yaml_body(raw)
+            config = as_kind(found, asked.kind)
+            check_keys(raw, found, options)
             if self._parts.store.get(asked.kind.resource, asked.key) is None:
                 self._may_create(request, who)
             stored, is_new = writes.apply(asked.kind, asked.key, config, _part(asked), options)
             status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-        elif asked.subresource == "scale":
-            stored = writes.patch(asked.kind, asked.key, scale_change(change_of(raw, media, asked.kind)), "", options)
-            return json_answer(scale_of(stored))
         else:
-            stored = writes.patch(asked.kind, asked.key, change_of(raw, media, asked.kind), _part(asked), options)
+            found = patch_body(raw, media, asked.kind)
+            change = change_of(found, media, asked.kind)
+            options.told = telling(raw, found, partial(repeated_first, of="json patch " if media == JSON_PATCH else ""))
+            if asked.subresource == "scale":
+                stored = writes.patch(asked.kind, asked.key, scale_change(change), "", options)
+                return json_answer(scale_of(stored))
+            stored = writes.patch(asked.kind, asked.key, change, _part(asked), options)
         return self._wrote(request, asked, stored, wanted, status, options)
 
     def _wrote(  # noqa: PLR0917  (called three times, above)
@@ -338,6 +355,15 @@ class Handler:
         for obj in objects:
             self._parts.deletes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, policy=policy)
         return json_answer(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
+
+
+async def _body(request: web.BaseRequest, options: WriteOptions, kind: Kind) -> Any:
+    """The value of the body of a POST or PUT; what it names twice is told with what its kind does not know."""
+    raw, media = await body_of(request), _media(request)
+    found = body(raw, media)
+    if is_json(media):
+        options.told = telling(raw, found, repeated_first if kind.custom else in_their_order)
+    return found
 
 
 def _write_options(request: web.BaseRequest, *, apply: bool = False) -> WriteOptions:
