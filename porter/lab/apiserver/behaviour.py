@@ -24,5 +24,9 @@ class Behaviour:
     def allocate(self, obj: Json, old: Json | None) -> None:
         """Take what is given out once only (addresses, ports); the last step before the object is stored."""
 
+    def grace(self, obj: Json, asked: int | None) -> int | None:  # noqa: ARG002  (most are not run by anybody)
+        """How many seconds a deleted object is given to end, where so many were asked for; None: it goes at once."""
+        return None
+
 
 NOTHING = Behaviour()

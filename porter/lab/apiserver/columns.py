@@ -106,7 +106,7 @@ def _pod(obj: Json, now: datetime) -> list[Any]:
     phase = at(obj, "status.reason") or at(obj, "status.phase", UNKNOWN)
     for one in statuses:
         phase = at(one, "state.waiting.reason") or at(one, "state.terminated.reason") or phase
-    if "deletionTimestamp" in metadata(obj):
+    if "deletionTimestamp" in metadata(obj) and at(obj, "status.phase") not in ("Failed", "Succeeded"):
         phase = "Terminating"
     where = [at(obj, path) or NONE for path in ("status.podIP", "spec.nodeName", "status.nominatedNodeName")]
     gates = len(at(obj, "spec.readinessGates", [])) or NONE

@@ -51,7 +51,7 @@ from porter.lab.apiserver.impersonation import acting
 from porter.lab.apiserver.kinds import Kind, Kinds
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.objects import Clock, Json, metadata, name_of, namespace_of
-from porter.lab.apiserver.options import propagation
+from porter.lab.apiserver.options import Deletion, deletion
 from porter.lab.apiserver.quick import JsonAnswer, body_of, is_plain
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
@@ -338,8 +338,8 @@ class Handler:
 
     async def _delete(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         wanted, kind = form(request.headers.get("Accept", "")), asked.kind
-        options, policy, preconditions = await _delete_options(request)
-        obj, gone = self._parts.deletes.delete(kind, asked.key, options, preconditions=preconditions, policy=policy)
+        options, how = await _delete_options(request)
+        obj, gone = self._parts.deletes.delete(kind, asked.key, options, how)
         if not gone or kind.returns_deleted:
             return json_answer(document(kind, obj, wanted, now=self._parts.now, include="Metadata"))
         details = {"name": asked.name, "group": kind.group, "kind": kind.plural, "uid": metadata(obj)["uid"]}
@@ -350,10 +350,10 @@ class Handler:
 
     async def _delete_many(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
         kind = asked.kind
-        options, policy, _ = await _delete_options(request)
+        options, how = await _delete_options(request)
         objects, about = listed(self._parts.store, kind, asked.namespace, list_options(request.query, kind))
         for obj in objects:
-            self._parts.deletes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, policy=policy)
+            self._parts.deletes.delete(kind, Key(namespace_of(obj), name_of(obj)), options, how)
         return json_answer(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
 
 
@@ -370,14 +370,14 @@ def _write_options(request: web.BaseRequest, *, apply: bool = False) -> WriteOpt
     return write_options(request.method, request.query, request.headers.get("User-Agent", ""), apply=apply)
 
 
-async def _delete_options(request: web.BaseRequest) -> tuple[WriteOptions, str, Json | None]:
-    """How to delete, what to do with what is owned, and what must be so before: of the query and of the body."""
+async def _delete_options(request: web.BaseRequest) -> tuple[WriteOptions, Deletion]:
+    """How to write, and how to delete: of the query and of the body."""
     raw = await body_of(request)
     found = as_object(body(raw, _media(request))) if raw.strip() else {}
     check_options(found, "DeleteOptions")
-    options, policy = _write_options(request), propagation(request.query, found)
+    options, how = _write_options(request), deletion(request.query, found)
     options.dry_run |= bool(found.get("dryRun"))
-    return options, policy, found.get("preconditions")
+    return options, how
 
 
 def _part(asked: Target) -> str:

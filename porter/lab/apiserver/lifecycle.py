@@ -15,7 +15,7 @@ from porter.lab.apiserver.errors import Refusal
 from porter.lab.apiserver.feed import Change
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.objects import Json, at, metadata, name_of, namespace_of
-from porter.lab.apiserver.options import FOREGROUND, ORPHAN
+from porter.lab.apiserver.options import FOREGROUND, ORPHAN, Deletion
 from porter.lab.apiserver.store import Key, Resource, Store
 from porter.lab.apiserver.writes import Writes
 
@@ -120,6 +120,6 @@ class Lifecycle:
         if kind is None:
             return
         try:
-            self._deletes.delete(kind, key, WriteOptions())
+            self._deletes.delete(kind, key, WriteOptions(), Deletion())
         except Refusal:
             return  # gone already: what was asked for is so

@@ -6,8 +6,9 @@ As in k8s.io/apimachinery: pkg/apis/meta/v1/validation and pkg/apis/meta/interna
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from porter.lab.apiserver.errors import FieldError, forbidden_field, invalid, required, unsupported, wrong
+from porter.lab.apiserver.errors import FieldError, bad_request, forbidden_field, invalid, required, unsupported, wrong
 from porter.lab.apiserver.objects import Json
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
@@ -15,6 +16,18 @@ FOREGROUND, BACKGROUND, ORPHAN = "Foreground", "Background", "Orphan"
 _GROUP = "meta.k8s.io"
 _MATCH = "resourceVersionMatch"
 _LONGEST_MANAGER = 128  # bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deletion:
+    """What a DELETE asks for: what becomes of what is owned, what must be so before, how long it may take.
+
+    `grace` is in seconds; None leaves that to the object.
+    """
+
+    policy: str = BACKGROUND
+    preconditions: Json = field(default_factory=dict)
+    grace: int | None = None
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
@@ -49,11 +62,25 @@ def check_write(method: str, query: Mapping[str, str], *, apply: bool) -> None:
         raise invalid(_GROUP, kind, "", found)
 
 
-def propagation(query: Mapping[str, str], body: Json) -> str:
-    """What a DELETE is to do with what the object owns; refused where its options contradict each other.
+def deletion(query: Mapping[str, str], body: Json) -> Deletion:
+    """What the options of a DELETE say; refused where they contradict each other.
 
     The options are the body's, or without a body the query's.
     """
+    grace = body.get("gracePeriodSeconds") if body else _seconds(query.get("gracePeriodSeconds"))
+    if grace is not None and grace < 0:
+        grace = 1  # rest.BeforeDelete
+    return Deletion(policy=_propagation(query, body), preconditions=body.get("preconditions") or {}, grace=grace)
+
+
+def _seconds(text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def _propagation(query: Mapping[str, str], body: Json) -> str:
     policy = body.get("propagationPolicy") if body else query.get("propagationPolicy")
     orphan = body.get("orphanDependents") if body else None
     if not body and "orphanDependents" in query:

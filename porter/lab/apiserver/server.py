@@ -82,9 +82,9 @@ class ApiServer:
         self._ranges = tuple(ipaddress.ip_network(one.strip()) for one in service_cidr.split(","))
         self._store = Store(window=history)
         services = ServiceBehaviour(self._ranges)
-        kinds = Kinds(BUILTIN)
-        writes = Writes(self._store, behaviours(services, now), now)
-        deletes = Deletes(self._store, now)
+        kinds, known = Kinds(BUILTIN), behaviours(services, now)
+        writes = Writes(self._store, known, now)
+        deletes = Deletes(self._store, known, now)
         lifecycle = Lifecycle(self._store, kinds, writes, deletes)
         self._tokens = Tokens(self._store, now)
         if directory is not None:

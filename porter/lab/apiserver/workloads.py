@@ -65,6 +65,13 @@ class PodBehaviour(Behaviour):
         if old is not None:
             yield from pod_change_errors(obj["spec"], old["spec"])
 
+    def grace(self, obj: Json, asked: int | None) -> int | None:
+        """What was asked for, else what its spec says; no time for one that no node has, or that has ended."""
+        if not at(obj, "spec.nodeName") or at(obj, "status.phase") in ("Failed", "Succeeded"):
+            return 0
+        wanted: int = at(obj, "spec.terminationGracePeriodSeconds", 0) if asked is None else asked
+        return wanted if wanted >= 0 else 1
+
 
 class TemplateBehaviour(Behaviour):
     """Deployments, DaemonSets and ReplicaSets: a selector and a template, and the defaults of each kind."""

@@ -13,7 +13,7 @@ from porter.lab.apiserver import errors
 from porter.lab.apiserver.apply import applied
 from porter.lab.apiserver.behaviour import NOTHING, Behaviour
 from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, clean_or_refuse
-from porter.lab.apiserver.deletes import NAMESPACES
+from porter.lab.apiserver.deletes import NAMESPACES, is_over
 from porter.lab.apiserver.errors import FieldError, bad_request, conflict, invalid, not_found, wrong
 from porter.lab.apiserver.fields import Writer, after_update, leaves
 from porter.lab.apiserver.kinds import Kind
@@ -182,7 +182,7 @@ class Writes:
         metadata(obj)["managedFields"] = owned
         if options.dry_run or (obj == old and self._is_kept_so(kind, key, obj)):
             return obj
-        if "deletionTimestamp" in metadata(obj) and not metadata(obj).get("finalizers") and kind.resource != NAMESPACES:
+        if is_over(obj) and kind.resource != NAMESPACES:
             return kind.shown(self._store.remove(kind.resource, key, kind.kept(obj)))
         return kind.shown(self._store.put(kind.resource, kind.kept(obj)))
 

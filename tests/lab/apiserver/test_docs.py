@@ -80,13 +80,6 @@ def nothing_is_controlled(client: Client) -> None:
     assert client.get("/apis/coordination.k8s.io/v1/leases")["items"] == []
 
 
-def a_pod_goes_at_once(client: Client) -> None:
-    client.post(f"{CORE}/pods", {"metadata": {"name": "p"}, "spec": CONTAINERS})
-    client.ask("DELETE", f"{CORE}/pods/p", {"gracePeriodSeconds": 30})
-
-    assert client.ask("GET", f"{CORE}/pods/p").status == 404
-
-
 def there_is_no_admission(client: Client) -> None:
     for path in (
         "/apis/admissionregistration.k8s.io/v1",
@@ -153,7 +146,6 @@ TRIED: dict[str, Callable[[Client], None]] = {
         what_was_deleted_stays_away
     ),
     "Controllers": nothing_is_controlled,
-    "Graceful deletion of Pods": a_pod_goes_at_once,
     "Admission webhooks, quotas, priority and fairness": there_is_no_admission,
     "`exec`, `logs`, `port-forward`, `eviction`, `proxy`; the old paths `/api/v1/watch/…`": nothing_runs,
     "Protobuf answers, protobuf bodies of other kinds, CBOR": json_is_spoken,
