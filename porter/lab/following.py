@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from porter.lab.kube import Access, Object, path_of, read_access
+from porter.lab.kube import CONFLICT, NOT_FOUND, Access, Object, path_of, read_access
 
 Key = tuple[str, str]
 _WATCH = 20.0  # seconds that one watch lasts; the server ends it, so silence beyond is a dead connection
@@ -99,13 +99,14 @@ class Api:
         answer: Object = await self.request("PATCH", path + (f"/{part}" if part else ""), change, kind=_MERGE)
         return answer
 
-    async def delete(self, kind: str, key: Key, *, grace: int | None = None) -> None:
-        """Delete an object; fine when it is gone already."""
-        options: Object | None = None if grace is None else {"gracePeriodSeconds": grace}
+    async def delete(self, kind: str, key: Key, *, uid: str = "", grace: int | None = None) -> None:
+        """Delete an object within `grace` seconds; fine when it is gone already, or another than `uid` has its name."""
+        options: Object = {} if grace is None else {"gracePeriodSeconds": grace}
+        options |= {"preconditions": {"uid": uid}} if uid else {}
         try:
-            await self.request("DELETE", path_of(kind, key[1], namespace=key[0]), options)
+            await self.request("DELETE", path_of(kind, key[1], namespace=key[0]), options or None)
         except RefusedError as refused:
-            if refused.code != 404:  # noqa: PLR2004 - HTTP
+            if refused.code not in {NOT_FOUND, CONFLICT}:
                 raise
 
 

@@ -30,6 +30,17 @@ def test_ready_serving_and_terminating_are_told_apart() -> None:
     assert conditions == [(True, True, False), (False, False, False), (False, True, True)]
 
 
+def test_who_wants_endpoints_that_are_not_ready_has_them_as_ready_and_is_told_how_they_are() -> None:
+    service = objects.service()
+    service["spec"]["publishNotReadyAddresses"] = True
+    pods = [objects.pod("web-1", on="node1", ip="10.244.1.2", ready=False), objects.leaving(PODS[1])]
+
+    (piece,) = slices_of(service, pods)
+
+    conditions = [tuple(endpoint["conditions"].values()) for endpoint in piece["endpoints"]]
+    assert conditions == [(True, False, False), (True, True, True)]
+
+
 def test_a_named_target_port_is_looked_up_in_the_pod() -> None:
     (piece,) = slices_of(objects.service(target="web"), PODS)
 

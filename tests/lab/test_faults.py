@@ -150,13 +150,19 @@ def test_a_broadcast_of_a_node_without_peers_reaches_all_but_them(lab: Lab) -> N
 @pytest.mark.sees("kubelet")
 def test_a_silent_kubelet_makes_its_node_not_ready_and_nothing_else(lab: Lab) -> None:
     are_ready(lab, "node1", "node2")
+    spec = {"nodeName": "node2", "containers": [{"name": "c", "image": "i"}]}
+    lab.api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "held"}, "spec": spec})
+    until("its address", lambda: "podIP" in lab.api.get("Pod", "held")["status"])
 
     lab.fail("node2", "kubelet")
+    lab.api.delete("Pod", "held")
     are_ready(lab, "node1")
     assert lab.ping(NODE2) is not None
+    assert "deletionTimestamp" in lab.api.get("Pod", "held")["metadata"]  # nobody ends it
     lab.recover("node2")
 
     are_ready(lab, "node1", "node2")
+    until("its end", lambda: not lab.api.list("Pod", namespace="default"))
 
 
 @pytest.mark.sees("stopped")

@@ -64,9 +64,16 @@ def hits(lab: Lab, times: int = 6) -> set[str] | str:
         return type(error).__name__
 
 
-def slice_of(lab: Lab) -> dict[str, Any]:
-    (piece,) = lab.api.list("EndpointSlice", namespace="default", labelSelector=f"kubernetes.io/service-name={SERVICE}")
+def slice_of(lab: Lab, service: str = SERVICE) -> dict[str, Any]:
+    (piece,) = lab.api.list("EndpointSlice", namespace="default", labelSelector=f"kubernetes.io/service-name={service}")
     return piece
+
+
+def pod(name: str, *, app: str, node: str, sleep: int = 0) -> dict[str, Any]:
+    """A Pod that serves HTTP on 8080, and goes on for some seconds after it was told to end."""
+    hook = {"lifecycle": {"preStop": {"sleep": {"seconds": sleep}}}} if sleep else {}
+    container = {"name": "c", "image": "luksa/kubia", **hook}
+    return {"metadata": {"name": name, "labels": {"app": app}}, "spec": {"nodeName": node, "containers": [container]}}
 
 
 def test_kubectl_sees_the_nodes_as_the_guide_shows_them(lab: Lab) -> None:
@@ -214,6 +221,38 @@ def test_a_restarted_deployment_rolls_over_while_it_serves(lab: Lab) -> None:
     until("only new pods", lambda: not set(before) & set(pods(lab)) and hits(lab) == set(pods(lab)))
 
 
+def test_a_pod_that_ends_serves_until_another_does_and_nothing_is_lost(lab: Lab) -> None:
+    ports = [{"port": 80, "targetPort": 8080}]
+    spec = {"type": "LoadBalancer", "selector": {"app": "ends"}, "ports": ports}
+    lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ends"}, "spec": spec})
+    publish(lab, "ends", "192.168.0.93")
+    point(lab, "node3", "192.168.0.93")
+
+    def conditions() -> dict[str, tuple[bool, ...]]:
+        return {e["targetRef"]["name"]: tuple(e["conditions"].values()) for e in slice_of(lab, "ends")["endpoints"]}
+
+    def begun(name: str, node: str) -> None:
+        lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod(name, app="ends", node=node, sleep=2)})
+        until(f"{name} ready", lambda: conditions().get(name) == (True, True, False))
+
+    def answers() -> set[str]:
+        return {lab.http_get("192.168.0.93", wait=5.0).removeprefix("You've hit ").strip() for _ in range(4)}
+
+    begun("first", "node1")
+    until("an answer", lambda: answers() == {"first"})
+    with lab.traffic("192.168.0.93", "http", interval=0.02, patience=5.0) as prober:
+        lab.api.delete("Pod", "first")
+        until("its end begins", lambda: conditions() == {"first": (False, True, True)})
+        assert answers() == {"first"}
+        begun("second", "node2")
+        until("the other alone", lambda: answers() == {"second"})
+        until("its end", lambda: set(conditions()) == {"second"})
+
+    assert prober.report.lost == 0
+    lab.api.delete("Pod", "second", grace=0)
+    lab.api.delete("Service", "ends")
+
+
 def test_in_iptables_mode_no_node_answers_icmp_and_every_node_serves(lab: Lab) -> None:
     """kubernetes.io: in that mode a Service's address is no address of a node."""
 
@@ -271,14 +310,23 @@ def test_a_node_without_power_is_gone_and_comes_back_with_what_it_knew(lab: Lab)
     before = lab.stage.process("node", node)
     assert before is not None
 
+    for name in ("kept", "forced"):
+        lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod(name, app="other", node=node)})
+    until("their addresses", lambda: all("podIP" in lab.api.get("Pod", name)["status"] for name in ("kept", "forced")))
+
     lab.fail(node, "power")
     assert not processes.alive(before)
     assert lab.ping(address, wait=0.3) is None
+    for name in ("kept", "forced"):
+        lab.api.delete("Pod", name)
     until("NotReady", lambda: f"{node}   NotReady" in lab.kube("get", "nodes"))
+    lab.kube("delete", "pod", "forced", "--grace-period=0", "--force")
+    assert lab.kube("get", "pods", "-l", "app=other", "--no-headers").split()[:3] == ["kept", "1/1", "Terminating"]
 
     lab.recover(node)
     until("Ready again", lambda: "NotReady" not in lab.kube("get", "nodes"))
     assert lab.ping(address) is not None
+    until("an end", lambda: not lab.api.list("Pod", namespace="default", labelSelector="app=other"))
 
 
 def porter_lab(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,8 @@ import copy
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+import pytest
+
 from porter.lab.controllers.endpoints import slices_of
 from porter.lab.node.rules import Place, Rule, Rules
 from tests.lab import objects
@@ -41,9 +43,46 @@ def test_local_policy_without_a_pod_here_drops() -> None:
 
 
 def test_without_any_ready_pod_connections_are_refused() -> None:
-    pods = [objects.pod("web-1", on="node1", ip="10.244.1.2", ready=False), objects.leaving(PODS[1])]
+    unready = [objects.pod(f"web-{n}", on=f"node{n}", ip=f"10.244.{n}.2", ready=False) for n in (1, 2)]
+    pods = [unready[0], objects.leaving(unready[1])]
 
     assert table(objects.service(), pods)[BALANCER] == Rule((), drops=False)
+
+
+def test_pods_that_end_have_no_connections_while_there_is_a_ready_one() -> None:
+    assert table(objects.service(), [PODS[0], objects.leaving(PODS[1])])[BALANCER].targets == (HERE,)
+
+
+def test_pods_that_end_have_the_connections_when_there_is_no_ready_one() -> None:
+    """KEP-1669."""
+    unready = objects.pod("web-1", on="node1", ip="10.244.1.2", ready=False)
+
+    assert table(objects.service(), [unready, objects.leaving(PODS[1])])[BALANCER].targets == (THERE,)
+
+
+def test_with_local_policy_a_nodes_own_pods_that_end_serve_although_others_are_ready() -> None:
+    pods = [objects.leaving(PODS[0]), PODS[1]]
+    found = table(objects.service(policy="Local"), pods)
+
+    assert found[BALANCER] == Rule((HERE,), drops=True)
+    assert found[CLUSTER] == Rule((THERE,), drops=False)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "targets"),
+    [
+        ({}, (HERE,)),
+        ({"ready": False}, ()),
+        ({"ready": False, "serving": True}, ()),
+        ({"ready": False, "terminating": True}, (HERE,)),
+        ({"ready": False, "serving": False, "terminating": True}, ()),
+    ],
+)
+def test_what_somebody_leaves_out_of_an_endpoint(conditions: dict[str, bool], targets: tuple[Place, ...]) -> None:
+    slices = slices_of(objects.service(), PODS[:1])
+    slices[0]["endpoints"][0]["conditions"] = conditions
+
+    assert kept().of([objects.service()], slices)[BALANCER].targets == targets
 
 
 def test_the_target_port_is_kept_even_when_nobody_listens_on_it() -> None:

@@ -179,6 +179,43 @@ def test_a_daemon_set_that_waits_for_deletions_replaces_nothing_by_itself() -> N
     assert old[0] not in after
 
 
+def test_pods_that_end_are_no_replicas() -> None:
+    workload = objects.deployment(replicas=3)
+    pods, _ = settle(workload, [], NODES)
+    pods = [objects.leaving(pods[0]), *pods[1:]]
+
+    step = plan(workload, pods, NODES, chance=random.Random(1))
+    after, _ = settle(workload, pods, NODES)
+
+    assert (len(step.create), step.delete) == (1, [])
+    assert (step.status["replicas"], step.status["readyReplicas"], step.status["terminatingReplicas"]) == (2, 2, 1)
+    assert len(after) == 4
+
+
+def test_recreate_waits_until_the_old_pods_have_ended() -> None:
+    old, _ = settle(objects.deployment(), [], NODES)
+    changed = objects.deployment(image="other", strategy={"type": "Recreate"})
+    ending = [objects.leaving(pod) for pod in old]
+
+    assert not plan(changed, ending, NODES, chance=random.Random(1)).create
+    assert not plan(changed, ending[:1], NODES, chance=random.Random(1)).create
+    assert len(plan(changed, [], NODES, chance=random.Random(1)).create) == 2
+
+
+def test_a_daemon_sets_next_pod_waits_until_the_one_before_has_ended() -> None:
+    workload = objects.deployment(kind="DaemonSet", image="other")
+    old, _ = settle(objects.deployment(kind="DaemonSet"), [], NODES)
+    pods = [objects.leaving(old[0]), *old[1:]]
+
+    step = plan(workload, pods, NODES, chance=random.Random(1))
+    after = plan(workload, pods[1:], NODES, chance=random.Random(1))
+
+    assert (step.create, step.delete) == ([], [])
+    assert (step.status["currentNumberScheduled"], step.status["numberReady"]) == (3, 3)
+    assert step.status["updatedNumberScheduled"] is None
+    assert [pod["spec"]["nodeName"] for pod in after.create] == [old[0]["spec"]["nodeName"]]
+
+
 def test_pods_of_a_deployment_that_is_gone_are_orphans() -> None:
     pods, _ = settle(objects.deployment(), [], NODES)
     stranger = objects.pod("alone", on="node1", ip="10.244.1.5")

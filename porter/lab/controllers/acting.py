@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
-from porter.lab.controllers import endpoints, readiness, workloads
+from porter.lab.controllers import endpoints, podgc, readiness, workloads
 from porter.lab.controllers.endpoints import MANAGED_BY, MANAGER
 from porter.lab.following import Api, Cache, RefusedError, key_of
 from porter.lab.given import HOLDER
@@ -28,6 +28,7 @@ class Controllers:
         self._api = api
         self._chance = random.Random()
         self._silence = readiness.Silence(grace=grace)
+        self._absence = podgc.Absence(grace=grace)
         self._workloads, self._endpoints = Trigger(), Trigger()
         self._nodes = Cache(api, "Node", changed=self._workloads.changed)
         self._deployments = Cache(api, "Deployment", changed=self._workloads.changed)
@@ -77,7 +78,7 @@ class Controllers:
 
     async def _delete_pod(self, pod: Object) -> None:
         """Delete a pod and do not count it again, whatever the watch has brought so far."""
-        await self._api.delete("Pod", key_of(pod))
+        await self._api.delete("Pod", key_of(pod), uid=pod["metadata"]["uid"])
         gone = {**pod, "metadata": {"deletionTimestamp": _now(), **pod["metadata"]}}
         if key_of(pod) in self._pods.objects:
             self._pods.presume(gone)
@@ -121,6 +122,8 @@ class Controllers:
             silent = {name: self._silence.is_silent(name, now=now) for name in silent}
             with contextlib.suppress(RefusedError, aiohttp.ClientError, TimeoutError, OSError):
                 await self._mark(silent)
+                if held:
+                    await self._collect(now=now)
             await asyncio.sleep(_LOOK)
 
     async def _hold(self) -> bool:
@@ -156,6 +159,14 @@ class Controllers:
         for pod, conditions in readiness.pods_to_unready(self._pods.all(), silent, at=_now()):
             change = {"status": {"conditions": conditions}}
             self._pods.learn(await self._api.patch("Pod", key_of(pod), change, part="status"))
+
+    async def _collect(self, *, now: float) -> None:
+        """Take away the pods that no kubelet will."""
+        for pod in self._absence.lost(self._pods.all(), self._nodes.all(), now=now):
+            if pod.get("status", {}).get("phase") not in {"Failed", "Succeeded"}:
+                change: Object = {"status": {"phase": "Failed"}}
+                self._pods.learn(await self._api.patch("Pod", key_of(pod), change, part="status"))
+            await self._api.delete("Pod", key_of(pod), uid=pod["metadata"]["uid"], grace=0)
 
 
 def _now(*, micro: bool = False) -> str:

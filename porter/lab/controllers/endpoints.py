@@ -62,11 +62,12 @@ def _address(pod: Object, family: str) -> str:
 
 
 def _endpoint(service: Object, pod: Object, address: str) -> Object:
-    leaving = "deletionTimestamp" in pod["metadata"]
-    serving = is_ready(pod) or bool(service["spec"].get("publishNotReadyAddresses"))
+    """As k8s.io/endpointslice's podToEndpoint."""
+    leaving, serving = "deletionTimestamp" in pod["metadata"], is_ready(pod)
+    ready = bool(service["spec"].get("publishNotReadyAddresses")) or (serving and not leaving)
     return {
         "addresses": [address],
-        "conditions": {"ready": serving and not leaving, "serving": serving, "terminating": leaving},
+        "conditions": {"ready": ready, "serving": serving, "terminating": leaving},
         "nodeName": pod["spec"]["nodeName"],
         "targetRef": {
             "kind": "Pod",

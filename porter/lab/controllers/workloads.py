@@ -34,12 +34,16 @@ def plan(workload: Object, pods: Iterable[Object], nodes: Iterable[Object], *, c
     """The plan for a Deployment or DaemonSet, given all pods and nodes."""
     uid = workload["metadata"]["uid"]
     mine = [pod for pod in pods if (owner := controller_of(pod)) and owner["uid"] == uid]
-    living = [pod for pod in mine if "deletionTimestamp" not in pod["metadata"]]
     if "deletionTimestamp" in workload["metadata"]:
-        return Plan([], living, {})
+        return Plan([], _living(mine), {})
     if workload["kind"] == "Deployment":
-        return _deployment(workload, living, list(nodes), chance=chance)
-    return _daemon_set(workload, living, list(nodes), chance=chance)
+        return _deployment(workload, mine, list(nodes), chance=chance)
+    return _daemon_set(workload, mine, list(nodes), chance=chance)
+
+
+def _living(pods: Iterable[Object]) -> list[Object]:
+    """Those that are not on their way out: only they count as replicas."""
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
 def orphans(pods: Iterable[Object], workloads: Iterable[Object]) -> list[Object]:
@@ -60,20 +64,22 @@ def node_is_ready(node: Object) -> bool:
     return ready_status(node) == "True" and not node["spec"].get("unschedulable")
 
 
-def _deployment(workload: Object, living: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:
+def _deployment(workload: Object, mine: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:
     wanted = workload["spec"].get("replicas", 1)
     mark = digest(workload["spec"]["template"])
+    living = _living(mine)
     new = [pod for pod in living if pod["metadata"]["labels"].get(HASH["Deployment"]) == mark]
     old = [pod for pod in living if pod not in new]
     ready = [pod for pod in living if is_ready(pod)]
     surge, spare = pace(workload, wanted)
     recreated = (workload["spec"].get("strategy") or {}).get("type") == "Recreate"
+    status = _deployment_status(workload, living, new, ready, leaving=len(mine) - len(living))
     if old and stands_still(workload):
-        return Plan([], [], _deployment_status(workload, living, new, ready))
+        return Plan([], [], status)
 
     missing = max(0, min(wanted - len(new), wanted + (surge if old else 0) - len(living)))
-    if old and recreated:
-        missing = 0
+    if recreated and any(pod["metadata"]["labels"].get(HASH["Deployment"]) != mark for pod in mine):
+        missing = 0  # also while old ones end, as oldPodsRunning of the real controller has it
     usable = sorted(node["metadata"]["name"] for node in nodes if node_is_ready(node) and may_run_on(workload, node))
     load = Counter(pod["spec"].get("nodeName", "") for pod in new)
     create = []
@@ -94,10 +100,12 @@ def _deployment(workload: Object, living: list[Object], nodes: list[Object], *, 
             may_go -= 1
     by_age = sorted(new, key=lambda pod: (is_ready(pod), pod["metadata"].get("creationTimestamp", "")), reverse=True)
     delete += by_age[wanted:]
-    return Plan(create, delete, _deployment_status(workload, living, new, ready))
+    return Plan(create, delete, status)
 
 
-def _deployment_status(workload: Object, living: list[Object], new: list[Object], ready: list[Object]) -> Object:
+def _deployment_status(
+    workload: Object, living: list[Object], new: list[Object], ready: list[Object], *, leaving: int
+) -> Object:
     wanted = workload["spec"].get("replicas", 1)
     counts = {
         "replicas": len(living),
@@ -112,6 +120,7 @@ def _deployment_status(workload: Object, living: list[Object], new: list[Object]
     return {
         "observedGeneration": workload["metadata"].get("generation", 1),
         **{key: value or None for key, value in counts.items()},  # zero is left out, as the API's omitempty does
+        "terminatingReplicas": leaving,
         "conditions": [
             _condition(workload, "Available", *_AVAILABLE[available]),
             _condition(
@@ -125,38 +134,49 @@ def _deployment_status(workload: Object, living: list[Object], new: list[Object]
     }
 
 
-def _daemon_set(workload: Object, living: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:
+def _daemon_set(workload: Object, mine: list[Object], nodes: list[Object], *, chance: random.Random) -> Plan:
+    """One pod a node. The next one comes to a node when the one before has ended."""
     mark = digest(workload["spec"]["template"])
     names = sorted(node["metadata"]["name"] for node in nodes if may_run_on(workload, node))
+    living = _living(mine)
     on: dict[str, list[Object]] = {}
-    for pod in living:
+    for pod in mine:
         on.setdefault(pod["spec"].get("nodeName", ""), []).append(pod)
-    new = [pod for pod in living if pod["metadata"]["labels"].get(HASH["DaemonSet"]) == mark]
-    old = [pod for pod in living if pod not in new]
-    ready = [pod for pod in living if is_ready(pod)]
+    old = [pod for pod in living if pod["metadata"]["labels"].get(HASH["DaemonSet"]) != mark]
     create = [
         _pod(workload, name=f"{workload['metadata']['name']}-{tail(chance)}", node=name, mark=mark)
         for name in names
         if name not in on
     ]
-    delete = [pod for name in on if name not in names for pod in on[name]]
+    delete = [pod for name in on if name not in names for pod in _living(on[name])]
     if old and not stands_still(workload):
-        there = sum(1 for pod in ready if pod["spec"].get("nodeName") in names)
+        there = sum(1 for pod in living if is_ready(pod) and pod["spec"].get("nodeName") in names)
         may_go = max(0, pace(workload, len(names)).missing - (len(names) - there))
         replaced = sorted((pod for pod in old if pod not in delete), key=lambda pod: pod["metadata"]["name"])
         delete += [pod for pod in replaced if not is_ready(pod)]
         delete += [pod for pod in replaced if is_ready(pod)][:may_go]
-    status = {
+    return Plan(create, delete, _daemon_set_status(workload, names, on, mark))
+
+
+def _daemon_set_status(workload: Object, names: list[str], on: dict[str, list[Object]], mark: str) -> Object:
+    """A node's oldest pod counts, also while it ends (daemon_controller.go, updateDaemonSetStatus)."""
+    counted = [min(on[name], key=_birth) for name in names if name in on]
+    ready = sum(map(is_ready, counted))
+    updated = sum(pod["metadata"]["labels"].get(HASH["DaemonSet"]) == mark for pod in counted)
+    return {
         "observedGeneration": workload["metadata"].get("generation", 1),
         "desiredNumberScheduled": len(names),
-        "currentNumberScheduled": len(on),
-        "numberMisscheduled": 0,
-        "numberReady": len(ready),
-        "numberAvailable": len(ready) or None,
-        "updatedNumberScheduled": len(new) or None,
-        "numberUnavailable": max(0, len(names) - len(ready)) or None,
+        "currentNumberScheduled": len(counted),
+        "numberMisscheduled": len(on) - len(counted),
+        "numberReady": ready,
+        "numberAvailable": ready or None,
+        "updatedNumberScheduled": updated or None,
+        "numberUnavailable": (len(names) - ready) or None,
     }
-    return Plan(create, delete, status)
+
+
+def _birth(pod: Object) -> str:
+    return str(pod["metadata"].get("creationTimestamp", ""))
 
 
 def _pod(workload: Object, *, name: str, node: str, mark: str) -> Object:

@@ -33,16 +33,29 @@ async def run(arguments: argparse.Namespace) -> None:
             labels=dict(label.split("=", 1) for label in arguments.label),
             control_plane=arguments.control_plane,
         )
+
+        def look() -> None:
+            for_kubelet.changed()
+            for_pods.changed()
+
         loop = asyncio.get_running_loop()  # what faults of a kubelet ask for
         loop.add_signal_handler(signal.SIGUSR1, kubelet.fall_silent)
-        loop.add_signal_handler(signal.SIGUSR2, kubelet.speak, for_kubelet.changed)
+        loop.add_signal_handler(signal.SIGUSR2, kubelet.speak, look)
         proxy = Proxy(services, slices, node=name, addresses=addresses)
 
         async def use(mode: str) -> None:
             await proxy.use(mode)
             for_proxy.changed()
 
-        containers = Pods(api, pods, node=name, addresses=addresses, ranges=arguments.pods, use=use)
+        containers = Pods(
+            *(api, pods),
+            node=name,
+            addresses=addresses,
+            ranges=arguments.pods,
+            use=use,
+            again=for_pods.changed,
+            silent=kubelet.is_silent,
+        )
         for cache in (nodes, pods, services, slices):
             tasks.create_task(cache.follow())
         tasks.create_task(kubelet.beat())

@@ -44,8 +44,12 @@ class Kubelet:
         self._version = ""
         self._silent = False
 
+    def is_silent(self) -> bool:
+        """Tell whether it hangs."""
+        return self._silent
+
     def fall_silent(self) -> None:
-        """Say nothing of the node any more, as a kubelet that hangs. Its pods go on."""
+        """Say nothing of the node any more, as a kubelet that hangs. Its pods go on; none begins or ends."""
         self._silent = True
 
     def speak(self, ask: Callable[[], None]) -> None:

@@ -3,6 +3,8 @@
 There are no containers: whatever the image, a pod answers HTTP on each TCP containerPort with its own name, as
 luksa/kubia does (on 8080, listed or not), and sends back what comes to a UDP containerPort (RFC 862). Pods of the
 host's network are said to run, and nothing runs.
+
+A pod that is deleted goes on serving for the time that its container needs to end, and is then deleted for good.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from porter.lab.node.proxy_config import configure, is_kube_proxy
 KUBIA_PORT = 8080
 Server = asyncio.Server | asyncio.DatagramTransport
 _REQUEST_LIMIT = 5.0  # seconds that a client may take to say what it wants
+_LINGER = 1.0  # seconds that a server goes on after SIGTERM, as one does that ends what it has begun
 _log = logging.getLogger(__name__)
 
 
@@ -48,30 +51,36 @@ class Pods:
         addresses: Sequence[Address],
         ranges: Sequence[IPv4Network | IPv6Network],
         use: Callable[[str], Awaitable[None]],
+        again: Callable[[], None],
+        silent: Callable[[], bool],
     ) -> None:
         """`addresses` are the node's and `ranges` its pods', of each family.
 
-        `use` is told kube-proxy's mode when a pod of it starts here.
+        `use` is told kube-proxy's mode when a pod of it starts here. `again` asks for another `reconcile`; while the
+        kubelet is `silent` it does nothing.
         """
         self._use = use
+        self._again = again
+        self._silent = silent
         self._api = api
         self._pods = pods
         self._node = node
         self._own = tuple(addresses)
         self._ranges = ranges
         self._running: dict[str, Running] = {}
+        self._told: dict[str, float] = {}
+        """When each pod that ends was told to, by the loop's clock."""
 
     async def reconcile(self) -> None:
         """Run what is scheduled to this node and nothing else."""
-        if not self._pods.complete.is_set():
+        if not self._pods.complete.is_set() or self._silent():
             return
         mine = {pod["metadata"]["uid"]: pod for pod in self._pods.all() if pod["spec"].get("nodeName") == self._node}
         for uid in [uid for uid in self._running if uid not in mine]:
             await self._stop(uid)
         for uid, pod in mine.items():
             if "deletionTimestamp" in pod["metadata"]:
-                await self._stop(uid)
-                await self._api.delete("Pod", key_of(pod), grace=0)
+                await self._end(uid, pod)
                 continue
             if uid not in self._running:
                 self._running[uid] = await self._start(pod)
@@ -99,7 +108,19 @@ class Pods:
         _log.info("pod %s runs with %s", name, " and ".join(map(str, own)))
         return Running(name=name, addresses=own, servers=tuple(servers))
 
+    async def _end(self, uid: str, pod: Object) -> None:
+        """Stop a pod that was deleted once its container has ended, and delete it for good."""
+        if uid in self._running:
+            loop = asyncio.get_running_loop()
+            left = self._told.setdefault(uid, loop.time()) + time_to_end(pod) - loop.time()
+            if left > 0:
+                loop.call_later(left, self._again)
+                return
+            await self._stop(uid)
+        await self._api.delete("Pod", key_of(pod), uid=uid, grace=0)
+
     async def _stop(self, uid: str) -> None:
+        self._told.pop(uid, None)
         running = self._running.pop(uid, None)
         if running is None:
             return
@@ -160,6 +181,17 @@ def _lowest_free(network: IPv4Network | IPv6Network, taken: Collection[Address])
 def is_ready(pod: Object) -> bool:
     """Tell whether the pod's status says that it is ready."""
     return ready_status(pod) == "True"
+
+
+def time_to_end(pod: Object) -> float:
+    """Seconds from when a pod is told to end until it has: what its preStop hooks sleep, and a moment for its server.
+
+    Never more than its grace period. Pods of the host's network have no server.
+    """
+    hooks = [(container.get("lifecycle") or {}).get("preStop") or {} for container in pod["spec"]["containers"]]
+    slept = max(((hook.get("sleep") or {}).get("seconds", 0) for hook in hooks), default=0)
+    lingers = 0.0 if pod["spec"].get("hostNetwork") else _LINGER
+    return float(min(pod["metadata"].get("deletionGracePeriodSeconds") or 0, slept + lingers))
 
 
 def ports_of(pod: Object, protocol: str = "TCP") -> list[int]:

@@ -34,10 +34,11 @@ class Rule(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """A ready endpoint of one Service port."""
+    """An endpoint of one Service port that takes connections; one that is not ready ends, and still serves."""
 
     place: Place
     node: str | None
+    ready: bool
 
 
 class Rules:
@@ -87,27 +88,32 @@ def _of_service(
         protocol = port.get("protocol", "TCP")
         if protocol not in {"TCP", "UDP"}:
             continue  # SCTP: the relays in user space speak none
-        ready = _endpoints(slices, port.get("name", ""), protocol)
-        here = [endpoint for endpoint in ready if endpoint.node == node]
+        found = _endpoints(slices, port.get("name", ""), protocol)
+        here = [endpoint for endpoint in found if endpoint.node == node]
         for own in cluster:
             place = Place(own, port["port"], protocol)
-            yield place, _rule(place, here if inside else ready, drops=inside)
+            yield place, _rule(place, here if inside else found, drops=inside)
         outside = [Place(own, port["nodePort"], protocol) for own in addresses if port.get("nodePort")]
         for ingress in service.get("status", {}).get("loadBalancer", {}).get("ingress") or []:
             own = read_address(ingress.get("ip"))
             if own and ingress.get("ipMode", "VIP") == "VIP":
                 outside.append(Place(own, port["port"], protocol))
         for place in (one for one in outside if one.address.version in families):
-            yield place, _rule(place, here if local else ready, drops=local)
+            yield place, _rule(place, here if local else found, drops=local)
 
 
 def _rule(place: Place, endpoints: list[Endpoint], *, drops: bool) -> Rule:
-    same = {one.place for one in endpoints if one.place.address.version == place.address.version}
-    return Rule(targets=tuple(sorted(same, key=lambda target: target.order)), drops=drops)
+    """The ready ones of the place's family; only where there is none, those that end (KEP-1669)."""
+    same = [one for one in endpoints if one.place.address.version == place.address.version]
+    taken = {one.place for one in same if one.ready} or {one.place for one in same}
+    return Rule(targets=tuple(sorted(taken, key=lambda target: target.order)), drops=drops)
 
 
 def _endpoints(slices: list[Object], port_name: str, protocol: str) -> list[Endpoint]:
-    """The ready endpoints of a Service port; a missing `ready` means yes (EndpointConditions of the API)."""
+    """The endpoints of a Service port that are ready, or end and still serve.
+
+    A missing `ready` or `serving` means yes, a missing `terminating` no (endpointslicecache.go of kube-proxy).
+    """
     found = []
     for piece in slices:
         ports = [
@@ -116,9 +122,11 @@ def _endpoints(slices: list[Object], port_name: str, protocol: str) -> list[Endp
             if (port.get("name", ""), port.get("protocol", "TCP")) == (port_name, protocol)
         ]
         for endpoint in piece.get("endpoints") or []:
-            if endpoint.get("conditions", {}).get("ready") is False:
+            said = endpoint.get("conditions") or {}
+            ready = said.get("ready") is not False
+            if not ready and (said.get("serving") is False or not said.get("terminating")):
                 continue
             for text in endpoint["addresses"][:1]:  # the API: consumers use the first
                 if own := read_address(text):
-                    found += [Endpoint(Place(own, port, protocol), endpoint.get("nodeName")) for port in ports]
+                    found += [Endpoint(Place(own, port, protocol), endpoint.get("nodeName"), ready) for port in ports]
     return found
