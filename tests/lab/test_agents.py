@@ -5,17 +5,24 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from porter.lab import Lab, processes
+from porter.events.entries import AssignmentDecided, LogResumed
+from porter.events.log import EventLog
+from porter.events.verify import verify
+from porter.lab import Lab, probe, processes
 from porter.lab.apiserver.rbac import rights
 from porter.lab.faults import How
+from porter.lab.probing import Prober, Report
 from porter.lab.processes import porter
+from porter.lab.stage import AGENT_PORT
 from porter.lab.state import Process
 from porter.manifests import render
 from porter.model import keys
@@ -64,6 +71,25 @@ def agent(lab: Lab, node: str) -> Process:
     return process
 
 
+@contextmanager
+def traffic(lab: Lab) -> Iterator[Prober]:
+    """Echoes to the address all the while, and some before and after."""
+    with lab.traffic(ADDRESS, interval=0.05) as prober:
+        time.sleep(0.2)
+        yield prober
+        time.sleep(0.2)
+
+
+def answering(report: Report) -> list[str]:
+    """Who answered, one after the other."""
+    return [host for _, host in report.owners]
+
+
+def readiness(lab: Lab, node: str) -> str:
+    """What a node's agent says of itself."""
+    return probe.http_get(lab.namespace(node), IPv4Address("127.0.0.1"), AGENT_PORT, path="/readyz")
+
+
 def test_what_porter_manifests_prints_applies_over_what_the_lab_installed_without_a_warning(lab: Lab) -> None:
     printed = subprocess.run(porter("manifests", "--only", "crd"), capture_output=True, text=True, check=True).stdout
     namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: porter-system, labels: {a: b}}\n"
@@ -85,29 +111,87 @@ def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, k
     (owner,) = owners(lab)
     before = agent(lab, owner)
 
-    lab.fail(owner, kind)
-    assert processes.alive(before) == (kind == "link")
-    until("another owner", lambda: len(owners(lab)) == 1 and owners(lab) != [owner])
-    (survivor,) = owners(lab)
-    until("the survivor on the Service", lambda: written(lab) == survivor)  # by another leader, if the owner led
+    with traffic(lab) as moving:
+        lab.fail(owner, kind)
+        assert processes.alive(before) == (kind == "link")
+        until("another owner", lambda: len(owners(lab)) == 1 and owners(lab) != [owner])
+        (survivor,) = owners(lab)
+        until("the survivor on the Service", lambda: written(lab) == survivor)  # by another leader, if the owner led
+    with traffic(lab) as staying:
+        lab.recover(owner)
+        until("a ready agent", lambda: processes.alive(agent(lab, owner)))
+        until("both nodes ready", lambda: "NotReady" not in lab.kube("get", "nodes"))
 
-    lab.recover(owner)
-    until("a ready agent", lambda: processes.alive(agent(lab, owner)))
-    until("both nodes ready", lambda: "NotReady" not in lab.kube("get", "nodes"))
     assert owners(lab) == [survivor]
+    assert answering(moving.report) == [owner, survivor]
+    is_silent = kind != "agent"  # the node of a killed agent goes on answering who knows its MAC
+    assert (moving.report.longest_gap > 1.0) == is_silent
+    assert (answering(staying.report), staying.report.lost) == ([survivor], 0)
 
 
 @pytest.mark.sees("hang")
-def test_an_agent_that_hangs_is_a_stopped_process_until_it_goes_on(lab: Lab) -> None:
-    process = agent(lab, "node2")
-
-    lab.fail("node2", "hang")
+def test_an_agent_that_hangs_keeps_its_address_until_it_goes_on(lab: Lab) -> None:
+    (owner,) = owners(lab)
+    process = agent(lab, owner)
     state = Path(f"/proc/{process.pid}/stat")
-    until("a stopped process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T")
 
-    lab.recover("node2")
-    until("a running process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "T")
-    assert agent(lab, "node2") == process
+    with traffic(lab) as prober:
+        lab.fail(owner, "hang")
+        until("a stopped process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T")
+        until("another node on the Service", lambda: written(lab) != owner)
+        (kept, survivor) = (owners(lab), written(lab))
+        lab.recover(owner)
+        until("a running process", lambda: state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "T")
+        until("the other's answer", lambda: owners(lab) == [survivor])
+
+    assert kept == [owner], "its announcer goes on, and the other node asks in vain so long"
+    assert (answering(prober.report), prober.report.lost) == ([owner, survivor], 0)
+    assert agent(lab, owner) == process
+
+
+@pytest.mark.sees("kubelet")
+def test_a_node_whose_kubelet_is_silent_hands_over_its_address_and_nothing_is_lost(lab: Lab) -> None:
+    (owner,) = owners(lab)
+
+    with traffic(lab) as prober:
+        lab.fail(owner, "kubelet")
+        until("another owner", lambda: len(owners(lab)) == 1 and owners(lab) != [owner])
+        (survivor,) = owners(lab)
+        lab.recover(owner)
+        until("both nodes ready", lambda: "NotReady" not in lab.kube("get", "nodes"))
+
+    assert owners(lab) == [survivor]
+    assert (answering(prober.report), prober.report.lost) == ([owner, survivor], 0)
+
+
+@pytest.mark.sees("disk")
+def test_an_agent_whose_disk_is_full_announces_says_so_and_records_it_all_later(lab: Lab) -> None:
+    (owner,) = owners(lab)
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "porter-layer2"}}
+    annotations = {
+        key: value
+        for key, value in lab.api.get("Service", "porter-layer2-svc")["metadata"]["annotations"].items()
+        if not key.startswith(("layer2.", "kubectl."))
+    }
+    metadata = {"name": "second", "annotations": annotations}
+
+    with traffic(lab) as prober:
+        lab.fail(owner, "disk")
+        lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+        until("no readiness", lambda: readiness(lab, owner).startswith("event log: the disk that holds "))
+        until("an address all the same", lambda: bool(lab.api.get("Service", "second")["status"].get("loadBalancer")))
+        with EventLog.open(str(lab.event_log(owner)), read_only=True) as log:
+            before = log.last_seq
+        lab.recover(owner)
+        until("readiness", lambda: readiness(lab, owner) == "ok\n")
+
+    assert (answering(prober.report), prober.report.lost) == ([owner], 0)
+    with EventLog.open(str(lab.event_log(owner)), read_only=True) as log:
+        entries = [one.entry for one in log.read(before)]
+        assert verify(log).holds
+    assert [one.problem for one in entries if isinstance(one, LogResumed) if "is full" in one.problem]
+    assert "default/second" in [one.assignment.service for one in entries if isinstance(one, AssignmentDecided)]
+    lab.api.delete("Service", "second")
 
 
 @pytest.mark.sees("clock")
