@@ -57,6 +57,7 @@ class Lab:
         network: Topology | None = None,
         agents: bool = True,
         lease_duration: float = 0.0,
+        clocks: bool = False,
         grace: float = GRACE,
         strict_arp: bool = True,
         kubeconfig: Path | None = None,
@@ -64,14 +65,16 @@ class Lab:
     ) -> "Lab":
         """Bring up a lab and return when its nodes and its agents are ready. `lease_duration` 0: the default.
 
-        `nodes` and `dual_stack` are of the guide's network; another is taken as it is. `kubeconfig` names an
-        API server that is there already: see `porter.lab.given`.
+        `nodes` and `dual_stack` are of the guide's network; another is taken as it is. With `clocks` those of the
+        agents can step (`porter.lab.clocks`). `kubeconfig` names an API server that is there already: see
+        `porter.lab.given`.
         """
         plan = network if network is not None else topology.guide(nodes, dual_stack=dual_stack)
         standing.bring_up(
             *(name, plan),
             agents=agents,
             lease_duration=lease_duration,
+            clocks=clocks,
             grace=grace,
             strict_arp=strict_arp,
             kubeconfig=kubeconfig,

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -53,12 +53,8 @@ def start(
     *,
     node: str | None = None,
     netns: str | None = None,
-    env: Mapping[str, str] | None = None,
 ) -> Process:
-    """Start a process of the lab in a session of its own, its output in `log_file`. Returns at once.
-
-    `env` is added to the lab's environment.
-    """
+    """Start a process of the lab in a session of its own, its output in `log_file`. Returns at once."""
     log = log_file(directory, role, node)
     log.parent.mkdir(exist_ok=True, parents=True)
     inside = ["ip", "netns", "exec", netns] if netns else []  # ip replaces itself by the command: the number stays
@@ -69,7 +65,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**environment(directory), "PYTHONUNBUFFERED": "1", **(env or {})},
+            env={**environment(directory), "PYTHONUNBUFFERED": "1"},
         )
     child.returncode = 0  # nobody waits for it here; without this its destructor would complain
     began = started_at(child.pid)

@@ -1,12 +1,12 @@
 """A lab between two commands: its directory, its state and its network together, and the processes in their roles."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from porter.lab import given, processes, state
+from porter.lab import clocks, given, processes, state
 from porter.lab.errors import LabError
 from porter.lab.forking import One
 from porter.lab.kube import read_access
@@ -67,10 +67,9 @@ class Stage:
         *,
         node: str | None = None,
         netns: str | None = None,
-        env: Mapping[str, str] | None = None,
     ) -> Process:
         """Start a process and write it down, in place of the one that had its role."""
-        started = processes.start(self.directory, role, command, node=node, netns=netns, env=env)
+        started = processes.start(self.directory, role, command, node=node, netns=netns)
         others = [process for process in self.known.processes if (process.role, process.node) != (role, node)]
         self.known.processes = [*others, started]
         self.save()
@@ -136,13 +135,20 @@ class Stage:
         command += ["--listen", str(gateway), str(self.topology.api_port)]
         self.start(GATE, [*command, "--to", server.hostname or "", str(server.port or 443)])
 
-    def start_agent(self, node: Host, *, env: Mapping[str, str] | None = None) -> None:
-        """Start Porter on a node: the ordinary command."""
+    def clock(self, node: str) -> Path:
+        """The file that says how far off the clock of a node's agent is."""
+        return self.directory / f"clock-{node}"
+
+    def start_agent(self, node: Host, *, steppable: bool = False) -> None:
+        """Start Porter on a node: the ordinary command. `steppable`: with a clock that can step, in any lab."""
         options = ["--kubeconfig", str(self.agent_kubeconfig()), "--node-name", node.name]
         options += ["--event-log", f"sqlite:///{self.event_log(node.name)}", "--http", f"127.0.0.1:{AGENT_PORT}"]
         options += ["--lease-duration", f"{self.known.lease_duration:g}"] if self.known.lease_duration else []
         command = processes.porter("run", *options)
-        self.start("agent", command, node=node.name, netns=self.network.namespace(node.name), env=env)
+        if steppable or self.known.clocks:
+            clocks.set_off(self.clock(node.name), 0.0)
+            command = clocks.steppable(command, self.clock(node.name))
+        self.start("agent", command, node=node.name, netns=self.network.namespace(node.name))
 
     def wait(self, what: str, ready: Callable[[], Any], *, on: list[tuple[str, str | None]]) -> None:
         """Wait until something is ready. Raises LabError at once when a process that it depends on has ended."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from porter.lab import furniture, given, mounts, namespaces, pins, processes, rootless, serving, state
+from porter.lab.clocks import library
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
 from porter.lab.kube import Kube
 from porter.lab.network import Network
@@ -25,6 +26,7 @@ def bring_up(
     *,
     agents: bool,
     lease_duration: float,
+    clocks: bool,
     grace: float,
     strict_arp: bool,
     kubeconfig: Path | None,
@@ -35,6 +37,8 @@ def bring_up(
     With `kubeconfig` it uses the API server that this names, and has none of its own.
     """
     namespaces.check_possible()
+    if clocks:
+        library()
     _clear_leftovers(name, say)
     access = given.read(kubeconfig) if kubeconfig is not None else None
     found = None
@@ -49,6 +53,7 @@ def bring_up(
         topology=plain(topology),
         agents=agents,
         lease_duration=lease_duration,
+        clocks=clocks,
         server=access.server if access is not None else "",
     )
     try:

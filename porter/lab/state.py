@@ -60,6 +60,8 @@ class State(msgspec.Struct, kw_only=True):
     topology: dict[str, Any]
     agents: bool
     lease_duration: float
+    clocks: bool = False
+    """Whether agents are started so that their clocks can step."""
     server: str = ""
     """The URL of an API server that is not the lab's own; empty: the lab has one of its own."""
     namespaces: list[Namespace] = []

@@ -92,7 +92,7 @@ def nothing_happened(lab: Lab, before: dict[str, list[str]], reports: list[Repor
 def only_what_it_had_is_away_for_a_while(
     lab: Lab, node: str, before: dict[str, list[str]], reports: list[Report]
 ) -> None:
-    """The node's agent was ended and started anew, twice: what it had may move each time, and nothing else does."""
+    """The node's agent was started anew, as its clock could not step: what it had may move, and nothing else does."""
     for (address, [owner]), report in zip(before.items(), reports, strict=True):
         if owner == node:
             assert report.longest_gap <= LONGEST_LOST, (address, report.gaps)

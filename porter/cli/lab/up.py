@@ -17,6 +17,7 @@ from porter.lab.lab import GRACE, Lab
 @click.option("--topology", "plan", metavar="NAME|FILE", help="Another network: orion, or a YAML file.")
 @click.option("--no-agents", is_flag=True, help="Do not start porter run on the nodes.")
 @click.option("--lease-duration", type=click.FloatRange(min=1, max=600), help="Passed on to porter run, in seconds.")
+@click.option("--clocks", is_flag=True, help="Let the agents' clocks step while they run: see the fault clock.")
 @click.option(
     "--grace",
     type=click.FloatRange(min=1.5),
@@ -38,6 +39,7 @@ def up(
     plan: str | None,
     no_agents: bool,
     lease_duration: float | None,
+    clocks: bool,
     grace: float,
     kubeconfig: Path | None,
     strict_arp: bool,
@@ -58,6 +60,7 @@ def up(
         network=network,
         agents=not no_agents,
         lease_duration=lease_duration or 0.0,
+        clocks=clocks,
         grace=grace,
         strict_arp=strict_arp,
         kubeconfig=kubeconfig,

@@ -1,15 +1,16 @@
-"""Faults of a node's agent, `porter run`: killed, or stopped where it stands."""
+"""Faults of a node's agent, `porter run`: killed, stopped where it stands, or with a clock that steps."""
 
 import signal
-from pathlib import Path
+import time
 
-from porter.lab import processes
-from porter.lab.errors import LabError
-from porter.lab.faults.kinds import How, Kind, kill
-from porter.lab.stage import Stage
+from porter.lab import clocks, processes
+from porter.lab.faults.kinds import PATIENCE, How, Kind, kill, until
+from porter.lab.stage import AGENT_PORT, Stage
 from porter.lab.state import Process
 
 _ROLE = "agent"
+_STARTS = 60.0  # seconds, as `up` gives it
+_WHOLE_SECONDS = 2.0  # a clock is told to the second, and of the second before
 
 
 def _agent(stage: Stage, node: str) -> Process:
@@ -37,31 +38,37 @@ def _go_on(stage: Stage, node: str) -> None:
         processes.end(agent, how=signal.SIGCONT)
 
 
-def _library() -> Path:
-    """The library libfaketime. Raises LabError when it is not installed."""
-    for path in sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")):
-        return path
-    raise LabError("a wrong clock needs libfaketime, which is not installed; on Debian: apt-get install faketime")
-
-
 def _may_step(stage: Stage, node: str) -> None:
     _agent(stage, node)
-    _library()
+    clocks.library()
 
 
 def _step(stage: Stage, node: str, how: How) -> None:
-    """Start the agent anew with a wall clock that is wrong; the monotonic one goes on as it was."""
-    library = _library()
-    _kill(stage, node, how)
-    wrong = {"LD_PRELOAD": str(library), "FAKETIME": f"{how.step:+g}s", "DONT_FAKE_MONOTONIC": "1"}
-    stage.start_agent(stage.topology.node(node), env=wrong)
+    """Step the clock under the agent. One whose clock cannot step is started anew first, as one whose can."""
+    if not clocks.follows(_agent(stage, node), stage.clock(node)):
+        _kill(stage, node, how)
+        stage.start_agent(stage.topology.node(node), steppable=True)
+        _until_off_by(stage, node, 0.0, within=_STARTS)
+    clocks.set_off(stage.clock(node), how.step)
+    _until_off_by(stage, node, how.step)
 
 
-def _set_right(stage: Stage, node: str) -> None:
-    agent = stage.running(_ROLE, node)
-    if agent is not None:
-        kill(agent, f"{node}'s agent")
-    _start(stage, node)
+def _step_back(stage: Stage, node: str) -> None:
+    """Let the clock be right again, or start another agent when somebody has ended it."""
+    clocks.set_off(stage.clock(node), 0.0)
+    if stage.running(_ROLE, node) is None:
+        _start(stage, node)
+    else:
+        _until_off_by(stage, node, 0.0)
+
+
+def _until_off_by(stage: Stage, node: str, seconds: float, *, within: float = PATIENCE) -> None:
+    def seen() -> bool:
+        _agent(stage, node)
+        told = clocks.told(stage.network.namespace(node), AGENT_PORT)
+        return told is not None and abs(told.timestamp() - time.time() - seconds) < _WHOLE_SECONDS
+
+    until(f"a clock of {node}'s agent that is {seconds:+g} s off", seen, within=within)
 
 
 KINDS = {
@@ -69,8 +76,8 @@ KINDS = {
     "hang": Kind(_stop, _go_on, "SIGSTOP of its agent: it is there and does nothing", check=_agent),
     "clock": Kind(
         _step,
-        _set_right,
-        "its agent is started anew with a clock that is wrong (--step)",
+        _step_back,
+        "the wall clock of its agent steps (--step); without up --clocks that is started anew first",
         lambda how: f"{how.step:+g} s",
         check=_may_step,
     ),
