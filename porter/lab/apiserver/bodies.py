@@ -10,11 +10,11 @@ import yaml
 
 from porter.lab.apiserver.errors import bad_request, unsupported_media
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import definitions, schema_of
 from porter.lab.apiserver.objects import Json, decode
 from porter.lab.apiserver.patch import json_patch, merge
 from porter.lab.apiserver.protobuf import MEDIA_TYPE, protobuf_body
 from porter.lab.apiserver.schema import type_name
+from porter.lab.apiserver.schemas import definitions, schema_of
 from porter.lab.apiserver.strategic import strategic_merge
 
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
@@ -97,5 +97,5 @@ def change_of(found: Any, media: str, kind: Kind) -> Callable[[Json], Any]:
         raise bad_request("error decoding patch: not a JSON object")
     if media == MERGE_PATCH:
         return lambda document_: merge(document_, found)
-    schema = schema_of(kind.name, kind.version)
+    schema = schema_of(kind.name)
     return lambda document_: strategic_merge(document_, found, definitions(), schema)

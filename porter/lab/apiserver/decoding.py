@@ -11,10 +11,10 @@ from porter.lab.apiserver.bodies import as_object
 from porter.lab.apiserver.errors import Refusal, bad_request
 from porter.lab.apiserver.fitting import Fitting, holds
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import PREFIX, definitions, for_kind, schema_for, schema_of
 from porter.lab.apiserver.objects import Json
 from porter.lab.apiserver.repeated import Told, lines_of_repeated, only_unknown
 from porter.lab.apiserver.schema import below, is_of_type, prune, resolved, type_name
+from porter.lab.apiserver.schemas import PREFIX, definitions, for_kind, schema_for, schema_of
 
 _MICRO = frozenset({"acquireTime", "renewTime", "eventTime", "lastObservedTime"})
 _KEPT_EMPTY = frozenset({"endpoints", "rules"})  # lists that the API shows even when they are empty
@@ -74,7 +74,7 @@ def clean(obj: Json, kind: Kind, options: WriteOptions) -> None:
     unknown: list[str] = []
     if kind.custom and fitting().of(schema_of("ObjectMeta"))(found):
         unknown = prune(obj, kind.schema, definitions())
-    elif kind.custom or not fitting().of(schema_of(kind.name, kind.version))(obj):
+    elif kind.custom or not fitting().of(schema_of(kind.name))(obj):
         unknown = tidied(obj, kind)
     _report(unknown, options)
 

@@ -1,20 +1,26 @@
-"""Schemas of the built-in kinds, read from the Kubernetes client's own models. Nothing is served from here directly.
+"""Schemas of the built-in kinds, read from the Kubernetes client's own models. The file schemas.json is made so.
 
-The models tell every field, its type, whether it is required and what it means; strategic.py adds how lists merge.
+    python -m porter.lab.apiserver.models > porter/lab/apiserver/schemas.json
+
+The models tell every field, its type, whether it is required and what it means; strategic.py adds how lists merge. No
+server comes here: to import the models and to build their classes takes a second.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from functools import cache
 from typing import Any
 
-from porter.lab.apiserver.descriptions import ENUMS, INT_OR_STRING, of_part
-from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.objects import Json
-from porter.lab.apiserver.strategic import MERGE_KEYS, SETS
+from kubernetes.client import models
 
-PREFIX = "#/components/schemas/"
+from porter.lab.apiserver.builtin import BUILTIN
+from porter.lab.apiserver.descriptions import ENUMS, INT_OR_STRING, of_part
+from porter.lab.apiserver.objects import Json
+from porter.lab.apiserver.schemas import PREFIX
+from porter.lab.apiserver.strategic import MERGE_KEYS, SETS
+from porter.lab.apiserver.token_requests import TOKEN_REQUEST
+
 _PLAIN: dict[str, Json] = {
     "str": {"type": "string"},
     "float": {"type": "number"},
@@ -36,34 +42,25 @@ _ABOUT_THE_MODEL = re.compile(r"\n\s+Attributes:.*", re.DOTALL)  # what it tells
 _VERSION = re.compile(r"^(?:Core|([A-Z][a-z]+))?V\d+(?:(?:alpha|beta)\d+)?(?=[A-Z])")
 
 
-@cache
-def definitions() -> Json:
-    """Every schema that a built-in kind can reach is filled in here by `schema_of`; shared, never to be changed."""
-    return {}
+def read() -> Json:
+    """Every schema that a built-in kind can reach, by name."""
+    known: Json = {}
+    for kind in (*BUILTIN, TOKEN_REQUEST):
+        _define(_OTHERWISE.get(kind.name, f"{kind.version.capitalize()}{kind.name}"), known)
+    for name in ("V1DeleteOptions", "V1ObjectMeta"):
+        _define(name, known)
+    return known
 
 
-@cache
-def schema_of(kind_name: str, version: str = "v1") -> str:
-    """The name, within `definitions()`, of the schema of a built-in kind."""
-    wanted = _OTHERWISE.get(kind_name) or version.capitalize() + kind_name
-    return _define(wanted)
+def written() -> str:
+    """The same as schemas.json has it: a line for each schema."""
+    lines = (f"{json.dumps(name)}: {json.dumps(schema, ensure_ascii=False)}" for name, schema in read().items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def for_kind(kind: Kind) -> Json:
-    """A schema that refers to the kind's."""
-    return {"$ref": PREFIX + schema_of(kind.name, kind.version)}
-
-
-def schema_for(kind: Kind) -> Json:
-    """The schema by which objects of any kind are read and their fields owned."""
-    return kind.schema if kind.custom else for_kind(kind)
-
-
-def _define(model_name: str) -> str:
-    from kubernetes.client import models  # noqa: PLC0415  (half a second to import: only where a schema is asked for)
-
+def _define(model_name: str, known: Json) -> str:
+    """Put a model's schema among those that are known, and those that it needs; its name there."""
     name = _VERSION.sub(r"\1", model_name)  # DiscoveryV1EndpointPort and CoreV1EndpointPort are two
-    known = definitions()
     if name in known:
         return name
     model = getattr(models, model_name, None)
@@ -76,13 +73,13 @@ def _define(model_name: str) -> str:
     needed = []
     for attribute, type_name in model.openapi_types.items():
         field = model.attribute_map[attribute]
-        found = properties[field] = _typed(type_name, field)
+        found = properties[field] = _typed(type_name, field, known)
         told = described.get(attribute)
         if meaning := of_part(name, field) or (told.description if told is not None else ""):
             found["description"] = meaning
         if told is not None and told.is_required():
             needed.append(field)
-        _mark(found, name, field)
+        _mark(found, name, field, known)
     if model.__doc__:
         known[name]["description"] = " ".join(_ABOUT_THE_MODEL.sub("", model.__doc__).split())
     if needed:
@@ -90,12 +87,12 @@ def _define(model_name: str) -> str:
     return name
 
 
-def _mark(found: Json, name: str, field: str) -> None:
+def _mark(found: Json, name: str, field: str, known: Json) -> None:
     """Say of a field, in place, what the models do not: its choices, its type, how its list merges."""
     if (name, field) in ENUMS:
         found["enum"] = list(ENUMS[name, field])
     if (name, field) in INT_OR_STRING:
-        found["$ref"] = PREFIX + _int_or_string()
+        found["$ref"] = PREFIX + _int_or_string(known)
         del found["x-kubernetes-preserve-unknown-fields"]
     if (name, field) in MERGE_KEYS:
         found |= {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": MERGE_KEYS[name, field]}
@@ -103,15 +100,15 @@ def _mark(found: Json, name: str, field: str) -> None:
         found["x-kubernetes-patch-strategy"] = "merge"
 
 
-def _int_or_string() -> str:
+def _int_or_string(known: Json) -> str:
     open_ = {"format": "int-or-string", "x-kubernetes-preserve-unknown-fields": True}
-    definitions().setdefault("IntOrString", open_)
+    known.setdefault("IntOrString", open_)
     return "IntOrString"
 
 
-def _typed(type_name: str, field: str) -> Json:
+def _typed(type_name: str, field: str, known: Json) -> Json:
     if wrapped := _WRAPPER.match(type_name):
-        inner: Any = _PLAIN["object"] if field in _QUANTITIES else _typed(wrapped[2], field)
+        inner: Any = _PLAIN["object"] if field in _QUANTITIES else _typed(wrapped[2], field, known)
         if wrapped[1].lower() == "list":
             return {"type": "array", "items": dict(inner)}
         return {"type": "object", "additionalProperties": dict(inner)}
@@ -119,4 +116,8 @@ def _typed(type_name: str, field: str) -> Json:
         return {"type": "integer", "format": "int64" if field in _LONG else "int32"}
     if type_name in _PLAIN:
         return dict(_PLAIN[type_name])
-    return {"$ref": PREFIX + _define(type_name)}
+    return {"$ref": PREFIX + _define(type_name, known)}
+
+
+if __name__ == "__main__":
+    print(written(), end="")  # noqa: T201  (this is the command)

@@ -7,8 +7,8 @@ from typing import Any
 
 from porter.lab.apiserver.descriptions import API_VERSION, KIND, METADATA
 from porter.lab.apiserver.kinds import Kind, Kinds
-from porter.lab.apiserver.models import PREFIX, definitions, schema_for, schema_of
 from porter.lab.apiserver.objects import Json, decode, encode
+from porter.lab.apiserver.schemas import PREFIX, definitions, schema_for, schema_of
 
 _INFO = {"title": "Kubernetes", "version": "v1.36.0"}
 _PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
@@ -75,13 +75,13 @@ def component(kind: Kind) -> str:
     """The name of a kind's schema."""
     if kind.custom:
         return ".".join([*reversed(kind.group.split(".")), kind.version, kind.name])
-    return schema_of(kind.name, kind.version)
+    return schema_of(kind.name)
 
 
 def _own(kind: Kind) -> Json:
     gvk = [{"group": kind.group, "version": kind.version, "kind": kind.name}]
     if not kind.custom:
-        known: Json = definitions()[schema_of(kind.name, kind.version)]
+        known: Json = definitions()[schema_of(kind.name)]
         return known | {"x-kubernetes-group-version-kind": gvk}
     envelope = {
         "apiVersion": {"type": "string", "description": API_VERSION},

@@ -17,13 +17,13 @@ from porter.lab.apiserver.deletes import NAMESPACES, is_over
 from porter.lab.apiserver.errors import FieldError, bad_request, conflict, invalid, not_found, wrong
 from porter.lab.apiserver.fields import Writer, after_update, leaves
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import definitions, schema_for
 from porter.lab.apiserver.naming import born, finalizer_errors, inherited, label_errors, name_errors
 from porter.lab.apiserver.objects import Clock, Json, at, copied, encode, metadata, name_of, timestamp
 from porter.lab.apiserver.registry import registry_key
 from porter.lab.apiserver.rules import broken, has_rules
 from porter.lab.apiserver.same_shape import after_same_shape
 from porter.lab.apiserver.schema import default, validate
+from porter.lab.apiserver.schemas import definitions, schema_for
 from porter.lab.apiserver.store import Key, Store
 
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"  # what the API's sentence names

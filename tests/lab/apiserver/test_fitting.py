@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from porter.lab.apiserver.decoding import Undecodable, WriteOptions, clean, fitting, tidied
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import schema_of
 from porter.lab.apiserver.objects import copied, encode
+from porter.lab.apiserver.schemas import schema_of
 from tests.lab.apiserver.samples import UNHURRIED, samples, spoiled
 
 SAMPLES = samples()
@@ -19,7 +19,7 @@ BY_NAME = {kind.name: (kind, obj) for kind, obj in SAMPLES}
 
 
 def fits(kind: Kind, obj: Any) -> bool:
-    return fitting().of(schema_of(kind.name, kind.version))(obj)
+    return fitting().of(schema_of(kind.name))(obj)
 
 
 def outcome(do: Any) -> tuple[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from porter.lab.apiserver import models, schemas
 from tests.lab.apiserver.client import Client
 
 OLD_KUBECTL = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
@@ -49,6 +51,11 @@ def document(client: Client) -> bytes:
         assert answer.headers["Content-Type"] == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
         raw: bytes = answer.read()
     return raw
+
+
+def test_the_schemas_that_are_kept_are_those_of_the_kubernetes_clients_models() -> None:
+    """After a new version of the client: python -m porter.lab.apiserver.models > porter/lab/apiserver/schemas.json."""
+    assert Path(schemas.__file__).with_name("schemas.json").read_text(encoding="utf-8") == models.written()
 
 
 def test_the_schemas_of_both_forms_are_the_same_ones(client: Client) -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from porter.lab.apiserver.fields import Writer, after_update, leaves
 from porter.lab.apiserver.kinds import Kind
-from porter.lab.apiserver.models import definitions, schema_for
 from porter.lab.apiserver.objects import Json, copied
 from porter.lab.apiserver.same_shape import after_same_shape
+from porter.lab.apiserver.schemas import definitions, schema_for
 from tests.lab.apiserver.samples import UNHURRIED, an_eip, revalued, samples, spoiled
 
 SAMPLES = [*((kind, obj) for kind, obj in samples() if kind.name != "Namespace"), an_eip()]
