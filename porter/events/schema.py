@@ -1,10 +1,11 @@
 """The log's tables as this version of Porter reads them, and which version of them a database has.
 
-The same tables are a public contract (docs/event-log.md). They are made and changed by `migrations/` only.
+The same tables are a public contract (docs/event-log.md). An empty database gets them as they are here, an older one is
+brought there by `migrations/`; a test holds both to be the same.
 """
 
 import sqlalchemy
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table, Text
 
 from porter.events.version import SCHEMA_VERSION, VERSION_TABLE
 
@@ -17,6 +18,7 @@ __all__ = [
     "STREAM",
     "VERSION_TABLE",
     "ForeignDatabaseError",
+    "create_tables",
     "schema_version",
 ]
 
@@ -78,11 +80,24 @@ SNAPSHOT = Table(
 )
 """One row is the state of the fold after an entry, so that nobody must begin at the first one."""
 
-_VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
+_VERSION = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As Alembic makes it."""
 
 
 class ForeignDatabaseError(Exception):
     """The database has tables, and they are not Porter's."""
+
+
+def create_tables(connection: sqlalchemy.Connection) -> None:
+    """Make the tables of this version in a database that has none at all."""
+    METADATA.create_all(connection, checkfirst=False)
+    _VERSION.create(connection, checkfirst=False)
+    connection.execute(_VERSION.insert(), {"version_num": SCHEMA_VERSION})
 
 
 def schema_version(connection: sqlalchemy.Connection) -> str | None:

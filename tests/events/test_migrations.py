@@ -16,8 +16,8 @@ from porter.events.codec import decode
 from porter.events.engines import make_engine
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
-from porter.events.migrate import MIGRATIONS, upgrade
-from porter.events.schema import METADATA, SCHEMA_VERSION, VERSION_TABLE
+from porter.events.migrate import MIGRATIONS, run_migrations, upgrade
+from porter.events.schema import METADATA, SCHEMA_VERSION, VERSION_TABLE, create_tables
 from porter.events.urls import parse_url
 from porter.events.verify import verify
 from tests.events.conftest import Place
@@ -42,8 +42,9 @@ def test_the_developers_file_names_the_packages_migrations() -> None:
 
 
 def test_the_migrations_make_the_tables_that_the_code_reads(lasting_place: Place) -> None:
-    lasting_place.writer().close()
-    engine = make_engine(parse_url(lasting_place.url), read_only=True, create=False)
+    engine = make_engine(parse_url(lasting_place.url), read_only=False, create=True)
+    with engine.begin() as connection:
+        run_migrations(connection)
 
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
@@ -53,6 +54,35 @@ def test_the_migrations_make_the_tables_that_the_code_reads(lasting_place: Place
 
     assert differences == []
     assert version == SCHEMA_VERSION
+
+
+def test_a_new_log_has_the_tables_that_the_migrations_make(lasting_place: Place) -> None:
+    engine = make_engine(parse_url(lasting_place.url), read_only=False, create=True)
+
+    made = []
+    for make in (create_tables, run_migrations):
+        with engine.begin() as connection:
+            make(connection)
+            made.append(described(connection))
+            for name in sqlalchemy.inspect(connection).get_table_names():
+                connection.execute(sqlalchemy.text(f"DROP TABLE {name}"))
+    engine.dispose()
+
+    assert made[0] == made[1]
+    assert set(made[0]) == {*METADATA.tables, VERSION_TABLE}
+
+
+def described(connection: sqlalchemy.Connection) -> dict[str, object]:
+    """All that a database knows of its tables, by their names, and the version that it says it has."""
+    found = sqlalchemy.inspect(connection)
+    version = connection.execute(sqlalchemy.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
+    return {
+        name: (
+            [column | {"type": repr(column["type"])} for column in found.get_columns(name)],
+            *(found.get_pk_constraint(name), found.get_indexes(name), found.get_table_options(name), version),
+        )
+        for name in found.get_table_names()
+    }
 
 
 def test_a_log_of_the_first_schema_is_chained_and_keeps_its_entries(lasting_place: Place) -> None:
