@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from porter.lab.errors import LabError
 from porter.lab.furniture import as_applied
 from porter.lab.kube import NOT_FOUND, TOO_MANY, Kube, Object, RefusedError, path_of
 from porter.lab.private import write_private
+from porter.manifests import Part
 
-PARTS: Final = ("crd", "rbac")
+PARTS: Final[tuple[Part, ...]] = ("crd", "rbac")
 """What of `porter manifests` a lab applies: its Namespace stands already, and for the DaemonSet it starts processes."""
 NAMESPACE: Final = "porter-system"
 ACCOUNT: Final = "porter"
@@ -21,12 +21,10 @@ _LIFETIME = 3650 * 24 * 3600  # seconds: longer than any lab
 
 
 def parts(manifests: str) -> tuple[list[Object], list[Object]]:
-    """The documents that `porter manifests` printed: first what an agent needs to be let in, then the definitions."""
+    """The documents that `porter manifests` prints: first what an agent needs to be let in, then the definitions."""
     import yaml  # noqa: PLC0415 - 40 ms that most commands do not need
 
-    documents = [document for document in yaml.safe_load_all(manifests) if document]
-    if not documents:
-        raise LabError("porter manifests printed nothing to install")
+    documents: list[Object] = [document for document in yaml.safe_load_all(manifests) if document]
     kinds = [document for document in documents if document["kind"] == "CustomResourceDefinition"]
     return [document for document in documents if document not in kinds], kinds
 

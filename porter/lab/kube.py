@@ -132,7 +132,6 @@ class Kube:
         self._access = access
         self._context = access.context()
         self._timeout = timeout
-        self._context = access.context()
 
     def request(
         self, method: str, path: str, body: Object | None = None, *, kind: str = "application/json", **query: str

@@ -1,34 +1,37 @@
 """Where a lab's API is: a server of its own, with Porter installed, or one that is there already."""
 
 import functools
-import subprocess
 from collections.abc import Callable
 
-from porter.lab import furniture, given, installing, processes
+from porter.lab import furniture, given, installing
 from porter.lab.errors import LabError
 from porter.lab.kube import Access, Kube, read_access
 from porter.lab.private import write_private
 from porter.lab.stage import GATE, SERVER, Stage
+from porter.manifests import render
 
 _PATIENCE = 30.0  # seconds for one answer: a server that has just begun, on a machine with much to do
 
 
-def begin(stage: Stage, say: Callable[[str], None], *, grace: float) -> Kube:
-    """Start the lab's own server and the stand-ins; with agents, install Porter and start them."""
+def begin(stage: Stage, say: Callable[[str], None], *, grace: float) -> None:
+    """Start the lab's own server and the stand-ins, which wait for it. The network may still be on its way."""
     say("starting the API server, the controllers and the nodes")
     stage.start_server()
     stage.start_stand_ins(grace)
-    manifests = _manifests(stage) if stage.known.agents else ""  # while the others start
 
+
+def install(stage: Stage, say: Callable[[str], None]) -> Kube:
+    """Wait for the lab's own server; with agents, install Porter and start them."""
+    parts = installing.parts(render(installing.PARTS)) if stage.known.agents else None  # while the server starts
     on: list[tuple[str, str | None]] = [(SERVER, None)]
     stage.wait("the API server", stage.kubeconfig().exists, on=on)
     stage.wait("the API server", stage.node_kubeconfig().exists, on=on)
     kube = Kube(read_access(stage.kubeconfig()), timeout=_PATIENCE)
     stage.wait("the API server", kube.ready, on=on)
     furniture.put_namespaces(kube)
-    if stage.known.agents:
+    if parts is not None:
         say("installing Porter and starting its agents")
-        rights, definitions = installing.parts(manifests)
+        rights, definitions = parts
         installing.install(kube, rights)
         _start_agents(stage, kube)  # which takes them longer than the definitions take the server
         installing.install(kube, definitions)
@@ -76,18 +79,3 @@ def _start_agents(stage: Stage, kube: Kube) -> None:
     installing.write_kubeconfig(kube, stage.node_kubeconfig(), stage.agent_kubeconfig())
     for node in stage.topology.nodes:
         stage.start_agent(node)
-
-
-def _manifests(stage: Stage) -> str:
-    """What must be installed before an agent runs."""
-    done = subprocess.run(
-        processes.porter("manifests", *(word for part in installing.PARTS for word in ("--only", part))),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=processes.environment(stage.directory),
-    )
-    if done.returncode:
-        raise LabError(f"porter manifests failed: {' '.join(done.stderr.split()) or done.returncode}")
-    return done.stdout

@@ -5,6 +5,7 @@ import functools
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from porter.lab import furniture, given, mounts, namespaces, pins, processes, rootless, serving, state
@@ -66,10 +67,15 @@ def bring_up(
                 stage.save()
                 rootless.enter(directory, known)
             _mount(stage)
-            _build(stage, say)
+            _make_namespaces(stage, say)
             if access is None or found is None:
-                kube = serving.begin(stage, say, grace=grace)
+                with ThreadPoolExecutor(1) as hands:  # the server's start takes a core, and the network `ip` alone
+                    built = hands.submit(stage.network.build)
+                    serving.begin(stage, say, grace=grace)
+                    built.result()
+                kube = serving.install(stage, say)
             else:
+                stage.network.build()
                 kube = serving.join(stage, access, found, say, grace=grace)
             _furnish(stage, kube, found, strict_arp=strict_arp)
             known.phase = "up"
@@ -158,7 +164,7 @@ def _mount(stage: Stage) -> None:
             raise LabError(f"cannot mount a file system in memory at {place}: {error.strerror}") from None
 
 
-def _build(stage: Stage, say: Say) -> None:
+def _make_namespaces(stage: Stage, say: Say) -> None:
     network, known = stage.network, stage.known
     say(f"building the network of {len(stage.topology.nodes)} nodes and {stage.topology.client.name}")
     with state.locked(state.root(), wait=30.0):  # two labs that begin at once must not both find a name free
@@ -172,7 +178,6 @@ def _build(stage: Stage, say: Say) -> None:
             network.add(netns)
         known.namespaces = [Namespace(name=netns, inode=namespaces.inode(netns) or 0) for netns in network.names]
         stage.save()
-    network.build()
 
 
 def _furnish(stage: Stage, kube: Kube, found: given.Found | None, *, strict_arp: bool) -> None:
