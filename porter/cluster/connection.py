@@ -1,6 +1,7 @@
 """One connection to the API server: requests in, bytes out, errors as sentences.
 
-It decodes nothing, retries nothing but a 401 (once, with credentials loaded again), and never uses the client's models.
+It decodes nothing, and retries nothing but a 401 (once, with credentials loaded again). The kubernetes client reads the
+credentials; neither its models are used nor its requests, which look into every body for what Porter never has there.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
+import msgspec
 
 from porter.cluster.errors import (
     CertificateError,
@@ -26,7 +26,7 @@ from porter.cluster.errors import (
     UnreachableError,
     error_of,
 )
-from porter.cluster.kubeconfig import SERVICE_ACCOUNT, Opened, open_client
+from porter.cluster.kubeconfig import SERVICE_ACCOUNT, Access, open_access
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -35,13 +35,12 @@ _CONNECT_SECONDS = 5.0
 _LONGEST_LINE = 16 * 1024 * 1024  # etcd refuses objects above 1.5 MB; anything near this is no watch
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Request:
+class _Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     query: Mapping[str, str]
     limit: aiohttp.ClientTimeout
-    body: Any = None
+    body: bytes | None = None
     content_type: str = JSON
 
     def __str__(self) -> str:
@@ -53,16 +52,15 @@ class Connection:
 
     def __init__(
         self,
-        opened: Opened,
+        access: Access,
         *,
         kubeconfig: Path | None,
         context: str | None,
         environ: Mapping[str, str],
         service_account: Path,
     ) -> None:
-        self._client = opened.client
-        self._transport = opened.transport
-        self._retired: ApiClient | None = None
+        self._access = access
+        self._retired: Access | None = None
         self._source = (kubeconfig, context)
         self._environ = environ
         self._service_account = service_account
@@ -81,8 +79,8 @@ class Connection:
         service_account: Path = SERVICE_ACCOUNT,
     ) -> Self:
         """Load the credentials. Nothing is sent yet. Raises KubeconfigError or CertificateError."""
-        opened = await open_client(kubeconfig, context, environ=environ, service_account=service_account)
-        return cls(opened, kubeconfig=kubeconfig, context=context, environ=environ, service_account=service_account)
+        access = await open_access(kubeconfig, context, environ=environ, service_account=service_account)
+        return cls(access, kubeconfig=kubeconfig, context=context, environ=environ, service_account=service_account)
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,14 +95,14 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection. Safe to call twice."""
-        await self._client.close()
+        await self._access.session.close()
         if self._retired is not None:
-            await self._retired.close()
+            await self._retired.session.close()
 
     @property
     def server(self) -> str:
         """The API server's URL."""
-        return str(self._client.configuration.host)
+        return self._access.server
 
     async def request(
         self,
@@ -125,7 +123,7 @@ class Connection:
             path=path,
             query=query or {},
             limit=aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS),
-            body=body,
+            body=None if body is None else msgspec.json.encode(body),
             content_type=content_type,
         )
         async with self._answer(request) as response:
@@ -203,42 +201,32 @@ class Connection:
             raise self._sentence(error, request) from error
 
     async def _send(self, request: _Request) -> aiohttp.ClientResponse:
-        client = self._client
+        access = self._access
         self.requests += 1
-        method, url, headers, body, _ = await client.param_serialize(
+        return await access.session.request(
             request.method,
-            request.path,
-            query_params=list(request.query.items()),
-            header_params={"Accept": JSON, "Content-Type": request.content_type},
-            body=request.body,
-            auth_settings=["BearerToken"],
+            access.url(request.path, request.query),
+            headers=await access.headers(request.content_type),
+            data=request.body,
+            timeout=request.limit,
+            server_hostname=access.server_hostname,
         )
-        answer = await client.rest_client.request(
-            method,
-            url,
-            headers=headers,
-            body=body,
-            _request_timeout=request.limit,
-        )
-        response: aiohttp.ClientResponse = answer.response
-        return response
 
     async def _load_again(self, generation: int) -> None:
         """Read the credentials anew, once for all requests that met the same 401."""
         async with self._loading:
             if generation != self._generation:
                 return
-            fresh = await open_client(*self._source, environ=self._environ, service_account=self._service_account)
+            fresh = await open_access(*self._source, environ=self._environ, service_account=self._service_account)
             self._generation += 1
-            if fresh.transport == self._transport:
-                self._client.configuration.api_key = fresh.client.configuration.api_key
-                await fresh.client.close()
+            if fresh.transport == self._access.transport:
+                self._access.configuration.api_key = fresh.configuration.api_key
+                await fresh.session.close()
                 return
             # Another CA, certificate or server: what is under way ends by itself, and is gone by the next such change.
-            before, self._retired = self._retired, self._client
-            self._client, self._transport = fresh.client, fresh.transport
+            before, self._retired, self._access = self._retired, self._access, fresh
             if before is not None:
-                await before.close()
+                await before.session.close()
 
     def _sentence(self, error: Exception, request: _Request) -> ClusterError:
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):

@@ -9,21 +9,23 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from ssl import SSLError
+from ssl import SSLContext, SSLError
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import aiohttp
 import yaml
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_kube_config_from_dict
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from porter.cluster.errors import CertificateError, KubeconfigError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_READ_BUFFER = 2 * 1024 * 1024  # bytes of an answer that wait to be read before the server is slowed down
 _FILES = {
     "clusters": ("cluster", ("certificate-authority",)),
     "users": ("user", ("client-certificate", "client-key", "tokenFile")),
@@ -31,25 +33,50 @@ _FILES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A client, and everything that its connections depend on: where two agree, only the token may differ."""
+class Access:
+    """A way to the API server, and what a request must say on it."""
 
-    client: ApiClient
+    configuration: Configuration
+    session: aiohttp.ClientSession
     transport: tuple[object, ...]
+    """Everything that its connections depend on: where two agree, only the token may differ."""
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return str(self.configuration.host)
+
+    @property
+    def server_hostname(self) -> str | None:
+        """Whose certificate the server must show, where that is not the one of its URL."""
+        return self.configuration.tls_server_name or None
+
+    def url(self, path: str, query: Mapping[str, str]) -> str:
+        """Return where to send a request."""
+        url = self.server + path
+        return f"{url}?{urlencode(query, quote_via=quote)}" if query else url
+
+    async def headers(self, content_type: str) -> dict[str, str]:
+        """Return what is said in a request beside what is said in all, with the token of now."""
+        headers = {"Content-Type": content_type}
+        token = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token is not None:
+            headers["Authorization"] = token
+        return headers
 
 
-async def open_client(
+async def open_access(
     kubeconfig: Path | None,
     context: str | None,
     *,
     environ: Mapping[str, str],
     service_account: Path = SERVICE_ACCOUNT,
-) -> Opened:
-    """Return a client with fresh credentials. Raises KubeconfigError or CertificateError."""
+) -> Access:
+    """Return a way with fresh credentials. Raises KubeconfigError or CertificateError."""
     configuration = Configuration()
     if kubeconfig is None:
         _load_in_cluster(configuration, environ, service_account)
-        return _client(configuration, "the ServiceAccount")
+        return _access(configuration, "the ServiceAccount")
     content = _read(kubeconfig)
     _check_context(content, context, kubeconfig)
     with TemporaryDirectory(prefix="porter-") as directory:
@@ -58,21 +85,29 @@ async def open_client(
             await load_kube_config_from_dict(content, context=context, client_configuration=configuration)
         except (ConfigException, ValueError, KeyError, TypeError, OSError) as error:
             raise KubeconfigError(f"kubeconfig {kubeconfig} cannot be used: {error}") from error
-        return _client(configuration, f"kubeconfig {kubeconfig}")
+        return _access(configuration, f"kubeconfig {kubeconfig}")
 
 
-def _client(configuration: Configuration, whose: str) -> Opened:
-    # aiohttp would ask two threads at every request whether the environment names a proxy or a netrc. A proxy is looked
-    # up here, once, as kubectl does; a netrc never.
-    configuration.client_session_kwargs = {"trust_env": False}
+def _access(configuration: Configuration, whose: str) -> Access:
     configuration.proxy = configuration.proxy or _proxy(configuration.host)
     try:
         transport = _transport(configuration)
-        client = ApiClient(configuration=configuration)
+        tls = RESTClientObject(configuration).ssl_context
     except (SSLError, OSError, ValueError) as error:
         raise CertificateError(f"a certificate or key of {whose} cannot be read: {error}") from error
-    client.user_agent = "porter"
-    return Opened(client=client, transport=transport)
+    return Access(configuration=configuration, session=_session(configuration, tls), transport=transport)
+
+
+def _session(configuration: Configuration, tls: SSLContext) -> aiohttp.ClientSession:
+    """Return a session as kubectl's is: no netrc, no cookies, and a proxy looked up once, not at every request."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=configuration.connection_pool_maxsize, ssl=tls),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept": "application/json", "User-Agent": "porter"},
+        proxy=configuration.proxy,
+        trust_env=False,
+        read_bufsize=_READ_BUFFER,
+    )
 
 
 def _proxy(server: str) -> str | None:
