@@ -101,22 +101,22 @@ class Book:
         return self._owners.stays_settled(service, endpoints)
 
     def confirm(self, before: Service, service: Service) -> bool:
-        """Take in a Service on which the API now shows the node that was decided, if nothing else is new of it.
+        """Take in a Service on which the API now shows what was decided, or a part of that, and nothing else is new.
 
-        Of most changes of a Service that is all: nothing is elected. False: nothing was taken in.
+        Of most changes of a Service that is all: nothing is given or elected. False: nothing was taken in.
         """
-        key, node = service.key, service.written_node
-        if node is None or before != msgspec.structs.replace(service, written_node=before.written_node):
+        if service.written_node is None or before != _as_written_on(service, before):
             return False
-        claim = self._ledger.sole_claim(key)
+        claim = self._ledger.confirmed(service)
         if claim is None or claim.address is None:
             return False
-        verdict = self._owners.confirm(key, claim, node)
+        verdict = self._owners.confirm(service.key, claim, service.written_node)
         if verdict is None:
             return False
-        self._ledger.confirm(key, service)
-        slot = (key, family_of(claim.address))
-        self._assignments[slot] = msgspec.structs.replace(self._assignments[slot], placement=verdict)
+        self._ledger.confirm(service, claim)
+        slot = (service.key, family_of(claim.address))
+        known = self._assignments[slot]
+        self._assignments[slot] = msgspec.structs.replace(known, reason=claim.reason, placement=verdict)
         return True
 
     def update(self, touched: Touched) -> Turn:
@@ -227,3 +227,14 @@ class Book:
         agent, node = self._world.agents.get(name), self._world.nodes.get(name)
         written = node.layer2_address if node is not None else None
         return (None if agent is None else (agent.nics, agent.ways), written)
+
+
+def _as_written_on(service: Service, other: Service) -> Service:
+    """Return the Service with what the leader writes on one as it is on another."""
+    return msgspec.structs.replace(
+        service,
+        written_node=other.written_node,
+        written_eip=other.written_eip,
+        written_protocol=other.written_protocol,
+        addresses=other.addresses,
+    )

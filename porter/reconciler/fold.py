@@ -116,7 +116,7 @@ class Reconciler:
         if kind is EndpointsObserved:
             return self.take_endpoints(entry.endpoints)  # type: ignore[union-attr, arg-type]  # its type was compared
         if kind is ServiceObserved:
-            return self._take_written_node(entry.service)  # type: ignore[union-attr, arg-type]
+            return self._take_written(entry.service)  # type: ignore[union-attr, arg-type]
         return False
 
     def take_endpoints(self, endpoints: Endpoints) -> bool:
@@ -151,8 +151,8 @@ class Reconciler:
             return True
         return False
 
-    def _take_written_node(self, service: Service) -> bool:
-        """Take in that the API shows the node that was decided, and nothing else is new of the Service."""
+    def _take_written(self, service: Service) -> bool:
+        """Take in that the API shows of the Service what was decided, and nothing else is new of it."""
         before = self.world.services.get(service.key)
         if before is None or not self._book.confirm(before, service):
             return False

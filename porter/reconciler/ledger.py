@@ -93,20 +93,46 @@ class Ledger:
         """Return every address that somebody has."""
         return iter(self._holders)
 
-    def sole_claim(self, service: ServiceKey) -> Claim | None:
-        """Return what a Service keeps that has one slot and shares its address with nobody; None for any other."""
-        slots = self._slots_of.get(service, ())
+    def confirmed(self, service: Service) -> Claim | None:
+        """Return what a Service has now that the API shows it so, which is new only in what Porter writes on it.
+
+        None unless that is what it had, it alone has that address, in one family, and nobody else is concerned.
+        """
+        slots = self._slots_of.get(service.key, ())
         seat = self._seats[slots[0]] if len(slots) == 1 else None
-        if seat is None or not seat.kept or seat.held is None or len(self._holders[seat.held]) > 1:
+        if seat is None or seat.claim is None or seat.address is None or len(seat.beside()) > 1:
             return None
-        return seat.claim
+        held = held_addresses(service).get(seat.family)
+        if held is None:
+            return seat.claim if seat.held is None else None  # what is given rests on nothing that Porter writes
+        if held != seat.address or not (seat.kept or (seat.held is None and self._is_unrivalled(seat))):
+            return None
+        claim = kept_claim(service, held, self._pools)
+        same = claim is not None and (claim.eip, claim.protocol) == (seat.claim.eip, seat.claim.protocol)
+        return claim if same else None
+
+    def _is_unrivalled(self, seat: Seat) -> bool:
+        """Tell whether it is all the same to others if a seat keeps from now on what it was given."""
+        address = seat.address
+        assert address is not None
+        room = self._room_of(address)
+        others = [*self._claimants.get(address, ()), *self._wishing.get(address, ())]
+        return all(other is seat for other in others) and (room is None or not room.is_declined)
 
     # ------------------------------------------------------------------------------------------ telling
 
-    def confirm(self, key: ServiceKey, service: Service) -> None:
-        """Take in a Service that is new only in that its owner is written on it: nothing is to be done."""
-        for slot in self._slots_of[key]:
-            self._seats[slot].service = service
+    def confirm(self, service: Service, claim: Claim) -> None:
+        """Take in a Service whose claim is `confirmed`: nothing else is to be done."""
+        seat = self._seats[self._slots_of[service.key][0]]
+        seat.service = service
+        if seat.kept or held_addresses(service).get(seat.family) is None:
+            return
+        self._forget(seat)
+        self._end_route(seat)
+        seat.held, seat.kept, seat.claim = claim.address, True, claim
+        self._open.discard(seat.slot)
+        assert claim.address is not None
+        self._claimants[claim.address] = [seat]
 
     def put(self, key: ServiceKey, service: Service | None) -> None:
         """Take in a Service as it is now; None when it is gone or not Porter's."""
@@ -349,8 +375,7 @@ class Ledger:
 
     def _leave(self, seat: Seat) -> None:
         """Take from a seat what it has; the address is offered to others unless it is taken again in this round."""
-        for room in self._rooms_of(seat):
-            room.forget(seat)
+        self._forget(seat)
         address = seat.address
         seat.claim = None
         if address is None:
@@ -369,6 +394,14 @@ class Ledger:
         """Take from a seat what it has, and its way to get something."""
         self._note(seat)
         self._leave(seat)
+        self._end_route(seat)
+
+    def _forget(self, seat: Seat) -> None:
+        """Strike a seat from what the rooms on its way know of it."""
+        for room in self._rooms_of(seat):
+            room.forget(seat)
+
+    def _end_route(self, seat: Seat) -> None:
         if seat.wished:
             self._unwish(seat)
         seat.route = None

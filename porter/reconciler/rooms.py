@@ -64,6 +64,11 @@ class Room:
         """Remember who might have had an address and took none."""
         insort(self._declined, seat, key=_age)
 
+    @property
+    def is_declined(self) -> bool:
+        """Whether somebody might have had an address and took none."""
+        return bool(self._declined)
+
     def disappointed(self) -> Sequence[Seat]:
         """Return who declined an address and may find none now: to be asked when somebody has taken one."""
         return tuple(self._declined) if self._declined and self._free.lowest() is None else ()

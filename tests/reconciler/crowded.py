@@ -167,3 +167,16 @@ def publishing(reconciler: Reconciler) -> list[ServiceObserved]:
         asked = known.wanted_protocol if texts and known.wanted_protocol in got else None
         entries.append(ServiceObserved(service=msgspec.structs.replace(shown, written_protocol=asked)))
     return entries
+
+
+def labelling(reconciler: Reconciler) -> list[ServiceObserved]:
+    """Return them as they are between: labels and the annotation are written first, and then an address that is new.
+
+    Those that show an address of another program's are not among them: a label would say that it is Porter's.
+    """
+    entries = []
+    for entry in publishing(reconciler):
+        shown = reconciler.world.services[entry.service.key].addresses
+        if set(shown) <= set(entry.service.addresses):
+            entries.append(ServiceObserved(service=msgspec.structs.replace(entry.service, addresses=shown)))
+    return entries

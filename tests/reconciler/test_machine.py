@@ -82,6 +82,13 @@ class Cluster(RuleBasedStateMachine):
 
         assert self.of_one_family() == before
 
+    @rule()
+    def the_leader_writes_labels_and_no_address_yet(self) -> None:
+        before = self.of_one_family()
+        self.see(*crowded.labelling(self.reconciler))
+
+        assert self.of_one_family() == before
+
     def of_one_family(self) -> dict[Slot, tuple[str | None, tuple[NodeName, ...]]]:
         known = self.reconciler.world.services
         return {slot: told for slot, told in self.told.items() if len(families_of(known[slot[0]])) == 1}
