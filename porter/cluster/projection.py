@@ -4,7 +4,7 @@ Pure. Nothing that a user can write raises: what makes no sense stays as text, a
 Sets are sorted, so that equal content is equal.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -23,6 +23,24 @@ WRITTEN_LABELS = frozenset(
 WRITTEN_ANNOTATIONS = frozenset(keys.layer2_node(family) for family in FAMILIES)
 WRITTEN_CONDITIONS = frozenset({keys.CONDITION_ASSIGNED, keys.CONDITION_ANNOUNCED})
 _TRUE = "true"
+_Spellings = Mapping[KeyFamily, tuple[str, str]]
+
+
+def _spellings(key: Callable[[KeyFamily], str]) -> _Spellings:
+    """Return the two spellings of a key, by the family whose comes first."""
+    porter, openelb = key("porter"), key("openelb")
+    return {"porter": (porter, openelb), "openelb": (openelb, porter)}
+
+
+_WANTED_PROTOCOL, _WANTED_EIP, _WANTED_ADDRESS = map(
+    _spellings, (keys.wanted_protocol, keys.wanted_eip, keys.wanted_address)
+)
+_NODE, _WRITTEN_EIP, _WRITTEN_PROTOCOL = map(_spellings, (keys.layer2_node, keys.written_eip, keys.written_protocol))
+_ASKED: Mapping[KeyFamily, frozenset[str]] = {
+    family: frozenset({keys.wanted_protocol(family), keys.wanted_eip(family), keys.wanted_address(family)})
+    for family in FAMILIES
+}
+"""The annotations by which a Service asks for something, in either spelling."""
 
 
 # ---------------------------------------------------------------------------------------------- Services
@@ -65,10 +83,9 @@ def service_of(raw: wire.RawService, view: ServiceView) -> Service | None:
         return None
     labels, annotations = meta.labels or {}, meta.annotations or {}
     family = _family(labels, annotations)
-    order: tuple[KeyFamily, ...] = (family, "openelb" if family == "porter" else "porter")
-    node = _first(annotations, (keys.layer2_node(one) for one in order))
-    eip = _first(labels, (keys.written_eip(one) for one in order))
-    protocol = _first(labels, (keys.written_protocol(one) for one in order))
+    node = _first(annotations, _NODE[family])
+    eip = _first(labels, _WRITTEN_EIP[family])
+    protocol = _first(labels, _WRITTEN_PROTOCOL[family])
     return Service(
         namespace=meta.namespace,
         name=meta.name,
@@ -79,17 +96,12 @@ def service_of(raw: wire.RawService, view: ServiceView) -> Service | None:
         deleting=meta.deletion_timestamp is not None,
         claimed_by=_shown(annotations.get(keys.CLAIM)),
         keys=family,
-        wanted_protocol=_first(annotations, (keys.wanted_protocol(one) for one in order)),
-        wanted_eip=_first(annotations, (keys.wanted_eip(one) for one in order)),
-        wanted_address=_first(annotations, (keys.wanted_address(one) for one in order)),
+        wanted_protocol=_first(annotations, _WANTED_PROTOCOL[family]),
+        wanted_eip=_first(annotations, _WANTED_EIP[family]),
+        wanted_address=_first(annotations, _WANTED_ADDRESS[family]),
         load_balancer_ip=_shown(spec.load_balancer_ip),
         policy="Local" if spec.policy == "Local" else "Cluster",
-        ports=tuple(
-            sorted(
-                (Port(protocol=one.protocol or "TCP", port=one.port) for one in spec.ports or ()),
-                key=lambda port: (port.protocol, port.port),
-            ),
-        ),
+        ports=_ports(spec.ports or ()),
         selector=_pairs(spec.selector),
         ip_families=spec.ip_families or ("IPv4",),
         ip_family_policy=spec.ip_family_policy or "SingleStack",
@@ -103,9 +115,8 @@ def service_of(raw: wire.RawService, view: ServiceView) -> Service | None:
 
 def _family(labels: wire.Strings, annotations: wire.Strings) -> KeyFamily:
     """Whose keys the Service uses: by what it asks for, else by its claim, else by what was written on it."""
-    for family in FAMILIES:
-        asked = (keys.wanted_protocol(family), keys.wanted_eip(family), keys.wanted_address(family))
-        if any(key in annotations for key in asked):
+    for family, asked in _ASKED.items():
+        if not asked.isdisjoint(annotations):
             return family
     if annotations.get(keys.CLAIM) == "openelb":
         return "openelb"
@@ -171,7 +182,7 @@ def node_of(raw: wire.RawNode) -> Node:
         ready=conditions.get("Ready", "True") == "True",
         network_unavailable=conditions.get("NetworkUnavailable") == "True",
         excluded=keys.EXCLUDE_NODE in (meta.labels or {}),
-        layer2_address=_first(meta.annotations or {}, (keys.layer2_node(one) for one in FAMILIES)),
+        layer2_address=_first(meta.annotations or {}, _NODE["porter"]),
         pod_ranges=tuple(sorted(set(ranges))),
         deleting=meta.deletion_timestamp is not None,
     )
@@ -218,9 +229,20 @@ def namespace_of(raw: wire.RawNamespace) -> Namespace:
 # ---------------------------------------------------------------------------------------------- small parts
 
 
-def _first(values: wire.Strings, names: Iterable[str]) -> str | None:
+def _first(values: wire.Strings, names: tuple[str, ...]) -> str | None:
     """The first of these keys that is there and not blank."""
-    return next((fit_to_show(values[name]) for name in names if values.get(name, "").strip()), None)
+    for name in names:
+        text = values.get(name)
+        if text is not None and text.strip():
+            return fit_to_show(text)
+    return None
+
+
+def _ports(listed: tuple[wire.RawPort, ...]) -> tuple[Port, ...]:
+    ports = [Port(protocol=one.protocol or "TCP", port=one.port) for one in listed]
+    if len(ports) > 1:
+        ports.sort(key=lambda port: (port.protocol, port.port))
+    return tuple(ports)
 
 
 def _shown(text: str | None) -> str | None:
@@ -228,7 +250,9 @@ def _shown(text: str | None) -> str | None:
 
 
 def _only(values: wire.Strings | None, names: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, value) for key, value in (values or {}).items() if key in names))
+    if not values or names.isdisjoint(values):
+        return ()
+    return tuple(sorted((key, value) for key, value in values.items() if key in names))
 
 
 def _pairs(values: wire.Strings | None) -> tuple[tuple[str, str], ...]:
