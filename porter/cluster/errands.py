@@ -81,6 +81,11 @@ class Errands:
         self._told.pop(job, None)
         self._waits.pop(job, None)
 
+    def settle(self, job: Job) -> None:
+        """All is well with a job that is being done, as things are now: whatever it was put again for meanwhile."""
+        self.forget(job)
+        self._lanes.settle(job)
+
     async def work(self) -> None:
         """Do one job after the other until cancelled; several of these may run."""
         while True:

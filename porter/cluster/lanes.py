@@ -43,6 +43,10 @@ class Lanes(Generic[Job]):
             self._blocked.pop(job, None)
         self._again = {job for job in self._again if not unwanted(job)}
 
+    def settle(self, job: Job) -> None:
+        """What the job was put again for, while under way, is done by now: it need not come again."""
+        self._again.discard(job)
+
     async def take(self) -> Job:
         """Wait for a job that touches nothing that is being worked on; give it back with `done`."""
         while True:

@@ -35,6 +35,11 @@ def micro_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def whole_seconds(moment: datetime) -> str:
+    """Write a moment as the API's Time."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
 class NodeLease:
     """Keeps the Lease of one node. `error` is the last trouble in one sentence, or None."""
 

@@ -6,11 +6,14 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from porter.cluster.connection import Connection
 from porter.cluster.errors import ClusterError, ConflictError, ThrottledError
+from porter.cluster.node_lease import whole_seconds
 from porter.cluster.pace import Pace
 from porter.cluster.publication import Note
 from porter.cluster.views import ServiceView
@@ -19,6 +22,15 @@ from porter.model.names import NodeName
 _LOG = logging.getLogger("porter.cluster")
 _MOST = 10_000  # waiting Events; beyond that the oldest are dropped
 _LOOK = 0.05
+
+
+class _Told(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What an Event is to tell, and since when it waits. The Event itself is made when it is sent."""
+
+    since: float
+    view: ServiceView
+    note: Note
+    moment: datetime
 
 
 class Notes:
@@ -43,7 +55,7 @@ class Notes:
         self._after = after
         self._longest = longest
         self._node = node
-        self._waiting: deque[tuple[float, str, dict[str, Any]]] = deque(maxlen=_MOST)
+        self._waiting: deque[_Told] = deque(maxlen=_MOST)
         self._news = asyncio.Event()
         self._closed_until = 0.0
         self._sending = False
@@ -55,31 +67,7 @@ class Notes:
 
     def tell(self, view: ServiceView, note: Note, moment: datetime) -> None:
         """Queue an Event about the Service as it was seen; the same difference gives the same Event, sent once."""
-        told = f"{view.uid}\n{view.version}\n{note.reason}\n{note.message}"
-        name = f"{view.name}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
-        stamp = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        body = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": name, "namespace": view.namespace},
-            "involvedObject": {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "namespace": view.namespace,
-                "name": view.name,
-                "uid": view.uid,
-            },
-            "type": note.type,
-            "reason": note.reason,
-            "message": note.message,
-            "source": {"component": "porter", "host": self._node},
-            "reportingComponent": "porter.kubesphere.io/porter",
-            "reportingInstance": self._node,
-            "firstTimestamp": stamp,
-            "lastTimestamp": stamp,
-            "count": 1,
-        }
-        self._waiting.append((self._now(), f"/api/v1/namespaces/{view.namespace}/events", body))
+        self._waiting.append(_Told(since=self._now(), view=view, note=note, moment=moment))
         self._news.set()
 
     async def run(self) -> None:
@@ -106,11 +94,11 @@ class Notes:
     async def _send_next(self) -> bool:
         """Send the Event that waits longest; tell whether the server has it now."""
         waiting = self._waiting[0]
-        _, path, body = waiting
+        path = f"/api/v1/namespaces/{waiting.view.namespace}/events"
         self._sending = True
         try:
             await self._pace.turn()
-            await self._connection.request("POST", path, body=body, timeout=5.0)
+            await self._connection.request("POST", path, body=_event(waiting, self._node), timeout=5.0)
         except ConflictError:
             pass  # another leader, for a moment, saw the same and told it; or this one did, and was cut off
         except ThrottledError as error:
@@ -125,14 +113,14 @@ class Notes:
         self._done(waiting)
         return True
 
-    def _done(self, sent: tuple[float, str, dict[str, Any]]) -> None:
+    def _done(self, sent: _Told) -> None:
         if self._waiting and self._waiting[0] is sent:  # it is not, where newer ones have pushed it out meanwhile
             self._waiting.popleft()
 
     def _drop_old(self) -> bool:
         """Forget what has waited too long, and tell whether anything is left."""
         dropped = 0
-        while self._waiting and self._now() - self._waiting[0][0] > self._longest:
+        while self._waiting and self._now() - self._waiting[0].since > self._longest:
             self._waiting.popleft()
             dropped += 1
         if dropped:
@@ -142,3 +130,30 @@ class Notes:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _event(told: _Told, node: NodeName) -> dict[str, Any]:
+    view, note, stamp = told.view, told.note, whole_seconds(told.moment)
+    difference = f"{view.uid}\n{view.version}\n{note.reason}\n{note.message}"
+    name = f"{view.name}.{hashlib.sha256(difference.encode()).hexdigest()[:16]}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": view.namespace},
+        "involvedObject": {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "namespace": view.namespace,
+            "name": view.name,
+            "uid": view.uid,
+        },
+        "type": note.type,
+        "reason": note.reason,
+        "message": note.message,
+        "source": {"component": "porter", "host": node},
+        "reportingComponent": "porter.kubesphere.io/porter",
+        "reportingInstance": node,
+        "firstTimestamp": stamp,
+        "lastTimestamp": stamp,
+        "count": 1,
+    }

@@ -5,7 +5,7 @@ the status, so that an address in the API always has its pool beside it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from porter.cluster.conditions import JsonObject, camel_case, not_announced, short, written
@@ -48,19 +48,19 @@ def plan_service(
     assignments: Sequence[Assignment],
     *,
     now: str,
-) -> tuple[Patch, ...]:
-    """Return the patches, in order, after which the API shows these assignments; none of them: what Porter wrote goes.
+) -> Iterator[Patch]:
+    """Yield the patches, in order, after which the API shows these assignments; none of them: what Porter wrote goes.
 
-    `now` is the time that a condition that turns is given, as RFC 3339.
+    `now` is the time that a condition that turns is given, as RFC 3339. Nothing is worked out before it is asked for.
     """
     if service is None or not assignments:
-        return _release(view, deleting=service is None or service.deleting)
+        yield from _release(view, deleting=service is None or service.deleting)
+        return
     ordered = sorted(assignments, key=lambda one: _rank(service, one))
-    return tuple(
-        patch
-        for patch in (_metadata_patch(view, service, ordered), _status_patch(view, ordered, now))
-        if patch is not None
-    )
+    if (patch := _metadata_patch(view, service, ordered)) is not None:
+        yield patch
+    if (patch := _status_patch(view, ordered, now)) is not None:
+        yield patch
 
 
 def _rank(service: Service, assignment: Assignment) -> tuple[int, str]:
@@ -121,6 +121,8 @@ def _metadata(view: ServiceView, labels: dict[str, str], annotations: dict[str, 
 
 def _difference(shown: dict[str, str], wanted: dict[str, str]) -> dict[str, str | None]:
     """From one map to the other, as a patch: null takes a key away."""
+    if shown == wanted:
+        return {}
     return {key: wanted.get(key) for key in sorted(shown.keys() | wanted.keys()) if shown.get(key) != wanted.get(key)}
 
 

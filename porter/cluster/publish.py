@@ -14,7 +14,7 @@ from porter.cluster.connection import Connection
 from porter.cluster.eip_publication import EipPublication
 from porter.cluster.eip_publisher import EipPublisher
 from porter.cluster.errands import Errands, Job
-from porter.cluster.node_lease import Wall, utc_now
+from porter.cluster.node_lease import Wall, utc_now, whole_seconds
 from porter.cluster.notes import Notes
 from porter.cluster.outbox import Outbox, Sent
 from porter.cluster.own_word import OwnWord
@@ -235,15 +235,15 @@ class Publisher:
             return None
         if not self._still_as_decided(key, wish):
             return None
-        patches = plan_service(view, wish.service, wish.assignments, now=self._now())
-        if not patches:
-            self._errands.forget(job)
+        patch = next(plan_service(view, wish.service, wish.assignments, now=self._now()), None)
+        if patch is None:
+            self._errands.settle(job)  # own answers were taken in on the way, and are no reason to compare again
             if wrote:
                 self._report(wish.published(key))
             return None
-        if not self._leads() or self._outbox.holds_back(job, patches[0]):
+        if not self._leads() or self._outbox.holds_back(job, patch):
             return None
-        return view, patches[0]
+        return view, patch
 
     def _still_as_decided(self, key: str, wish: ServiceWish) -> bool:
         known = self._services.mirror.known.get(key)
@@ -252,7 +252,7 @@ class Publisher:
     # -- small parts
 
     def _now(self) -> str:
-        return self._wall().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return whole_seconds(self._wall())
 
 
 def _subject(job: Job) -> str:

@@ -3,7 +3,6 @@
 Pure but for the clock it is given. It keeps Porter from writing the same thing for ever; it never gives up.
 """
 
-import json
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ SENTENCE = "the API server took the write, and it did not last: another program 
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    content: str
+    patch: Patch
     at: float
     times: int
 
@@ -32,14 +31,14 @@ class Repeats:
     def accepted(self, about: Hashable, patch: Patch) -> None:
         """Remember a patch that the server took."""
         written = self._written.setdefault(about, {})
-        content, before = _content(patch), written.get(patch.path)
-        times = before.times + 1 if before is not None and before.content == content else 0
-        written[patch.path] = _Written(content=content, at=self._clock(), times=times)
+        before = written.get(patch.path)
+        times = before.times + 1 if before is not None and _same(before.patch, patch) else 0
+        written[patch.path] = _Written(patch=patch, at=self._clock(), times=times)
 
     def wait(self, about: Hashable, patch: Patch) -> float:
         """Return the seconds until this patch may be sent; 0 unless it was accepted a short while ago."""
         before = self._written.get(about, {}).get(patch.path)
-        if before is None or before.content != _content(patch):
+        if before is None or not _same(before.patch, patch):
             return 0.0
         pause: float = min(self._first * 2**before.times, self._longest)
         return max(0.0, before.at + pause - self._clock())
@@ -49,8 +48,9 @@ class Repeats:
         self._written.pop(about, None)
 
 
-def _content(patch: Patch) -> str:
-    return json.dumps(_untimed(patch.body), sort_keys=True)
+def _same(one: Patch, other: Patch) -> bool:
+    """Tell whether two patches write the same, whenever that is said to have turned."""
+    return bool(_untimed(one.body) == _untimed(other.body))
 
 
 def _untimed(value: Any) -> Any:

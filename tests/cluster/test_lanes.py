@@ -75,3 +75,23 @@ def test_what_is_unwanted_is_dropped_wherever_it_waits() -> None:
         assert await take(queue) is None
 
     asyncio.run(main())
+
+
+def test_a_job_that_is_settled_comes_again_only_for_what_it_is_put_for_after_that() -> None:
+    async def main() -> None:
+        queue = lanes()
+        queue.put(("a", 1))
+        assert await take(queue) == ("a", 1)
+        queue.put(("a", 1))
+        queue.settle(("a", 1))
+        queue.done(("a", 1))
+        assert await take(queue) is None
+
+        queue.put(("a", 1))
+        assert await take(queue) == ("a", 1)
+        queue.settle(("a", 1))
+        queue.put(("a", 1))
+        queue.done(("a", 1))
+        assert await take(queue) == ("a", 1)
+
+    asyncio.run(main())

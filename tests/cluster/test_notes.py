@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -79,7 +80,7 @@ def test_an_event_waits_while_anything_else_is_to_be_written_however_old_it_is(t
             await until(lambda: any(each.endswith("one/status") for each in one.patches()))
             waiting = one.publisher._notes._waiting
             await until(lambda: waiting)
-            waiting[0] = (waiting[0][0] - 100, *waiting[0][1:])
+            waiting[0] = msgspec.structs.replace(waiting[0], since=waiting[0].since - 100)
             await asyncio.sleep(0.2)
             assert not posts(one.server)
             gate.set()

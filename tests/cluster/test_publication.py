@@ -56,7 +56,7 @@ def ours(**fields: Any) -> ServiceView:
 
 
 def plan(shown: ServiceView, *assignments: Assignment, service: Service | None = SERVICE) -> tuple[Patch, ...]:
-    return plan_service(shown, service, assignments, now=NOW)
+    return tuple(plan_service(shown, service, assignments, now=NOW))
 
 
 def test_nothing_is_written_where_nothing_differs() -> None:
