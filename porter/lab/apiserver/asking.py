@@ -199,6 +199,7 @@ def revision(text: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def form(accept: str) -> str:
     """In which form an answer is wanted: the first of the accepted ones that is served."""
     for one in accept.split(",") if accept else ["*/*"]:

@@ -14,7 +14,8 @@ from porter.lab.apiserver.errors import bad_request
 from porter.lab.apiserver.identities import ACCOUNT, AUTHENTICATED, Identity, groups_of_accounts
 from porter.lab.apiserver.rbac import Attributes
 
-_USER, _GROUP, _UID, _EXTRA = "Impersonate-User", "Impersonate-Group", "Impersonate-Uid", "impersonate-extra-"
+_ANY, _EXTRA = "impersonate-", "impersonate-extra-"
+_USER, _GROUP, _UID = "Impersonate-User", "Impersonate-Group", "Impersonate-Uid"
 _ANONYMOUS, _UNAUTHENTICATED = "system:anonymous", "system:unauthenticated"
 
 
@@ -33,6 +34,8 @@ class Headers(Protocol):
 
 def acting(who: Identity, headers: Headers, access: Access) -> Identity:
     """As whom a request is made: as the one whose headers it carries, if `who` may. Raises Refusal."""
+    if not any(key.lower().startswith(_ANY) for key in headers):
+        return who
     user, groups = headers.get(_USER, ""), tuple(headers.getall(_GROUP, []))
     extra = {key.lower().removeprefix(_EXTRA): key for key in headers if key.lower().startswith(_EXTRA)}
     if not user:

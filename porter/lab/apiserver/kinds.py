@@ -54,11 +54,16 @@ class Kind:
     fields: frozenset[str] = frozenset()  # field selectors beyond metadata
     schema: Json = field(default_factory=dict, compare=False)
     columns: tuple[Column, ...] = ()
+    api_version: str = field(init=False)
+    """`v1` or `group/version`."""
+    resource: Resource = field(init=False)
+    """Where its objects are stored."""
 
-    @property
-    def api_version(self) -> str:
-        """`v1` or `group/version`."""
-        return f"{self.group}/{self.version}" if self.group else self.version
+    def __post_init__(self) -> None:
+        """Make what follows from the others, and what every write asks for several times."""
+        version = f"{self.group}/{self.version}" if self.group else self.version
+        object.__setattr__(self, "api_version", version)
+        object.__setattr__(self, "resource", Resource(self.group, self.plural))
 
     def shown(self, obj: Json) -> Json:
         """An object in this version; between versions of a custom kind nothing but the version's name differs."""
@@ -72,11 +77,6 @@ class Kind:
 
     def _named(self, obj: Json, version: str) -> Json:
         return {**obj, "apiVersion": version}
-
-    @property
-    def resource(self) -> Resource:
-        """Where its objects are stored."""
-        return Resource(self.group, self.plural)
 
     @property
     def storage_hash(self) -> str:

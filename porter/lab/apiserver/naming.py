@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from porter.lab.apiserver.errors import FieldError, forbidden_field, required, wrong
 from porter.lab.apiserver.kinds import Kind
@@ -39,6 +40,12 @@ _MOST_PORT_NAME = 15
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: a generated name is never a word
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
 _DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
+_REMEMBERED = 4096  # texts, of each sort of name: an object brings the same ones with every write
+
+
+def _remembered(problems: Callable[[str], Iterator[str]]) -> Callable[[str], tuple[str, ...]]:
+    """The same question, asked once of each text."""
+    return lru_cache(maxsize=_REMEMBERED)(lambda text: tuple(problems(text)))
 
 
 def name_errors(obj: Json, kind: Kind) -> Iterator[FieldError]:
@@ -69,6 +76,7 @@ def labels_errors(labels: Json, where: str) -> Iterator[FieldError]:
         yield from (wrong(where, value, why) for why in value_problems(value))
 
 
+@_remembered
 def qualified_problems(key: str) -> Iterator[str]:
     """What is wrong with a name that may have a prefix: of a label, an annotation, a class."""
     prefix, slash, name = key.partition("/")
@@ -89,6 +97,7 @@ def qualified_problems(key: str) -> Iterator[str]:
         yield f"name part {_QUALIFIED_SAID}"
 
 
+@_remembered
 def value_problems(value: str) -> Iterator[str]:
     """What is wrong with the value of a label."""
     if len(value) > _MOST_LABEL:
@@ -97,6 +106,7 @@ def value_problems(value: str) -> Iterator[str]:
         yield _VALUE_SAID
 
 
+@_remembered
 def subdomain_problems(name: str) -> Iterator[str]:
     """What is wrong with a DNS subdomain (RFC 1123), as most objects are named."""
     if len(name) > _MOST_SUBDOMAIN:
@@ -105,6 +115,7 @@ def subdomain_problems(name: str) -> Iterator[str]:
         yield _SUBDOMAIN_SAID
 
 
+@_remembered
 def label_problems(name: str) -> Iterator[str]:
     """What is wrong with a DNS label (RFC 1123), as Services, Namespaces and containers are named."""
     if len(name) > _MOST_LABEL:
@@ -113,6 +124,7 @@ def label_problems(name: str) -> Iterator[str]:
         yield _LABEL_SAID
 
 
+@_remembered
 def dns_1035_problems(name: str) -> Iterator[str]:
     """What is wrong with a DNS label that begins with a letter (RFC 1035), as kinds and versions are named."""
     if len(name) > _MOST_LABEL:
@@ -125,6 +137,7 @@ def dns_1035_problems(name: str) -> Iterator[str]:
         )
 
 
+@_remembered
 def port_name_problems(name: str) -> Iterator[str]:
     """What is wrong with the name of a port (RFC 6335, 5.1)."""
     if len(name) > _MOST_PORT_NAME:

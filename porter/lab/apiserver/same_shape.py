@@ -21,8 +21,9 @@ def after_same_shape(
     managed: list[Json], writer: Writer, *, old: Json, new: Json, schema: Json, definitions: Json, time: str
 ) -> list[Json] | None:
     """The entries as fields.after_update would make them, or None where that has to find out."""
-    mine = [entry for entry in managed if writer.wrote(entry)]
-    others = [entry for entry in managed if not writer.wrote(entry)]
+    mine, others = list[Json](), list[Json]()
+    for entry in managed:
+        (mine if writer.wrote(entry) else others).append(entry)
     if len(mine) != 1 or any(entry.get("operation") == "Apply" for entry in others):
         return None
     try:

@@ -50,8 +50,7 @@ def strategic_merge(document: Json, patch: Json, definitions: Json, schema: str)
 def _merge_map(  # noqa: C901  (one case for each directive)
     document: Any, patch: Json, definitions: Json, schema: str
 ) -> Json:
-    directive = patch.get("$patch")
-    plain = {k: v for k, v in patch.items() if k not in ("$patch", "$retainKeys") and not k.startswith(_DIRECTIVES)}
+    directive, plain = patch.get("$patch"), _without_directives(patch)
     if directive == "replace":
         return plain
     if directive == "delete":
@@ -78,6 +77,12 @@ def _merge_map(  # noqa: C901  (one case for each directive)
             if isinstance(merged.get(name), list):
                 merged[name] = _merge_list(merged[name], [], values, definitions, schema, name)
     return merged
+
+
+def _without_directives(patch: Json) -> Json:
+    if not any(key.startswith("$") for key in patch):
+        return patch
+    return {k: v for k, v in patch.items() if k not in ("$patch", "$retainKeys") and not k.startswith(_DIRECTIVES)}
 
 
 def _below(definitions: Json, schema: str, key: str) -> str:
@@ -123,6 +128,8 @@ def _merge_list(  # noqa: PLR0917  (a step of _merge_map, called there only)
 
 def _ordered(merged: list[Any], before: list[Any], order: list[Any], merge_key: str | None) -> list[Any]:
     """What the patch mentions in the patch's order; the rest before it where it was before it, else after it."""
+    if len(merged) <= 1:
+        return merged
 
     def identity(item: Any) -> Any:
         return item.get(merge_key) if merge_key is not None and isinstance(item, dict) else item

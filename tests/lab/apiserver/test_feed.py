@@ -124,13 +124,12 @@ def test_what_is_written_while_a_feed_rests_goes_in_one() -> None:
     run(work)
 
 
-def test_an_only_watcher_waits_next_to_nothing() -> None:
-    async def work(loop: StoppedLoop) -> None:
+def test_an_only_watcher_waits_for_nothing() -> None:
+    async def work(_: StoppedLoop) -> None:
         feed = Feed(floor=0, window=100)
         watcher = Watcher(feed, Numbers())
         for revision in (1, 2):
             feed.append(change(revision))
-            loop.now += 0.0002
             await turns()
 
         assert watcher.pushes == [b"\1", b"\2"]
