@@ -122,7 +122,7 @@ def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, k
         until("the survivor on the Service", lambda: written(lab) == survivor)  # by another leader, if the owner led
     with traffic(lab) as staying:
         lab.recover(owner)
-        until("a ready agent", lambda: processes.alive(agent(lab, owner)))
+        until("a ready agent", lambda: readiness(lab, owner) == "ok\n")  # else it takes up what it had when it starts
         until("both nodes ready", lambda: "NotReady" not in lab.kube("get", "nodes"))
 
     assert owners(lab) == [survivor]
@@ -200,8 +200,7 @@ def test_an_agent_whose_disk_is_full_announces_says_so_and_records_it_all_later(
 
 
 @pytest.mark.sees("clock")
-@pytest.mark.parametrize("step", [-3600.0, 86400.0])
-def test_a_clock_that_steps_under_its_agent_moves_no_address_and_loses_nothing(lab: Lab, step: float) -> None:
+def test_a_clock_that_steps_under_its_agent_moves_no_address_and_loses_nothing(lab: Lab) -> None:
     (owner,) = owners(lab)
     process = agent(lab, owner)
 
@@ -211,8 +210,8 @@ def test_a_clock_that_steps_under_its_agent_moves_no_address_and_loses_nothing(l
         return datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() - time.time()
 
     with traffic(lab) as prober:
-        lab.fail(owner, "clock", How(step=step))
-        until("a renewal at another time", lambda: abs(renewed() - step) < 60)
+        lab.fail(owner, "clock", How(step=-3600.0))
+        until("a renewal an hour ago", lambda: abs(renewed() + 3600) < 60)
         time.sleep(4)  # more than the lease that the agents were given
         lab.recover(owner)
         until("a renewal now", lambda: abs(renewed()) < 60)
