@@ -23,8 +23,9 @@ from porter.events.log import EventLog, streams_at
 from porter.events.retention import DEFAULT
 from porter.events.schema import METADATA
 from porter.events.sentences import sentence
-from porter.events.setting_aside import KEPT
+from porter.events.setting_aside import KEPT, set_aside
 from porter.events.snapshots import StoredSnapshot
+from porter.events.urls import parse_url
 from porter.events.verify import verify
 from porter.model.names import NodeName
 from porter.reconciler.fold import Reconciler
@@ -294,6 +295,33 @@ def test_few_damaged_logs_are_kept_of_each_agent_that_shares_a_database(postgres
         with place.reader("node1") as log, log._engine.connect() as connection:
             for table in METADATA.sorted_tables:
                 assert set(connection.execute(select(table.c.stream)).scalars()) <= {"node1", *others, *kept}, table
+
+
+def test_logs_that_are_set_aside_in_one_second_get_names_of_their_own_and_the_newest_stay(
+    postgresql: Server, tmp_path: Path
+) -> None:
+    alone = Place(url=f"sqlite:///{tmp_path}/alone.db")
+    with alone.writer("node1") as log:
+        log.append([Recorded(1, NOW, NodeGone(node=NodeName("node1")))])
+    content = (tmp_path / "alone.db").read_bytes()
+    (tmp_path / "alone.db.damaged-20261121T100000.9Z").write_bytes(content)
+    shared = Place(url=postgresql.new_database(), server=postgresql), Place(url=f"sqlite:///{tmp_path}/shared.db")
+    for place in (alone, *shared):
+        for stream in ("node2", "node1.damaged-20261121T100000.9Z") if place is not alone else ():
+            with place.writer(stream) as log:
+                log.append([Recorded(1, NOW, NodeGone(node=NodeName(stream)))])
+        told = []
+        for _ in range(KEPT):
+            if place is alone:
+                (tmp_path / "alone.db").write_bytes(content)
+            else:
+                with place.writer("node1") as log:
+                    log.append([Recorded(1, NOW, NodeGone(node=NodeName("node1")))])
+            told.append(set_aside(parse_url(place.url), "node1", NOW).rpartition(".damaged-")[2])
+
+        there = [path.name for path in tmp_path.glob("alone.db*")] if place is alone else streams_at(place.url)
+        assert told == [f"20261121T100000.{number}Z" for number in (10, 11, 12)]
+        assert sorted(name.rpartition(".damaged-")[2] for name in there if ".damaged-" in name) == told
 
 
 def test_the_log_of_one_of_several_agents_is_set_aside_alone(postgresql: Server, tmp_path: Path) -> None:
