@@ -3,6 +3,8 @@
 It never changes an entry, never reorders, never reads a clock.
 """
 
+import contextlib
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count
@@ -41,6 +43,7 @@ class EventLog(StoredEntries, Closing):
         self._read_only = read_only
         self._tip: tuple[int, bytes] | None = None
         self._has_tables = True
+        self._making = threading.Lock()
         self._own_file = OwnFile(None if read_only else where.path)
         self._own_file.remember()
 
@@ -139,7 +142,7 @@ class EventLog(StoredEntries, Closing):
         self._own_file.forget()
         self._tip = None
         self._engine = make_engine(self._where, read_only=False, create=True)
-        self._has_tables = False  # made by the next append, which may fail as any may
+        self._has_tables = False  # made by whatever needs them next, which may fail as any may
         return aside
 
     def compact(self, retention: Retention, now: datetime) -> bool:
@@ -149,6 +152,7 @@ class EventLog(StoredEntries, Closing):
         """
         self._refuse_reader()
         self._own_file.check()
+        self._make_tables()
         try:
             with self._exclusive(), explained(self._where), writing(self._engine) as connection:
                 return step(connection, self.stream, retention, now)
@@ -192,14 +196,26 @@ class EventLog(StoredEntries, Closing):
         """Return the newest entry's number and checksum."""
         if self._tip is not None:
             return self._tip
-        if not self._has_tables:
-            upgrade_engine(self._engine, self._where)
-            self._has_tables = True
-            self._own_file.remember()
         head = self.head
         if not self._read_only:
             self._tip = head.last_seq, head.checksum
         return head.last_seq, head.checksum
+
+    def _make_tables(self) -> None:
+        """Make those of a log that was begun anew. Raises LogError."""
+        if self._has_tables:
+            return
+        with self._making:
+            if not self._has_tables:
+                upgrade_engine(self._engine, self._where)
+                self._own_file.remember()
+                self._has_tables = True
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlalchemy.Connection]:
+        self._make_tables()
+        with super()._reading() as connection:
+            yield connection
 
 
 def streams_at(url: str) -> list[str]:

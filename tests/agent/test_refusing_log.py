@@ -465,6 +465,20 @@ def test_a_replaced_log_that_cannot_be_moved_yet_is_set_aside_as_soon_as_it_can(
         assert [one.seq for one in log.read()] == [4, 5]
 
 
+def test_a_log_that_was_begun_anew_and_has_no_entries_yet_is_an_empty_one(disk: Place) -> None:
+    with disk.writer("node1") as log:
+        log.append(some(1, 3))
+        log.begin_anew(NOW)
+
+        assert not log.exceeds(DEFAULT)
+        assert not log.compact(DEFAULT, NOW)
+        assert not log.give_back(1)
+        assert (list(log.read()), list(log.snapshots()), log.head.entries) == ([], [], 0)
+        log.append(some(4, 5), let_go=True)
+
+        assert [one.seq for one in log.read()] == [4, 5]
+
+
 def test_a_log_that_is_deleted_while_nothing_happens_is_noticed_too(disk: Place, tmp_path: Path) -> None:
     with disk.writer() as log:
         log.append(some(1, 3))
