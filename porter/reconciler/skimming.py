@@ -18,7 +18,7 @@ SKIMMED: Final = "endpoints.observed"
 _VERSION: Final = KINDS[SKIMMED][1]
 _BETWEEN, _AND, _END = '"ready":["', '","', '"]}}'
 _MOST: Final = 1 << 16
-"""Beginnings that are remembered, and nodes: beyond that all are forgotten, and learnt again. Some 20 MB at most."""
+"""Beginnings that are remembered, nodes, and ends: beyond that all are forgotten, and learnt again."""
 
 
 class _Whose(NamedTuple):
@@ -39,16 +39,15 @@ class Skimmer:
         self._whose: dict[str, _Whose] = {}
         self._nodes: dict[str, NodeName] = {}
         """By their names as a text has them."""
+        self._places: dict[str, tuple[NodeName, ...]] = {}
+        """The nodes of texts of known ones, by the end of such a text: put together once for all that end so."""
 
     def takes(self, seq: int, body: str) -> bool:
         """Take in an entry of kind `SKIMMED` and its current version. False: nothing was; it is to be folded."""
         first, _, places = body.rpartition(_BETWEEN)
         whose = self._whose.get(first)
-        try:
-            nodes = tuple(map(self._nodes.__getitem__, places[:-4].split(_AND)))
-        except KeyError:
-            whose = None
-        if whose is None or not places.endswith(_END):
+        nodes = self._places.get(places) or self._placed(places)
+        if whose is None or nodes is None:
             self._learn(body, first, places)
             return False
         if seq <= self._after:
@@ -56,6 +55,19 @@ class Skimmer:
         key, of, namespace, name, service = whose
         endpoints = Endpoints(namespace=namespace, name=name, service=service, ready=nodes)
         return self._reconciler.take_endpoints_of(key, of, endpoints)
+
+    def _placed(self, places: str) -> tuple[NodeName, ...] | None:
+        """Return the nodes that a text ends with, and remember them; None where one is not known."""
+        if not places.endswith(_END):
+            return None
+        try:
+            nodes = tuple([self._nodes[name] for name in places[: -len(_END)].split(_AND)])
+        except KeyError:
+            return None
+        if len(self._places) >= _MOST:
+            self._places.clear()
+        self._places[places] = nodes
+        return nodes
 
     def _learn(self, body: str, first: str, places: str) -> None:
         try:
