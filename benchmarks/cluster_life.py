@@ -39,6 +39,7 @@ from porter.model.objects import Agent, Cluster, Eip, Endpoints, Namespace, Nic,
 from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
+from porter.reconciler.snapshot import Snapshot
 
 SERVICES = 2_000
 NODES = 50
@@ -71,6 +72,10 @@ class ClusterLife:
             yield Recorded(self._seq, BEGIN + self._seq * _STEP, entry)
             if self._seq == count:
                 return
+
+    def snapshot(self) -> Snapshot:
+        """Return the state before the entry that was yielded last, if that is an observed one."""
+        return self._reconciler.snapshot()
 
     def _forever(self) -> Iterator[Entry]:
         yield from self._beginning()

@@ -26,17 +26,27 @@ def shown_progress(doing: str, entries: Iterable[_Entry], last: int, after: int 
     if last - after < _LONG or not sys.stderr.isatty():
         yield iter(entries)
         return
-    with shown_steps(doing) as progress:
+    with shown_count(doing, last - after) as progress:
 
         def followed() -> Iterator[_Entry]:
             due = after + _STEP
             for entry in entries:
                 yield entry
                 if entry.seq >= due:
-                    progress(doing, entry.seq - after, last - after)
+                    progress(entry.seq - after)
                     due = entry.seq + _STEP
 
         yield followed()
+
+
+@contextmanager
+def shown_count(doing: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how many of so many entries are done; the bar shows it where they are many."""
+    if total < _LONG:
+        yield lambda _done: None
+        return
+    with shown_steps(doing) as progress:
+        yield lambda done: progress(doing, done, total)
 
 
 @contextmanager

@@ -26,6 +26,9 @@ from porter.replay.story import About
 @click.option("--eip", metavar="NAME", help="Only addresses of this Eip.")
 @click.option("--follow", is_flag=True, help="Go on with what an agent adds, until Ctrl-C.")
 @click.option("--verify", is_flag=True, help="Compare with the decisions recorded; exit 1 where this version differs.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes of --verify; more than one by itself if it is long."
+)
 @click.option("--what-if", "what_if", metavar="FILE", help="Suppose the edits in FILE, and tell what would differ.")
 @click.option("--diff", metavar="A..B", help="Tell what changed from one moment to another.")
 @click.option("--merge", is_flag=True, help="Put the logs of several nodes on one timeline.")
@@ -40,6 +43,7 @@ def replay(
     eip: str | None,
     follow: bool,
     verify: bool,
+    jobs: int | None,
     what_if: str | None,
     diff: str | None,
     merge: bool,
@@ -71,6 +75,8 @@ def replay(
         raise click.UsageError(f"--until does not go with {mode}")
     if merge and (service is not None or eip is not None):
         raise click.UsageError("--merge tells of addresses: it goes with --node, not with --service or --eip")
+    if jobs is not None and not verify:
+        raise click.UsageError("--jobs goes with --verify")
     paths = list(logs) or [os.environ.get("PORTER_EVENT_LOG") or EVENT_LOG]
     if len(paths) > 1 and not merge:
         raise click.UsageError("several logs at once are replayed with --merge only")
@@ -91,7 +97,7 @@ def replay(
             return comparing.merge(asked, paths)
         return comparing.diff(asked, diff) if diff is not None else comparing.what_if(asked, Path(what_if or ""))
     if verify:
-        return modes.verify(asked, check)
+        return modes.verify(asked, check, jobs)
     if follow:
         return modes.follow(asked)
     return modes.page(asked) if output_format == "html" else modes.story(asked, check)

@@ -29,6 +29,7 @@ _PAGE: Final = 512  # rows that are decoded together; more do not make it faster
 _ENTRIES: Final = (
     "SELECT seq, at, kind, version, body FROM entry WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
+_SNAPSHOT_SEQS: Final = "SELECT seq FROM snapshot WHERE stream = ? ORDER BY seq"
 _NO_LIMIT: Final = 2**63 - 1
 _SEQ, _AT = itemgetter(0), itemgetter(1)
 _WRONG: Final = (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError)
@@ -115,6 +116,19 @@ class SqliteSource(Closing):
     def snapshots(self, until: int | None = None, *, altered: bool = False) -> Iterator[StoredSnapshot]:
         """Yield the snapshots at or before entry `until`, the newest first."""
         yield from self._with_log("snapshots", until, altered=altered)
+
+    def snapshot_seqs(self) -> Sequence[int]:
+        """Return after which entries there are snapshots, in order; whether they can be read is not looked at."""
+        try:
+            found = self._file.connection.execute(_SNAPSHOT_SEQS, (self._stream,)).fetchall()
+        except sqlite3.Error:
+            raise _said_by_log(self._path, self._file.path, self._stream) from None
+        return [seq for (seq,) in found if isinstance(seq, int)]
+
+    @property
+    def place(self) -> tuple[Path, str]:
+        """What `open` takes in another process, as long as this one is open."""
+        return self._file.path, self._stream
 
     def wrong_end(self, last: int, ends_with: bytes) -> str | None:
         """Say what is wrong with an end at entry `last`; None when nothing is."""

@@ -18,3 +18,13 @@ class Snapshot(Value, frozen=True, kw_only=True):
     def world(self) -> World:
         """Return a world of its own, as it was when the snapshot was taken."""
         return msgspec.json.decode(self.state, type=World)
+
+    def is_same_state(self, other: "Snapshot") -> bool:
+        """Tell whether the same follows from the two, whatever entries come.
+
+        What was decided follows from what was observed, once that is complete; only the words of why may be older.
+        """
+        world = self.world()
+        if world != other.world():
+            return False
+        return world.complete or (self.assignments, self.pools) == (other.assignments, other.pools)

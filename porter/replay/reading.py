@@ -87,6 +87,20 @@ def begun(
     return refold, found
 
 
+def read_on(source: Source, refold: Refold, after: int, until: int | None) -> Iterator[Recorded]:
+    """Yield the entries with `after < seq <= until`, to be folded at once by a fold that stands at entry `after`.
+
+    It may leave out what the fold takes in by its text.
+    """
+    records = source.read(after, until, whole=True)
+    first = next(records, None)
+    if first is not None:
+        if isinstance(source, SqliteSource):
+            source.leave_out(SKIMMED, refold.takes)
+        yield first
+        yield from records
+
+
 def records_until(source: Source, moment: Moment | None) -> Iterator[Recorded]:
     """Yield the source's entries up to a moment, all of them without one. Raises MomentError for one before them."""
     is_first = True

@@ -75,6 +75,11 @@ class Refold:
         """When that entry was recorded."""
         return self.last.at if self.last is not None else None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the record has shown everything that this version decided."""
+        return not self._pending
+
     def takes(self, seq: int, body: str) -> bool:
         """Take in by its text an entry that need not be given to `steps`; False: nothing was, and it has to be.
 
@@ -88,10 +93,17 @@ class Refold:
             if isinstance(step, Refolded):
                 yield step
 
-    def steps(self, records: Iterable[Recorded], *, is_cut: bool = False) -> Iterator[Refolded | Difference]:
+    def steps(
+        self,
+        records: Iterable[Recorded],
+        *,
+        is_cut: bool = False,
+        goes_on: bool = False,
+    ) -> Iterator[Refolded | Difference]:
         """Fold the records in order; yield what this version decides, and before it where the record says otherwise.
 
-        `is_cut`: the log goes on after them, so what is decided last and not recorded makes no difference.
+        `is_cut`: the log goes on after them, so what is decided last and not recorded makes no difference. `goes_on`:
+        those after them are given to another call, which may still tell that it was recorded.
         """
         after = self.after
         for record in records:
@@ -106,7 +118,7 @@ class Refold:
                 self._observe(record, entry)  # type: ignore[arg-type]  # one of Observed, as was looked up
             elif kind in _DECIDED:
                 yield from self._compare(record, entry)  # type: ignore[arg-type]  # one of Decided
-        for step in self._unrecorded() if self._pending else ():
+        for step in self._unrecorded() if self._pending and not goes_on else ():
             if not is_cut or isinstance(step, Refolded):
                 yield step
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from porter.cli.progress import shown_progress
+from porter.cli.progress import shown_count, shown_progress
 from porter.cli.replaying.page import print_page
 from porter.cli.replaying.telling import Follower, print_json, print_story, print_verdict
 from porter.events.entries import Recorded
@@ -66,14 +66,19 @@ def page(asked: Asked) -> int:
     return 0
 
 
-def verify(asked: Asked, check: CheckKnown) -> int:
+def verify(asked: Asked, check: CheckKnown, jobs: int | None) -> int:
     """Hold this version against the record."""
-    with _read(asked) as (teller, refold, records):
-        if asked.as_json:
-            differences = print_json(teller, refold, records, check=partial(check, refold.reconciler.world))
-        else:
-            differences = print_verdict(teller, refold, records)
-    return 1 if differences else 0
+    if asked.as_json:
+        with _read(asked) as (teller, refold, records):
+            return 1 if print_json(teller, refold, records, check=partial(check, refold.reconciler.world)) else 0
+    from porter.replay.verifying import Verification  # noqa: PLC0415 - processes, which a story has none of
+
+    with (
+        open_source(asked.log, stream=asked.stream) as source,
+        shown_count("verifying", source.last_seq) as progress,
+        Verification(source, asked.moment, jobs=jobs, progress=progress) as verification,
+    ):
+        return 1 if print_verdict(verification) else 0
 
 
 def follow(asked: Asked) -> int:

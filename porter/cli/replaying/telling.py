@@ -1,6 +1,7 @@
 """Print the story of a log, or whether this version decides as was recorded, while the log is read."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -9,8 +10,11 @@ from porter.cli.replaying.output import Spool, print_object
 from porter.events.entries import Recorded
 from porter.replay.refold import Refold
 from porter.replay.story import Change, Disagreement
-from porter.replay.telling import Teller
+from porter.replay.telling import Teller, disagreement_of
 from porter.replay.text import change_lines, disagreement_lines, note_lines, standing_lines, verdict_line
+
+if TYPE_CHECKING:
+    from porter.replay.verifying import Verification
 
 Check = Callable[[], None]
 """Called before an empty story is printed: raises PorterError where it is empty by a slip of the pen."""
@@ -59,15 +63,14 @@ def print_json(teller: Teller, refold: Refold, records: Iterable[Recorded], *, c
         return differences.count
 
 
-def print_verdict(teller: Teller, refold: Refold, records: Iterable[Recorded]) -> int:
+def print_verdict(verification: "Verification") -> int:
     """Print each difference as it is found, in text, then the verdict. Return how many there are."""
     differences = 0
-    for told in teller.tell(records):
-        if isinstance(told, Disagreement):
-            differences += 1
-            for line in disagreement_lines(told):
-                click.echo(line)
-    click.echo(verdict_line(refold.seq, differences, after=refold.after))
+    for found in verification.differences():
+        differences += 1
+        for line in disagreement_lines(disagreement_of(found)):
+            click.echo(line)
+    click.echo(verdict_line(verification.seq, differences, after=verification.after))
     return differences
 
 
