@@ -37,14 +37,15 @@ def read_nics(leave_out: Collection[str] = ()) -> tuple[Nic, ...]:
 
     `leave_out` names addresses that are on a NIC only because they are announced: they are none of its networks.
     """
-    return tuple(_with_arp_settings(nic) for nic in nics_of(read_tables(), leave_out))
+    return tuple(_with_arp_settings(nic) for nic in nics_of(read_tables(_may_lead_outside), leave_out))
 
 
 def nics_of(tables: Tables, leave_out: Collection[str] = ()) -> tuple[Nic, ...]:
     """Return the NICs that netlink tells of, as `read_nics` does."""
-    networks = _networks(tables.addresses, frozenset(leave_out))
+    links = {link["index"]: link for link in tables.links if _may_lead_outside(link)}
+    networks = _networks((each for each in tables.addresses if each["index"] in links), frozenset(leave_out))
     gateways = _gateways(each for each in tables.default_routes if _table(each) == _MAIN_TABLE)
-    nics = (_nic(link, networks, gateways) for link in tables.links if _leads_outside(link, networks))
+    nics = (_nic(link, networks, gateways) for link in links.values() if not _is_of_pods(link, networks))
     return tuple(sorted(nics, key=lambda nic: nic.name))
 
 
@@ -87,17 +88,21 @@ def _in_force(setting: str, nic: str) -> int | None:
         return None
 
 
-def _leads_outside(link: Fields, networks: Mapping[int, list[str]]) -> bool:
+def _may_lead_outside(link: Fields) -> bool:
     if link["ifi_type"] != _ETHERNET or link["flags"] & _IFF_LOOPBACK:
         return False
     kind, slave_kind = _kinds(link)
     name = link["IFLA_IFNAME"]
     if kind in _INWARD_KINDS or name in _INWARD_NAMES:
         return False
-    if "IFLA_MASTER" in link and slave_kind != "vrf":  # a slave of a bridge or bond speaks as its master
+    return "IFLA_MASTER" not in link or slave_kind == "vrf"  # a slave of a bridge or bond speaks as its master
+
+
+def _is_of_pods(link: Fields, networks: Mapping[int, list[str]]) -> bool:
+    kind, _ = _kinds(link)
+    if kind not in {"veth", "tun"} or not link["IFLA_IFNAME"].startswith(_POD_PREFIXES):
         return False
-    is_pods = kind in {"veth", "tun"} and name.startswith(_POD_PREFIXES)
-    return not is_pods or (link["index"] in networks and not link["flags"] & _IFF_NOARP)
+    return link["index"] not in networks or bool(link["flags"] & _IFF_NOARP)
 
 
 def _kinds(link: Fields) -> tuple[str | None, str | None]:
