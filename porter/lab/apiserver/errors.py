@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from porter.lab.apiserver.objects import encode
 from porter.lab.apiserver.rbac import Attributes
 
 NOT_CHECKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"  # noqa: E501  (one sentence of the API, word for word)
@@ -204,6 +205,11 @@ def rejected_patch() -> Refusal:
         message="the server rejected our request due to an error in our request",
         details={},
     )
+
+
+def unpatchable(wanted: Any, why: Exception) -> Refusal:
+    """What a patch makes of an object cannot be read as its kind."""
+    return invalid("", "", "", [wrong("patch", encode(wanted).decode(), str(why))])
 
 
 def unsupported_media(message: str = "415: Unsupported Media Type", *, details: bool = True) -> Refusal:

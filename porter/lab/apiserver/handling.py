@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -55,9 +56,9 @@ from porter.lab.apiserver.options import Deletion, deletion
 from porter.lab.apiserver.quick import JsonAnswer, body_of, is_plain
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
-from porter.lab.apiserver.repeated import in_their_order, repeated_first, telling
+from porter.lab.apiserver.repeated import in_their_order, only_unknown, repeated_first, telling
 from porter.lab.apiserver.reviews import reviewed
-from porter.lab.apiserver.scale import scale_change, scale_of
+from porter.lab.apiserver.scale import SCALE, scale_change, scale_of
 from porter.lab.apiserver.store import Key, Resource, Store
 from porter.lab.apiserver.streaming import Stream
 from porter.lab.apiserver.token_requests import TOKEN_REQUEST, TokenRequests
@@ -290,12 +291,12 @@ class Handler:
     async def _replace(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         options = _write_options(request)
-        found = as_object(await _body(request, options, asked.kind))
+        kind = SCALE if asked.subresource == "scale" else asked.kind
+        obj = as_kind(await _body(request, options, kind), kind)
         writes = self._parts.writes
-        if asked.subresource == "scale":
-            changed = writes.patch(asked.kind, asked.key, scale_change(lambda _: found), "", options)
-            return json_answer(scale_of(changed))
-        obj = as_kind(found, asked.kind)
+        if kind is SCALE:
+            clean_or_refuse(obj, SCALE, options)
+            return self._scaled(asked, lambda _: obj, dataclasses.replace(options, told=only_unknown))
         is_new = self._parts.store.get(asked.kind.resource, asked.key) is None
         if is_new and asked.kind.create_on_update:
             self._may_create(request, who)
@@ -317,14 +318,20 @@ class Handler:
             stored, is_new = writes.apply(asked.kind, asked.key, config, _part(asked), options)
             status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
         else:
-            found = patch_body(raw, media, asked.kind)
-            change = change_of(found, media, asked.kind)
+            kind = SCALE if asked.subresource == "scale" else asked.kind
+            found = patch_body(raw, media, kind)
+            change = change_of(found, media, kind)
             options.told = telling(raw, found, partial(repeated_first, of="json patch " if media == JSON_PATCH else ""))
-            if asked.subresource == "scale":
-                stored = writes.patch(asked.kind, asked.key, scale_change(change), "", options)
-                return json_answer(scale_of(stored))
+            if kind is SCALE:
+                return self._scaled(asked, change, options)
             stored = writes.patch(asked.kind, asked.key, change, _part(asked), options)
         return self._wrote(request, asked, stored, wanted, status, options)
+
+    def _scaled(self, asked: Target, change: Callable[[Json], Any], options: WriteOptions) -> web.StreamResponse:
+        """Change the Scale of a workload. What is told of its body is not told of the workload once more."""
+        of_workload = dataclasses.replace(options, told=only_unknown)
+        stored = self._parts.writes.patch(asked.kind, asked.key, scale_change(change, options), "", of_workload)
+        return json_answer(scale_of(stored), headers=warnings(options.warnings))
 
     def _wrote(  # noqa: PLR0917  (called three times, above)
         self, request: web.BaseRequest, asked: Target, obj: Json, wanted: str, status: int, options: WriteOptions

@@ -17,6 +17,7 @@ from kubernetes.client import models
 from porter.lab.apiserver.builtin import BUILTIN
 from porter.lab.apiserver.descriptions import ENUMS, INT_OR_STRING, of_part
 from porter.lab.apiserver.objects import Json
+from porter.lab.apiserver.scale import SCALE
 from porter.lab.apiserver.schemas import PREFIX
 from porter.lab.apiserver.strategic import MERGE_KEYS, SETS
 from porter.lab.apiserver.token_requests import TOKEN_REQUEST
@@ -45,7 +46,7 @@ _VERSION = re.compile(r"^(?:Core|([A-Z][a-z]+))?V\d+(?:(?:alpha|beta)\d+)?(?=[A-
 def read() -> Json:
     """Every schema that a built-in kind can reach, by name."""
     known: Json = {}
-    for kind in (*BUILTIN, TOKEN_REQUEST):
+    for kind in (*BUILTIN, SCALE, TOKEN_REQUEST):
         _define(_OTHERWISE.get(kind.name, f"{kind.version.capitalize()}{kind.name}"), known)
     for name in ("V1DeleteOptions", "V1ObjectMeta"):
         _define(name, known)

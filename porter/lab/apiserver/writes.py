@@ -18,7 +18,7 @@ from porter.lab.apiserver.errors import FieldError, bad_request, conflict, inval
 from porter.lab.apiserver.fields import Writer, after_update, leaves
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.naming import born, finalizer_errors, inherited, label_errors, name_errors
-from porter.lab.apiserver.objects import Clock, Json, at, copied, encode, metadata, name_of, timestamp
+from porter.lab.apiserver.objects import Clock, Json, at, copied, metadata, name_of, timestamp
 from porter.lab.apiserver.registry import registry_key
 from porter.lab.apiserver.rules import broken, has_rules
 from porter.lab.apiserver.same_shape import after_same_shape
@@ -87,8 +87,7 @@ class Writes:
             _same_kind(obj, old)
             clean(obj, kind, options)
         except Undecodable as why:
-            refused = wrong("patch", encode(wanted).decode(), str(why))
-            raise invalid("", "", "", [refused]) from why
+            raise errors.unpatchable(wanted, why) from why
         _same_place(obj, key.namespace, key.name)
         return self._rewritten(kind, key, obj, old=old, subresource=subresource, options=options)
 

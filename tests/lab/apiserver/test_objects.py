@@ -466,13 +466,51 @@ def test_options_of_a_delete_that_have_another_type_are_refused(client: Client, 
     assert client.ask("GET", f"{CONFIG_MAPS}/a").status == 200
 
 
-def test_a_scale_that_is_no_object_is_refused_and_scales_nothing(client: Client) -> None:
-    deployments = "/apis/apps/v1/namespaces/default/deployments"
+SCALE_REFUSED = 'Scale in version "v1" cannot be handled as a Scale: '
+
+
+@pytest.fixture
+def scaled(client: Client) -> str:
+    """The path of the Scale of a Deployment with two replicas."""
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     spec = {"replicas": 2, "selector": {"matchLabels": {"a": "b"}}, "template": template}
-    client.post(deployments, {"metadata": {"name": "d"}, "spec": spec})
+    client.post(DEPLOYMENTS, {"metadata": {"name": "d"}, "spec": spec})
+    return f"{DEPLOYMENTS}/d/scale"
 
-    refused = client.ask("PUT", f"{deployments}/d/scale", ["x"])
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (["x"], "couldn't get version/kind; json parse error: "),
+        ({"spec": 5}, f"{SCALE_REFUSED}json: cannot unmarshal number into Go struct field "),
+        ({"spec": {"replicas": "three"}}, f"{SCALE_REFUSED}json: cannot unmarshal string into Go struct field "),
+        ({"spec": {"replicas": True}}, f"{SCALE_REFUSED}json: cannot unmarshal bool into Go struct field "),
+        ({"kind": "Deployment", "apiVersion": "apps/v1"}, 'Deployment in version "v1" cannot be handled as a Scale: '),
+        (b'{"spec": {"replicas": 3, "replicas": 4}}', f'{SCALE_REFUSED}strict decoding error: duplicate field "spec.'),
+        ({"spec": {"replica": 3}}, f'{SCALE_REFUSED}strict decoding error: unknown field "spec.replica"'),
+    ],
+)
+def test_what_is_no_scale_is_refused_and_scales_nothing(client: Client, scaled: str, body: Any, said: str) -> None:
+    refused = client.ask("PUT", f"{scaled}?fieldValidation=Strict", body)
 
     assert (refused.status, refused.body["reason"]) == (400, "BadRequest")
-    assert client.get(f"{deployments}/d")["spec"]["replicas"] == 2
+    assert refused.body["message"].startswith(said)
+    assert client.get(scaled)["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("patch", [{"spec": 5}, {"spec": {"replicas": "three"}}, {"spec": {"replicas": -1}}])
+def test_a_patch_that_leaves_no_scale_is_refused_and_scales_nothing(client: Client, scaled: str, patch: Any) -> None:
+    refused = client.ask("PATCH", scaled, patch, content_type=MERGE)
+
+    assert (refused.status, refused.body["reason"]) == (422, "Invalid")
+    assert client.get(scaled)["spec"]["replicas"] == 2
+
+
+def test_what_a_scale_names_twice_is_told_once_and_the_last_counts(client: Client, scaled: str) -> None:
+    put = client.ask("PUT", scaled, b'{"metadata": {"name": "d"}, "spec": {"replicas": 3, "replicas": 4}}')
+    patched = client.ask("PATCH", scaled, b'{"spec": {"replicas": 5, "replicas": 6}}', content_type=MERGE)
+
+    for answer, replicas in ((put, 4), (patched, 6)):
+        assert answer.body["spec"]["replicas"] == replicas
+        warned = [value for name, value in answer.headers.items() if name == "Warning"]
+        assert warned == ['299 - "duplicate field \\"spec.replicas\\""']
