@@ -144,6 +144,21 @@ def test_what_a_bound_tears_apart_is_held_together(tmp_path: Path) -> None:
     assert verified(torn, 3)[0] == whole
 
 
+def test_what_the_record_lacks_at_a_bound_is_told(tmp_path: Path) -> None:
+    """A snapshot behind an observation that led to nothing then, and leads to a decision now; before it another."""
+    whole_life = recorded(wandering())
+    lacking = next(one.seq for one in whole_life[260:] if isinstance(one.entry, AssignmentDecided))
+    kept = [one for one in whole_life if one.seq != lacking]
+    records = [Recorded(seq, one.at, one.entry) for seq, one in enumerate(kept, 1)]
+    path = stored(log_at(tmp_path / "porter.db", records), [AT[0], lacking - 1], records)
+
+    whole, _, last = verified(path, 1)
+    assert (lacking - 1, None) in [(one.cause, one.recorded) for one in whole]
+    assert verified(path, 3) == (whole, last, last)
+    with open_source(str(path)) as source, Verification(source, jobs=2) as verification:  # of which is the first part
+        assert list(verification.differences()) == whole
+
+
 def test_a_decision_that_this_version_does_not_take_is_told_with_the_time_of_its_cause(log: Path) -> None:
     """The record has one more behind a bound, which names a cause before it."""
     with open_source(str(log)) as source:
