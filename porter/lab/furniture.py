@@ -49,16 +49,21 @@ def readiness(kube: Kube) -> dict[str, str]:
     return {node["metadata"]["name"]: ready_status(node) or "Unknown" for node in kube.list("Node")}
 
 
-def problems_of_agent(netns: str, port: int) -> str:
-    """What the agent of that namespace says why it is not ready; nothing when it is."""
+def answer_of_agent(netns: str, port: int) -> str:
+    """What the agent of that namespace answers when it is asked whether it is ready, head and all. Raises OSError."""
     with inside(netns, socket.socket) as stream:
         stream.settimeout(1.0)
-        try:
-            stream.connect(("127.0.0.1", port))
-            stream.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-            answer = stream.recv(4096).decode(errors="replace")
-        except OSError as error:
-            return f"{type(error).__name__} on port {port}"
+        stream.connect(("127.0.0.1", port))
+        stream.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+        return stream.recv(4096).decode(errors="replace")
+
+
+def problems_of_agent(netns: str, port: int) -> str:
+    """What the agent of that namespace says why it is not ready; nothing when it is."""
+    try:
+        answer = answer_of_agent(netns, port)
+    except OSError as error:
+        return f"{type(error).__name__} on port {port}"
     head, _, body = answer.partition("\r\n\r\n")
     return "" if " 200 " in head.split("\r\n")[0] else " ".join(body.split()) or head
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import yaml
 from porter.events.entries import AssignmentDecided, LogResumed
 from porter.events.log import EventLog
 from porter.events.verify import verify
-from porter.lab import Lab, clocks, probe, processes
+from porter.lab import Lab, clocks, processes
 from porter.lab.apiserver.rbac import rights
 from porter.lab.faults import How
+from porter.lab.furniture import answer_of_agent, problems_of_agent
 from porter.lab.probing import Prober, Report
 from porter.lab.processes import porter
 from porter.lab.stage import AGENT_PORT
@@ -85,12 +85,9 @@ def answering(report: Report) -> list[str]:
     return [host for _, host in report.owners]
 
 
-def readiness(lab: Lab, node: str) -> str:
-    """What a node's agent says of itself; nothing when none answers."""
-    try:
-        return probe.http_get(lab.namespace(node), IPv4Address("127.0.0.1"), AGENT_PORT, path="/readyz")
-    except OSError:
-        return ""
+def unready(lab: Lab, node: str) -> str:
+    """Why a node's agent is not ready, as it says; nothing when it is."""
+    return problems_of_agent(lab.namespace(node), AGENT_PORT)
 
 
 def test_what_porter_manifests_prints_applies_over_what_the_lab_installed_without_a_warning(lab: Lab) -> None:
@@ -122,7 +119,7 @@ def test_another_node_takes_over_and_after_recovery_one_node_answers(lab: Lab, k
         until("the survivor on the Service", lambda: written(lab) == survivor)  # by another leader, if the owner led
     with traffic(lab) as staying:
         lab.recover(owner)
-        until("a ready agent", lambda: readiness(lab, owner) == "ok\n")  # else it takes up what it had when it starts
+        until("a ready agent", lambda: not unready(lab, owner))  # else it takes up what it had when it starts
         until("both nodes ready", lambda: "NotReady" not in lab.kube("get", "nodes"))
 
     assert owners(lab) == [survivor]
@@ -183,12 +180,12 @@ def test_an_agent_whose_disk_is_full_announces_says_so_and_records_it_all_later(
     with traffic(lab) as prober:
         lab.fail(owner, "disk")
         lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
-        until("no readiness", lambda: readiness(lab, owner).startswith("event log: the disk that holds "))
+        until("no readiness", lambda: unready(lab, owner).startswith("event log: the disk that holds "))
         until("an address all the same", lambda: bool(lab.api.get("Service", "second")["status"].get("loadBalancer")))
         with EventLog.open(str(lab.event_log(owner)), read_only=True) as log:
             before = log.last_seq
         lab.recover(owner)
-        until("readiness", lambda: readiness(lab, owner) == "ok\n")
+        until("readiness", lambda: not unready(lab, owner))
 
     assert (answering(prober.report), prober.report.lost) == ([owner], 0)
     with EventLog.open(str(lab.event_log(owner)), read_only=True) as log:
@@ -231,8 +228,8 @@ def test_an_agent_that_ended_while_its_clock_was_wrong_is_started_with_one_that_
 
     lab.recover("node1")
 
-    until("another agent", lambda: readiness(lab, "node1") == "ok\n")
-    told = clocks.told(lab.namespace("node1"), AGENT_PORT)
+    until("another agent", lambda: not unready(lab, "node1"))
+    told = clocks.told(answer_of_agent(lab.namespace("node1"), AGENT_PORT))
     assert told is not None
     assert abs(told.timestamp() - time.time()) < 60
     until("one owner", lambda: len(owners(lab)) == 1)

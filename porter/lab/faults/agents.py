@@ -5,6 +5,7 @@ import time
 
 from porter.lab import clocks, processes
 from porter.lab.faults.kinds import PATIENCE, How, Kind, kill, until
+from porter.lab.furniture import answer_of_agent
 from porter.lab.stage import AGENT_PORT, Stage
 from porter.lab.state import Process
 
@@ -65,7 +66,10 @@ def _step_back(stage: Stage, node: str) -> None:
 def _until_off_by(stage: Stage, node: str, seconds: float, *, within: float = PATIENCE) -> None:
     def seen() -> bool:
         _agent(stage, node)
-        told = clocks.told(stage.network.namespace(node), AGENT_PORT)
+        try:
+            told = clocks.told(answer_of_agent(stage.network.namespace(node), AGENT_PORT))
+        except OSError:
+            return False
         return told is not None and abs(told.timestamp() - time.time() - seconds) < _WHOLE_SECONDS
 
     until(f"a clock of {node}'s agent that is {seconds:+g} s off", seen, within=within)
