@@ -106,8 +106,10 @@ class Publisher:
         if service is None and key not in self._services.mirror.views:
             self._wishes.pop(key, None)  # it is gone, and was before its end was decided
             return
-        self._wishes[key] = ServiceWish(service=service, assignments=tuple(assignments))
-        self._errands.put(("service", key))
+        before = self._wishes.get(key)
+        wish = self._wishes[key] = ServiceWish(service=service, assignments=tuple(assignments))
+        if wish.is_news_after(before):
+            self._errands.put(("service", key))
 
     def want_eip(self, publication: EipPublication) -> None:
         """Publish this Eip's status from now on. The newest wish wins."""

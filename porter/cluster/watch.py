@@ -119,7 +119,8 @@ class Watch(Generic[V, W]):
             seen = self.kind.project(data)
         except msgspec.DecodeError:
             return  # the watch brings it
-        self._tell(seen.key, self.mirror.own(seen))
+        before = self.mirror.views.get(seen.key)
+        self._tell(seen.key, self.mirror.own(seen), before)
 
     def doubt(self, silent_for: float) -> None:
         """Open the watch anew if nothing was heard for so many seconds: another one found the connection dead."""
@@ -212,22 +213,27 @@ class Watch(Generic[V, W]):
         if seen is None:
             return
         self._version = seen.version
+        before = self.mirror.views.get(seen.key)
         change = self.mirror.drop(seen) if line.type == "DELETED" else self.mirror.take(seen)
-        self._tell(seen.key, change)
+        self._tell(seen.key, change, before)
 
     # -- small parts
 
-    def _tell(self, key: str, change: Change[V] | None) -> None:
+    def _tell(self, key: str, change: Change[V] | None, before: W | None) -> None:
+        """Tell what is new: of the value, and of the view. What was taken in already, an own write's echo, is not."""
         if change is not None:
             self._emit(self.kind.gone(key) if change.value is None else self.kind.observed(change.value))
-        self._on_view(key, self.mirror.views.get(key))
+        view = self.mirror.views.get(key)
+        if view is not before:
+            self._on_view(key, view)
 
     async def _settle(self, key: str, listed: str | None) -> None:
         try:
             read = self._read(await self._connection.request("GET", self.kind.locate(key)))
         except NotFoundError:
             read = None
-        self._tell(key, self.mirror.settle(key, read=read, listed=listed))
+        before = self.mirror.views.get(key)
+        self._tell(key, self.mirror.settle(key, read=read, listed=listed), before)
 
     def _read(self, data: bytes) -> Seen[V, W] | None:
         try:

@@ -6,6 +6,7 @@ from porter.events.entries import Published
 from porter.model.assignment import Assignment
 from porter.model.names import ServiceKey
 from porter.model.objects import Service
+from porter.model.reasons import Reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,18 @@ class ServiceWish:
         """Tell whether the Service still asks for what it asked for when this was decided."""
         return self.service is None or _asks(known) == _asks(self.service)
 
+    def is_news_after(self, before: "ServiceWish | None") -> bool:
+        """Tell whether the API may have to show something else for this wish than for the one before.
+
+        It need not where only why is another. That an address is held is what becomes of every reason once it is shown.
+        """
+        return (
+            before is None
+            or len(before.assignments) != len(self.assignments)
+            or _rests_on(before.service) != _rests_on(self.service)
+            or any(_is_news(one, other) for one, other in zip(self.assignments, before.assignments, strict=True))
+        )
+
     def published(self, key: ServiceKey) -> Published:
         """Return the entry that tells of this wish come true."""
         held = [one for one in self.assignments if one.address is not None]
@@ -29,6 +42,16 @@ class ServiceWish:
             eip=first.eip if first is not None else None,
             node=first.nodes[0] if first is not None and len(first.nodes) == 1 else None,
         )
+
+
+def _is_news(assignment: Assignment, before: Assignment) -> bool:
+    same_reason = assignment.reason == before.reason or assignment.reason.reason is Reason.HELD
+    return not (same_reason and assignment.family == before.family and assignment.same_outcome(before))
+
+
+def _rests_on(service: Service | None) -> tuple[object, ...] | None:
+    """What of a Service decides how a wish for it is shown, and whether it is."""
+    return None if service is None else (*_asks(service), service.keys, service.written_protocol)
 
 
 def _asks(service: Service) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ entries it is in the same state and has given the same decisions. Not safe to sh
 
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from typing import Self, get_args
+from typing import Self
 
 import msgspec
 
@@ -33,7 +33,7 @@ from porter.reconciler.decide import Decisions, Rules
 from porter.reconciler.ownership import why_not_ours
 from porter.reconciler.snapshot import Snapshot
 from porter.reconciler.touched import touched_by
-from porter.reconciler.wishes import families_of
+from porter.reconciler.wishes import FAMILIES, families_of
 from porter.reconciler.world import World
 
 
@@ -106,7 +106,7 @@ class Reconciler:
         """Return a Service's assignments, the primary family first; none for a Service that is not Porter's."""
         known = self.world.services.get(ServiceKey(service))
         primary = families_of(known)[0] if known is not None else None
-        families: list[Family] = sorted(get_args(Family), key=lambda family: (family != primary, family))
+        families: list[Family] = sorted(FAMILIES, key=lambda family: (family != primary, family))
         found = (self._book.get((ServiceKey(service), family)) for family in families)
         return [assignment for assignment in found if assignment is not None]
 

@@ -8,6 +8,7 @@ import msgspec
 from porter.model.addresses import Address, Family, family_of, parse_address
 from porter.model.objects import Service
 
+FAMILIES: Sequence[Family] = get_args(Family)
 _MOST = 8  # addresses that a Service may name; two are sensible
 _SHOWN = 80  # characters of a wrong address that a sentence repeats
 
@@ -49,8 +50,7 @@ def wish_of(service: Service) -> Wish:
 
 def families_of(service: Service) -> Sequence[Family]:
     """Return the families in which the Service wants an address, in its own order; the first is the primary one."""
-    known = get_args(Family)
-    families: list[Family] = [family for family in known if family in service.ip_families]
+    families: list[Family] = [family for family in FAMILIES if family in service.ip_families]
     families.sort(key=service.ip_families.index)
     return families or ["IPv4"]
 
