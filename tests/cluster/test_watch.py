@@ -1,9 +1,11 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -14,9 +16,11 @@ from porter.cluster.mirror import Mirror
 from porter.cluster.timings import WatchTimings
 from porter.cluster.watch import Watch
 from porter.events.entries import NodeGone, NodeObserved, Observed, Relisted, WatchClosed, WatchOpened
+from porter.model import keys
 from porter.model.names import NodeName
 from porter.model.objects import Node
 from tests.cluster.faults import FaultServer, bookmark, faulty, line, listing, node, refuse, say, stream, until
+from tests.cluster.publishing import web_service
 
 NODES = "/api/v1/nodes"
 QUICK = WatchTimings(server=(5, 5), silence=0.3, first_wait=0.02, longest_wait=0.1, page=2)
@@ -364,3 +368,48 @@ def test_a_kind_that_is_not_installed_is_said_and_takes_nothing_away(tmp_path: P
     assert error is not None
     assert error.startswith("the kind Eip is not installed; apply the output of `porter manifests`")
     assert seen == []
+
+
+def test_what_the_answer_to_an_own_write_has_shown_is_no_news_when_the_watch_brings_it(tmp_path: Path) -> None:
+    def shown(version: str, **labels: str) -> dict[str, Any]:
+        found = web_service(version)
+        return found | {"metadata": found["metadata"] | {"labels": labels}}
+
+    async def main() -> list[str]:
+        written = shown("101", **{keys.written_eip("porter"): "pool"})
+        views: list[str] = []
+        async with faulty(tmp_path) as (server, connection):
+            watch = Watch(
+                resources.services(),
+                connection=connection,
+                mirror=Mirror({}),
+                emit=lambda _entry: None,
+                clock=monotonic,
+                on_view=lambda _key, view: views.append("" if view is None else view.version),
+            )
+            watched = asyncio.Event()
+
+            async def handle(request: web.Request) -> web.StreamResponse:
+                if "watch" not in request.query:
+                    return listing(shown("100"))
+                watched.set()
+                return await stream(request, echo())
+
+            async def echo() -> AsyncIterator[bytes]:
+                await observed.wait()
+                yield line("MODIFIED", written)
+                yield line("MODIFIED", shown("102"))
+                await asyncio.Event().wait()
+
+            observed = asyncio.Event()
+            server.routes["/api/v1/services"] = handle
+            task = asyncio.create_task(watch.run())
+            await watched.wait()
+            watch.observe(json.dumps(written).encode())
+            observed.set()
+            await until(lambda: views[-1:] == ["102"])
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return views
+
+    assert asyncio.run(main()) == ["100", "101", "102"]
