@@ -1,6 +1,6 @@
 """The `kubernetes` Python client against the server: its Watch, its informer and its leader election, under churn.
 
-They run for PORTER_CHURN_SECONDS, by default 15; try 60 by hand after a change of watches.
+They run together, for PORTER_CHURN_SECONDS, by default 20; try 60 by hand after a change of watches.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Self
 
 import pytest
@@ -24,8 +25,10 @@ from kubernetes.watch import Watch
 from porter.lab.apiserver import ApiServer
 from tests.lab.apiserver.conftest import Running
 
-SECONDS = float(os.environ.get("PORTER_CHURN_SECONDS") or 15)
+SECONDS = float(os.environ.get("PORTER_CHURN_SECONDS") or 20)
 NAMES = [f"web-{number}" for number in range(30)]
+PACE = 0.005  # seconds between two writes: all clients and the server are threads of one process, and share its time
+LEASE, RENEWS, RETRIES = 5, 2, 1  # seconds, as the client's leader election has them: whole ones
 
 
 @pytest.fixture
@@ -82,6 +85,7 @@ class Churn:
                         body["metadata"]["annotations"] = {"turn": str(self.writes)}
                         core.patch_namespaced_service(name, "default", body)
                     self.writes += 1
+                    time.sleep(PACE)
                     if self.writes % 500 == 0:
                         self._server.forget_history()
             except ApiException as error:
@@ -114,9 +118,86 @@ def follow(api: client.CoreV1Api, stop: threading.Event, found: dict[str, str], 
                 errors.append(error)
 
 
-def test_watch_and_informer_end_with_what_the_server_has_after_churn_without_an_error(
+class Lock(LeaseLock):  # type: ignore[misc]  # the client has no types
+    """A lock whose holder can be cut off from the server."""
+
+    def __init__(self, api: Any, identity: str) -> None:
+        super().__init__("leader", "default", identity)
+        self.api_instance = api
+        self.cut = False
+
+    def update(self, name: str, namespace: str, updated_record: Any) -> bool:
+        """Renew, unless cut off."""
+        return False if self.cut else bool(super().update(name, namespace, updated_record))
+
+
+class Candidates:
+    """Two that compete by the client's leader election; who leads is cut off from the server again and again."""
+
+    def __init__(self, made: Any) -> None:
+        client.Configuration.set_default(
+            made.configuration
+        )  # LeaseLock makes a client of its own, whatever it is given
+        try:
+            self._locks = {name: Lock(client.CoordinationV1Api(made), name) for name in ("a", "b")}
+        finally:
+            client.Configuration.set_default(None)
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(name,), daemon=True) for name in self._locks]
+        self.leading = dict.fromkeys(self._locks, False)
+        self.seen: list[str] = []
+        """Who began to lead, one after the other."""
+        self.both: list[bool] = []
+        """At each beginning, whether both lead."""
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """End both: one that follows ends when it has led."""
+        self._stop.set()
+        until(self._have_ended)
+
+    def _have_ended(self) -> bool:
+        for name in self._leaders():
+            self._locks[name].cut = True
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def hand_over(self) -> None:
+        """Cut off who leads, until the other one does."""
+        until(lambda: bool(self._leaders()))
+        name, before = self._leaders()[0], len(self.seen)
+        self._locks[name].cut = True
+        until(lambda: len(self.seen) > before)
+        self._locks[name].cut = False
+
+    def _leaders(self) -> list[str]:
+        return [name for name, leads in self.leading.items() if leads]
+
+    def _run(self, me: str) -> None:
+        settings = electionconfig.Config(
+            self._locks[me],
+            lease_duration=LEASE,
+            renew_deadline=RENEWS,
+            retry_period=RETRIES,
+            onstarted_leading=lambda *_: self._began(me),
+            onstopped_leading=lambda: self.leading.update({me: False}),
+        )
+        while not self._stop.is_set():
+            leaderelection.LeaderElection(settings).run()
+
+    def _began(self, me: str) -> None:
+        self.leading[me] = True
+        self.seen.append(me)
+        self.both.append(all(self.leading.values()))
+
+
+def test_watch_informer_and_election_go_on_through_churn_without_an_error(
     server: Running, api: client.CoreV1Api
 ) -> None:
+    """In the end Watch and informer have what the server has, and there were never two leaders."""
     errors: list[Any] = []
     watched: dict[str, str] = {}
     stop = threading.Event()
@@ -125,8 +206,10 @@ def test_watch_and_informer_end_with_what_the_server_has_after_churn_without_an_
     informer.add_event_handler("ERROR", lambda error: errors.append(error) if status(error) != 410 else None)
     watcher.start()
     informer.start()
-    with Churn(server) as churn:
-        time.sleep(SECONDS)
+    end = time.monotonic() + SECONDS
+    with configured(server) as made, Churn(server) as churn, Candidates(made) as candidates:
+        while time.monotonic() < end:
+            candidates.hand_over()
     last = state(api.list_namespaced_service("default").items)
     limit = time.monotonic() + 10
     while not (watched.items() >= last.items() and state(informer.cache.list()) == last) and time.monotonic() < limit:
@@ -141,6 +224,9 @@ def test_watch_and_informer_end_with_what_the_server_has_after_churn_without_an_
     assert (churn.errors, met) == ([], [])
     assert churn.writes > 100
     assert seen == cached == last
+    assert len(candidates.seen) > 2
+    assert all(one != other for one, other in pairwise(candidates.seen)), candidates.seen
+    assert not any(candidates.both)
 
 
 def status(error: Any) -> int:
@@ -189,65 +275,6 @@ def test_two_that_write_one_lease_by_its_version_never_both_hold_it(server: Runn
     assert set(conflicts) <= {409}
     assert min(won.values()) > 5
     assert conflicts, "they never met: nothing was tested"
-
-
-class Lock(LeaseLock):  # type: ignore[misc]  # the client has no types
-    """A lock whose holder can be cut off from the server."""
-
-    def __init__(self, api: Any, identity: str) -> None:
-        super().__init__("leader", "default", identity)
-        self.api_instance = api
-        self.cut = False
-
-    def update(self, name: str, namespace: str, updated_record: Any) -> bool:
-        """Renew, unless cut off."""
-        return False if self.cut else bool(super().update(name, namespace, updated_record))
-
-
-def test_the_clients_leader_election_hands_over_and_never_has_two_leaders(server: Running) -> None:
-    leading: dict[str, bool] = {"a": False, "b": False}
-    seen: list[str] = []
-    both: list[bool] = []
-
-    def began(me: str) -> None:
-        leading[me] = True
-        seen.append(me)
-        both.append(all(leading.values()))
-
-    def run(me: str, lock: Lock) -> None:
-        settings = electionconfig.Config(
-            lock,
-            lease_duration=3,
-            renew_deadline=2,
-            retry_period=1,
-            onstarted_leading=lambda *_: began(me),
-            onstopped_leading=lambda: leading.update({me: False}),
-        )
-        leaderelection.LeaderElection(settings).run()
-
-    with configured(server) as made:
-        settings = made.configuration
-        client.Configuration.set_default(settings)  # LeaseLock makes a client of its own, whatever it is given later
-        try:
-            locks = {name: Lock(client.CoordinationV1Api(made), name) for name in leading}
-        finally:
-            client.Configuration.set_default(None)
-        threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in locks.items()]
-        for thread in threads:
-            thread.start()
-        until(lambda: len(seen) == 1)
-        first = seen[0]
-        locks[first].cut = True
-        until(lambda: len(seen) == 2)
-        after = dict(leading)
-        locks[seen[1]].cut = True
-        for thread in threads:
-            thread.join(10)
-            assert not thread.is_alive()
-
-    assert seen[1] != first
-    assert after == {first: False, seen[1]: True}
-    assert both == [False, False]
 
 
 def until(look: Callable[[], bool]) -> None:
