@@ -6,6 +6,7 @@ Every agent tells its adapter everything; only the leader's adapter writes, and 
 import asyncio
 
 from porter.agent.pipeline import Batch
+from porter.agent.resting import Rest
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.eip_publication import EipPublication
 from porter.events.entries import (
@@ -24,7 +25,7 @@ from porter.model.names import ServiceKey
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.usage import usage_of
 
-_POOLS_PAUSE = 0.2  # seconds in which changes of pools are gathered into one look at all of them
+_POOLS_PAUSE = 0.2  # seconds in which changes of pools are gathered into one look at all of them, and all their holders
 
 
 class Publishing:
@@ -34,6 +35,7 @@ class Publishing:
         self._reconciler = reconciler
         self._adapter = adapter
         self._pools_due: asyncio.TimerHandle | None = None
+        self._rest = Rest(gather=_POOLS_PAUSE)
 
     def after(self, batch: Batch) -> None:
         """Tell the adapter about every Service that the batch concerns, and soon about the pools."""
@@ -45,7 +47,8 @@ class Publishing:
             service = self._reconciler.world.services.get(key)
             self._adapter.publish(key, service, self._reconciler.assignments_of(key))
         if self._pools_due is None and (batch.decided or any(_concerns_pools(entry) for entry in batch.observed)):
-            self._pools_due = asyncio.get_running_loop().call_later(_POOLS_PAUSE, self._pools)
+            loop = asyncio.get_running_loop()
+            self._pools_due = loop.call_at(self._rest.next(loop.time()), self._pools)
 
     def stop(self) -> None:
         """Tell nothing more."""
@@ -64,6 +67,10 @@ class Publishing:
 
     def _pools(self) -> None:
         self._pools_due = None
+        with self._rest.after(asyncio.get_running_loop().time):
+            self._tell_pools()
+
+    def _tell_pools(self) -> None:
         reconciler = self._reconciler
         for usage in usage_of(reconciler.world, reconciler.decisions, reconciler.rules).values():
             publication = EipPublication(

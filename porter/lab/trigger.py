@@ -15,7 +15,7 @@ from porter.lab.following import RefusedError
 _log = logging.getLogger(__name__)
 _GATHER = 0.01  # seconds: changes come in bursts, one look serves them all
 _AGAIN = 0.5
-_REST = 6.0  # times the processor time of the last look
+_REST = 20.0  # times the processor time of the last look: one of twenty nodes takes a twentieth of a core
 _LONGEST_REST = 1.0
 
 

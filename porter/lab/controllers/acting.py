@@ -84,10 +84,9 @@ class Controllers:
             self._pods.presume(gone)
 
     async def _reconcile_endpoints(self) -> None:
+        pods = self._pods.all()
         wanted = {
-            key_of(piece): piece
-            for service in self._services.all()
-            for piece in endpoints.slices_of(service, self._pods.all())
+            key_of(piece): piece for service in self._services.all() for piece in endpoints.slices_of(service, pods)
         }
         for key, piece in sorted(wanted.items()):
             found = self._slices.objects.get(key)
