@@ -5,6 +5,7 @@ They run together, for PORTER_CHURN_SECONDS, by default 20; try 60 by hand after
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -118,13 +119,23 @@ def follow(api: client.CoreV1Api, stop: threading.Event, found: dict[str, str], 
                 errors.append(error)
 
 
+class EndedError(Exception):
+    """The test is over: the client's candidates know no end of their own."""
+
+
 class Lock(LeaseLock):  # type: ignore[misc]  # the client has no types
-    """A lock whose holder can be cut off from the server."""
+    """A lock whose holder can be cut off from the server, and told that it is over."""
 
     def __init__(self, api: Any, identity: str) -> None:
         super().__init__("leader", "default", identity)
         self.api_instance = api
-        self.cut = False
+        self.cut = self.over = False
+
+    def get(self, name: str, namespace: str) -> Any:
+        """Read it, unless it is over."""
+        if self.over:
+            raise EndedError
+        return super().get(name, namespace)
 
     def update(self, name: str, namespace: str, updated_record: Any) -> bool:
         """Renew, unless cut off."""
@@ -142,7 +153,6 @@ class Candidates:
             self._locks = {name: Lock(client.CoordinationV1Api(made), name) for name in ("a", "b")}
         finally:
             client.Configuration.set_default(None)
-        self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(name,), daemon=True) for name in self._locks]
         self.leading = dict.fromkeys(self._locks, False)
         self.seen: list[str] = []
@@ -156,14 +166,11 @@ class Candidates:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """End both: one that follows ends when it has led."""
-        self._stop.set()
-        until(self._have_ended)
-
-    def _have_ended(self) -> bool:
-        for name in self._leaders():
-            self._locks[name].cut = True
-        return not any(thread.is_alive() for thread in self._threads)
+        for lock in self._locks.values():
+            lock.over = True
+        for thread in self._threads:
+            thread.join(20)
+            assert not thread.is_alive()
 
     def hand_over(self) -> None:
         """Cut off who leads, until the other one does."""
@@ -185,8 +192,9 @@ class Candidates:
             onstarted_leading=lambda *_: self._began(me),
             onstopped_leading=lambda: self.leading.update({me: False}),
         )
-        while not self._stop.is_set():
-            leaderelection.LeaderElection(settings).run()
+        with contextlib.suppress(EndedError):
+            while True:
+                leaderelection.LeaderElection(settings).run()
 
     def _began(self, me: str) -> None:
         self.leading[me] = True
