@@ -19,6 +19,8 @@ class _Member:
     state: tuple[str, str]
     """The version and renewTime seen last; compared for equality only."""
     heard_at: float
+    renewed: bool
+    """It was renewed then; else it was seen for the first time, and may be as old as it likes."""
     duration: float
     released: bool
 
@@ -76,6 +78,7 @@ class Membership:
         self._members[node] = _Member(
             state=state,
             heard_at=self._clock(),
+            renewed=not first,
             duration=lease.duration,
             released=not lease.holder,
         )
@@ -100,4 +103,5 @@ class Membership:
             quiet = now - max(member.heard_at, self._fresh_since)
             if quiet > member.duration + self._slack:
                 self._silent.add(node)
-                self._emit(AgentSilent(node=node, seconds=round(quiet, 1)))
+                renewed = member.renewed and member.heard_at >= self._fresh_since
+                self._emit(AgentSilent(node=node, seconds=round(quiet, 1), renewed=renewed))

@@ -136,6 +136,8 @@ class AgentSilent(Value, frozen=True, kw_only=True):
 
     node: NodeName
     seconds: float
+    renewed: bool = True
+    """It was renewed so long ago. If not, this observer has only listened for so long, and when it was nobody knows."""
 
 
 class AgentHeard(Value, frozen=True, kw_only=True):

@@ -102,7 +102,8 @@ def survey(records: Iterable[Recorded]) -> Survey:
             if before is not None and not isinstance(before.entry, AgentStopped):
                 found.deaths.add(before.seq)
         elif isinstance(entry, AgentSilent):
-            found.heard.append((entry.node, record.seq, record.at - timedelta(seconds=entry.seconds)))
+            if entry.renewed:
+                found.heard.append((entry.node, record.seq, record.at - timedelta(seconds=entry.seconds)))
         elif type(entry) in _SHARED and len(found.seen) < _MOST:
             kind, _, body = encode(entry)
             key = hash((kind, body))

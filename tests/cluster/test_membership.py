@@ -75,7 +75,18 @@ def test_nobody_is_judged_while_this_node_hears_nothing_and_everybody_has_a_full
     assert not room.members.frozen
     assert room.entries == []
     room.live(5, other=False)
-    assert room.entries == [AgentSilent(node=OTHER, seconds=17.0)]
+    assert room.entries == [AgentSilent(node=OTHER, seconds=17.0, renewed=False)], (
+        "nobody knows when it was renewed last"
+    )
+
+
+def test_a_lease_that_is_only_listed_may_be_as_old_as_it_likes() -> None:
+    room = Room()
+    room.hear(OTHER)
+
+    room.live(40, other=False)
+
+    assert room.entries == [AgentSilent(node=OTHER, seconds=17.0, renewed=False)]
 
 
 def test_a_known_break_freezes_at_once() -> None:

@@ -127,7 +127,7 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
     ("namespace.gone", 1): e.NamespaceGone(namespace="default"),
     ("agent.observed", 1): e.AgentObserved(agent=AGENT),
     ("agent.gone", 1): e.AgentGone(node=NODE1),
-    ("agent.silent", 1): e.AgentSilent(node=NODE1, seconds=12.5),
+    ("agent.silent", 1): e.AgentSilent(node=NODE1, seconds=12.5, renewed=False),
     ("agent.heard", 1): e.AgentHeard(node=NODE1),
     ("cluster.observed", 1): e.ClusterObserved(
         cluster=Cluster(service_ranges=("10.96.0.0/16",), api_servers=("192.168.0.1",)),
@@ -183,6 +183,7 @@ FULL: Mapping[tuple[str, int], e.Entry] = {
 """Every kind in every version, with every field set to something that is not its default."""
 
 EARLIER: Mapping[int, e.Entry] = {
+    15: e.AgentSilent(node=NODE1, seconds=12.5),
     29: e.AgentStopped(node=NODE1),
 }
 """By number, the rows that were stored before their kind was given another optional field."""

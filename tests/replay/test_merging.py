@@ -214,6 +214,34 @@ def test_an_agent_that_was_killed_announced_as_long_as_others_heard_its_lease(
     assert [told["text"].partition(" announces")[0] for told in found["timeline"]].count("this node") == 2
 
 
+def test_who_has_only_listed_the_lease_of_a_killed_agent_says_nothing_of_how_long_it_lived(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """node2 starts when node1 is dead: it has waited for a renewal for as long as the Lease lasts, and saw none."""
+    one: Entries = [
+        (0.0, started("node1")),
+        (1.0, owned("node1")),
+        (1.0, ON),
+        (2.0, shared(2)),
+        (40.0, started("node1")),
+    ]
+    other: Entries = [
+        (0.0, started("node2")),
+        (1.0, owned("node1")),
+        (2.0, shared(2)),
+        (10.0, started("node2")),
+        (11.0, owned("node2")),
+        (11.0, ON),
+        (15.0, AgentSilent(node=NodeName("node1"), seconds=4.0, renewed=False)),
+        (50.0, shared(30)),
+    ]
+
+    found = merged(capsys, log(tmp_path, "node1", one), log(tmp_path, "node2", other))
+
+    assert windows(found) == [("nobody", [], 9.0)]
+
+
 def test_a_clock_that_was_set_back_is_told_and_the_timeline_stays_in_order(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
