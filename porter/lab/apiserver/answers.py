@@ -12,6 +12,7 @@ from porter.lab.apiserver import discovery, openapi, swagger
 from porter.lab.apiserver.asking import TABLE
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.objects import Json, encode
+from porter.lab.apiserver.plain import Request
 
 _JSON = {"Content-Type": "application/json"}
 _NOT_FOUND = "404 page not found\n"
@@ -49,7 +50,7 @@ def nothing_there() -> web.Response:
     return web.Response(status=HTTPStatus.NOT_FOUND, text=_NOT_FOUND)
 
 
-def health(request: web.BaseRequest) -> web.Response:
+def health(request: Request) -> web.Response:
     """What a server says that is well; it answers, so it is."""
     if "verbose" not in request.query:
         return web.Response(text="ok")
@@ -66,7 +67,7 @@ def watch_type(wanted: str) -> str:
     return "application/json;as=Table;v=v1;g=meta.k8s.io;stream=watch" if wanted == TABLE else "application/json"
 
 
-def described(request: web.BaseRequest, path: str, kinds: Kinds) -> web.Response | None:  # noqa: C901, PLR0912  (a table of paths)
+def described(request: Request, path: str, kinds: Kinds) -> web.Response | None:  # noqa: C901, PLR0912  (a table of paths)
     """The answer of a path that tells about the server; None when the path is another one."""
     if request.method not in ("GET", "HEAD"):
         return None

@@ -53,7 +53,8 @@ from porter.lab.apiserver.kinds import Kind, Kinds
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.objects import Clock, Json, metadata, name_of, namespace_of
 from porter.lab.apiserver.options import Deletion, deletion
-from porter.lab.apiserver.quick import JsonAnswer, body_of, is_plain
+from porter.lab.apiserver.plain import Request
+from porter.lab.apiserver.quick import MOST_BODY, JsonAnswer, body_of, is_plain
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
 from porter.lab.apiserver.repeated import in_their_order, only_unknown, repeated_first, telling
@@ -100,16 +101,20 @@ class Handler:
         self._troubles = parts.troubles
         self._targets = Targets(parts.kinds)
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    def at_once(self, request: Request) -> bool:
+        """Whether the answer to a request waits for nothing, once its body is there."""
+        return "watch" not in request.query and self._troubles.is_over
+
+    async def answer(self, request: Request) -> web.StreamResponse:
         """Answer one request; whatever is refused becomes a Status."""
-        if "Expect" in request.headers:
+        if "Expect" in request.headers and isinstance(request, web.BaseRequest):
             await expected(request)
         try:
             return await self._routed(request)
         except Refusal as refusal:
             return json_answer(refusal.status(), refusal.code, refusal.headers)
         except web.HTTPRequestEntityTooLarge as failed:
-            said = f"Request entity too large: limit is {request.client_max_size}"
+            said = f"Request entity too large: limit is {MOST_BODY}"
             large = Refusal(code=failed.status, reason="RequestEntityTooLarge", message=said)
             return json_answer(large.status(), large.code)
         except RecursionError:
@@ -122,7 +127,7 @@ class Handler:
             ours = Refusal(code=500, reason="InternalError", message=f"Internal error occurred: {bug!r}")
             return json_answer(ours.status(), ours.code)
 
-    async def _routed(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _routed(self, request: Request) -> web.StreamResponse:
         path = request.path.rstrip("/") or "/"
         if path == TROUBLE and request.method == "PUT":
             self._parts.access.require(
@@ -140,9 +145,7 @@ class Handler:
             return await self._dispatched(request, path, who)
         return await self._audited(request, path, who, asked)
 
-    async def _audited(
-        self, request: web.BaseRequest, path: str, who: Identity, asked: Attributes
-    ) -> web.StreamResponse:
+    async def _audited(self, request: Request, path: str, who: Identity, asked: Attributes) -> web.StreamResponse:
         """Answer and write the audit log; a watch is in it when it begins, anything else when it was answered."""
         verdict, code = Verdict(allowed=False), int(HTTPStatus.INTERNAL_SERVER_ERROR)
         audit = self._parts.audit
@@ -168,7 +171,7 @@ class Handler:
             if asked.verb != "watch" or code != HTTPStatus.OK:
                 wrote()
 
-    async def _dispatched(self, request: web.BaseRequest, path: str, who: Identity) -> web.StreamResponse:
+    async def _dispatched(self, request: Request, path: str, who: Identity) -> web.StreamResponse:
         told = described(request, path, self._parts.kinds)
         if told is not None:
             return told
@@ -184,7 +187,7 @@ class Handler:
         self._parts.lifecycle.settle()
         return answer
 
-    async def _resource(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _resource(self, request: Request, asked: Target, who: Identity) -> web.StreamResponse:
         if asked.subresource == "token":
             return await self._token(request, asked)
         match request.method, bool(asked.name):
@@ -205,7 +208,7 @@ class Handler:
             case _:
                 raise method_not_allowed()
 
-    def _get(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
+    def _get(self, request: Request, asked: Target) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         obj = self._parts.writes.get(asked.kind, asked.key)
         if asked.subresource == "scale":
@@ -213,7 +216,7 @@ class Handler:
         include = request.query.get("includeObject", "Metadata")
         return json_answer(document(asked.kind, obj, wanted, now=self._parts.now, include=include))
 
-    async def _list(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
+    async def _list(self, request: Request, asked: Target) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         options = list_options(request.query, asked.kind)
         parts = self._parts
@@ -223,6 +226,7 @@ class Handler:
             return json_answer(
                 list_document(asked.kind, objects, about, wanted, now=parts.now, include=options.include)
             )
+        assert isinstance(request, web.BaseRequest), "a watch is never answered at once"
         watch = Watch(parts.store, asked.kind, namespace=asked.namespace, options=options, form=wanted, now=parts.now)
         stream = Stream(request, {"Content-Type": watch_type(wanted), "Cache-Control": "no-cache, private"})
         await stream.begin()
@@ -241,7 +245,7 @@ class Handler:
                 await stream.end()
         return stream.response
 
-    async def _token(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
+    async def _token(self, request: Request, asked: Target) -> web.StreamResponse:
         if request.method != "POST":
             raise method_not_allowed()
         found = as_kind(body(await body_of(request), _media(request)), TOKEN_REQUEST)
@@ -260,7 +264,7 @@ class Handler:
         if now < self._cache_ready.setdefault(place, now + CACHE_FILLS_IN):
             raise initializing()
 
-    async def _create(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _create(self, request: Request, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         options = _write_options(request)
         obj = as_kind(await _body(request, options, asked.kind), asked.kind)
@@ -283,12 +287,12 @@ class Handler:
             identities=parts.identities,
         )
 
-    def _may_create(self, request: web.BaseRequest, who: Identity) -> None:
+    def _may_create(self, request: Request, who: Identity) -> None:
         """A PUT or an apply of what is not there creates it, and needs the right to that, too."""
         asked = attributes(request.method, request.path, request.query)
         self._parts.access.require(who, dataclasses.replace(asked, verb="create"))
 
-    async def _replace(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _replace(self, request: Request, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         options = _write_options(request)
         kind = SCALE if asked.subresource == "scale" else asked.kind
@@ -303,7 +307,7 @@ class Handler:
         stored = writes.update(asked.kind, asked.key, obj, _part(asked), options)
         return self._wrote(request, asked, stored, wanted, HTTPStatus.CREATED if is_new else HTTPStatus.OK, options)
 
-    async def _patch(self, request: web.BaseRequest, asked: Target, who: Identity) -> web.StreamResponse:
+    async def _patch(self, request: Request, asked: Target, who: Identity) -> web.StreamResponse:
         wanted = form(request.headers.get("Accept", ""))
         media, raw = _media(request), await body_of(request)
         apply = media == APPLY_PATCH
@@ -334,7 +338,7 @@ class Handler:
         return json_answer(scale_of(stored), headers=warnings(options.warnings))
 
     def _wrote(  # noqa: PLR0917  (called three times, above)
-        self, request: web.BaseRequest, asked: Target, obj: Json, wanted: str, status: int, options: WriteOptions
+        self, request: Request, asked: Target, obj: Json, wanted: str, status: int, options: WriteOptions
     ) -> web.StreamResponse:
         """The answer to a write: the object in the form that was asked for."""
         shown = document(asked.kind, obj, wanted, now=self._parts.now, include="Metadata")
@@ -343,7 +347,7 @@ class Handler:
             return JsonAnswer(encoded, status)
         return encoded_answer(encoded, status, warnings(options.warnings))
 
-    async def _delete(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
+    async def _delete(self, request: Request, asked: Target) -> web.StreamResponse:
         wanted, kind = form(request.headers.get("Accept", "")), asked.kind
         options, how = await _delete_options(request)
         obj, gone = self._parts.deletes.delete(kind, asked.key, options, how)
@@ -355,7 +359,7 @@ class Handler:
             {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
         )
 
-    async def _delete_many(self, request: web.BaseRequest, asked: Target) -> web.StreamResponse:
+    async def _delete_many(self, request: Request, asked: Target) -> web.StreamResponse:
         kind = asked.kind
         options, how = await _delete_options(request)
         objects, about = listed(self._parts.store, kind, asked.namespace, list_options(request.query, kind))
@@ -364,7 +368,7 @@ class Handler:
         return json_answer(list_document(kind, objects, about, PLAIN, now=self._parts.now, include="None"))
 
 
-async def _body(request: web.BaseRequest, options: WriteOptions, kind: Kind) -> Any:
+async def _body(request: Request, options: WriteOptions, kind: Kind) -> Any:
     """The value of the body of a POST or PUT; what it names twice is told with what its kind does not know."""
     raw, media = await body_of(request), _media(request)
     found = body(raw, media)
@@ -373,11 +377,11 @@ async def _body(request: web.BaseRequest, options: WriteOptions, kind: Kind) -> 
     return found
 
 
-def _write_options(request: web.BaseRequest, *, apply: bool = False) -> WriteOptions:
+def _write_options(request: Request, *, apply: bool = False) -> WriteOptions:
     return write_options(request.method, request.query, request.headers.get("User-Agent", ""), apply=apply)
 
 
-async def _delete_options(request: web.BaseRequest) -> tuple[WriteOptions, Deletion]:
+async def _delete_options(request: Request) -> tuple[WriteOptions, Deletion]:
     """How to write, and how to delete: of the query and of the body."""
     raw = await body_of(request)
     found = as_object(body(raw, _media(request))) if raw.strip() else {}
@@ -391,5 +395,5 @@ def _part(asked: Target) -> str:
     return "status" if asked.subresource == "status" else ""
 
 
-def _media(request: web.BaseRequest) -> str:
+def _media(request: Request) -> str:
     return request.headers.get("Content-Type", "").partition(";")[0].strip()

@@ -13,7 +13,7 @@ from pathlib import Path
 NETNS_DIRECTORY = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000  # sched.h
 _IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # in.h, in6.h: bind to an address that is not there yet
-_BACKLOG = 512
+BACKLOG = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _bound(where: Listen) -> socket.socket:
         else:
             opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         opened.bind((where.address, where.port))
-        opened.listen(_BACKLOG)
+        opened.listen(BACKLOG)
         opened.setblocking(False)
     except OSError:
         opened.close()

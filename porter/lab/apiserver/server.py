@@ -24,6 +24,7 @@ from porter.lab.apiserver.access import Access
 from porter.lab.apiserver.audit import Audit
 from porter.lab.apiserver.behaviours import behaviours
 from porter.lab.apiserver.builtin import BUILTIN
+from porter.lab.apiserver.connections import Connections
 from porter.lab.apiserver.deletes import Deletes
 from porter.lab.apiserver.furniture import furnish
 from porter.lab.apiserver.handling import Handler, Parts
@@ -34,6 +35,7 @@ from porter.lab.apiserver.kubeconfig import kubeconfig
 from porter.lab.apiserver.lifecycle import Lifecycle
 from porter.lab.apiserver.listening import Listen, open_socket
 from porter.lab.apiserver.objects import Clock, utc_now
+from porter.lab.apiserver.quick import MOST_BODY
 from porter.lab.apiserver.rbac import Right
 from porter.lab.apiserver.services import ServiceBehaviour
 from porter.lab.apiserver.store import WINDOW, Key, Store
@@ -44,7 +46,6 @@ from porter.lab.apiserver.writes import Writes
 from porter.lab.private import write_private
 
 DEFAULT_SERVICE_CIDR = "10.233.0.0/18"
-MOST_BODY = 3 * 1024 * 1024  # what a real server takes
 _ENDS_WITHIN = 2.0  # seconds that open requests are given when the server stops
 
 
@@ -114,6 +115,7 @@ class ApiServer:
         )
         self._runner: web.ServerRunner | None = None
         self._handler: Handler | None = None
+        self._connections: Connections | None = None
         self._authority = b""
         self._where: list[Listen] = []
 
@@ -157,11 +159,13 @@ class ApiServer:
 
     async def stop(self) -> None:
         """Stop listening and end every watch; safe to call twice."""
-        runner, handler = self._runner, self._handler
-        self._runner = self._handler = None
+        runner, handler, connections = self._runner, self._handler, self._connections
+        self._runner = self._handler = self._connections = None
         if handler is not None:
             handler.stopping.set()
             await asyncio.sleep(0)
+        if connections is not None:
+            connections.close()
         if runner is not None:
             await runner.cleanup()
         if self._journal is not None:
@@ -214,8 +218,9 @@ class ApiServer:
         self._runner = runner
         place = self._advertise or self._where[0]
         furnish(self._parts, address=place.address, port=place.port, ranges=self._ranges)
+        self._connections = Connections(self._handler, server)
         for sock in sockets:
-            await web.SockSite(runner, sock, ssl_context=context, backlog=512).start()
+            await self._connections.listen(sock, context)
 
     def _context(self) -> ssl.SSLContext:
         directory = self._directory

@@ -31,12 +31,20 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Connections stand and take what is sent, and nothing comes back, as from a server that has lost its power."""
 
 
+_NONE = Trouble()
+
+
 class Troubles:
     """The server's present trouble. Called from its loop only."""
 
     def __init__(self) -> None:
         self.now = Trouble()
         self._changed = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.now == _NONE
 
     def put(self, raw: bytes) -> Trouble:
         """Take the body of a PUT; refused when it is no Trouble."""
