@@ -22,7 +22,6 @@ from porter.events.entries import (
     Recorded,
     ServiceObserved,
 )
-from porter.model.addresses import Family
 from porter.model.assignment import Announcement, Assignment
 from porter.model.names import NodeName, ServiceKey
 from porter.model.objects import Endpoints, Service
@@ -104,11 +103,13 @@ class Reconciler:
 
     def assignments_of(self, service: str) -> list[Assignment]:
         """Return a Service's assignments, the primary family first; none for a Service that is not Porter's."""
-        known = self.world.services.get(ServiceKey(service))
-        primary = families_of(known)[0] if known is not None else None
-        families: list[Family] = sorted(FAMILIES, key=lambda family: (family != primary, family))
-        found = (self._book.get((ServiceKey(service), family)) for family in families)
-        return [assignment for assignment in found if assignment is not None]
+        key = ServiceKey(service)
+        slots = ((key, family) for family in FAMILIES)
+        found = [assignment for slot in slots if (assignment := self._book.get(slot)) is not None]
+        if len(found) > 1 and (known := self.world.services.get(key)) is not None:
+            primary = families_of(known)[0]
+            found.sort(key=lambda assignment: assignment.family != primary)
+        return found
 
     def _take_quietly(self, entry: Observed) -> bool:
         """Take in an entry if nothing is to be decided because of it, and that is soon seen: so it is with most."""

@@ -1,6 +1,7 @@
 """What a Service asks for, read once: the families, and for each the address, if it names one."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import get_args
 
 import msgspec
@@ -50,9 +51,14 @@ def wish_of(service: Service) -> Wish:
 
 def families_of(service: Service) -> Sequence[Family]:
     """Return the families in which the Service wants an address, in its own order; the first is the primary one."""
-    families: list[Family] = [family for family in FAMILIES if family in service.ip_families]
-    families.sort(key=service.ip_families.index)
-    return families or ["IPv4"]
+    return _known(service.ip_families)
+
+
+@lru_cache(maxsize=64)
+def _known(ip_families: tuple[str, ...]) -> tuple[Family, ...]:
+    """Read a list of families once: there are few, and they come again with every Service."""
+    families: list[Family] = [family for family in FAMILIES if family in ip_families]
+    return tuple(sorted(families, key=ip_families.index)) or ("IPv4",)
 
 
 def needs_both(service: Service) -> bool:
