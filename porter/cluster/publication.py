@@ -1,11 +1,12 @@
 """What the API must show of a Service, compared with what it shows: the smallest patches that mend the difference.
 
 Pure. A patch names only Porter's own fields; nothing differs, no patch. Publishing writes the metadata first and then
-the status, so that an address in the API always has its pool beside it.
+the status, so that an address in the API always has its pool beside it; only where another program's address is to go,
+the status is first.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from porter.cluster.conditions import JsonObject, camel_case, not_announced, short, written
@@ -57,10 +58,21 @@ def plan_service(
         yield from _release(view, deleting=service is None or service.deleting)
         return
     ordered = sorted(assignments, key=lambda one: _rank(service, one))
-    if (patch := _metadata_patch(view, service, ordered)) is not None:
-        yield patch
-    if (patch := _status_patch(view, ordered, now)) is not None:
-        yield patch
+    steps: list[Callable[[], Patch | None]] = [
+        lambda: _metadata_patch(view, service, ordered),
+        lambda: _status_patch(view, ordered, now),
+    ]
+    if _replaces_another(view, ordered):
+        steps.reverse()
+    for step in steps:
+        if (patch := step()) is not None:
+            yield patch
+
+
+def _replaces_another(view: ServiceView, assignments: Sequence[Assignment]) -> bool:
+    """Tell whether another program's address goes: beside it a label would say that it is Porter's, and is to stay."""
+    wanted = {one.address for one in assignments if one.address is not None}
+    return bool(wanted) and any(one.ip is not None and one.ip not in wanted for one in _not_ours(view))
 
 
 def _rank(service: Service, assignment: Assignment) -> tuple[int, str]:

@@ -233,6 +233,22 @@ def test_another_programs_address_is_left_alone_while_the_service_waits() -> Non
     assert all("loadBalancer" not in patch.body.get("status", {}) for patch in patches)
 
 
+def test_another_programs_address_is_replaced_before_a_label_says_that_it_is_porters() -> None:
+    shown = view(ingress=(IngressView(ip="10.9.9.9"),))
+
+    status, metadata = plan(shown, HELD)
+
+    assert status.body["status"]["loadBalancer"] == {"ingress": [{"ip": "192.168.0.91", "ipMode": "VIP"}]}
+    assert metadata.body["metadata"]["labels"] == {keys.written_eip("porter"): "pool-a"}
+
+
+def test_an_address_that_is_kept_gets_its_label_first() -> None:
+    metadata, status = plan(view(ingress=(IngressView(ip="192.168.0.91"), IngressView(hostname="x"))), HELD)
+
+    assert metadata.body["metadata"]["labels"] == {keys.written_eip("porter"): "pool-a"}
+    assert status.body["status"]["loadBalancer"] == {"ingress": [{"ip": "192.168.0.91", "ipMode": "VIP"}]}
+
+
 def test_what_an_older_version_published_is_taken_off_by_its_label() -> None:
     status, metadata = plan(ours(conditions=()), service=None)
 

@@ -172,7 +172,8 @@ def publishing(reconciler: Reconciler) -> list[ServiceObserved]:
 def labelling(reconciler: Reconciler) -> list[ServiceObserved]:
     """Return them as they are between: labels and the annotation are written first, and then an address that is new.
 
-    Those that show an address of another program's are not among them: a label would say that it is Porter's.
+    Those that show an address of another program's are not among them: a label would say that it is Porter's, and so
+    that address is replaced first.
     """
     entries = []
     for entry in publishing(reconciler):
