@@ -125,6 +125,7 @@ class Agent:
             report=self._applied,
             lease_duration=settings.lease_duration,
             read_only=settings.dry_run,
+            on_leadership=self._led,
         )
         self._publishing = Publishing(self._reconciler, self._adapter)
         self._words = Words(settings.node, self._adapter)
@@ -244,6 +245,9 @@ class Agent:
             self._own.reach(can_reach_targets(self._reconciler.world))
         self._announce()
         self._publishing.after(batch)
+
+    def _led(self, leads: bool) -> None:  # noqa: FBT001 - a callback
+        self._publishing.lead(leads)
 
     def _announce(self) -> None:
         wanted = self._reconciler.announcements(self._settings.node)

@@ -1,13 +1,15 @@
 """What is to be shown in the API, told to the adapter whenever it may have changed.
 
-Every agent tells its adapter everything; only the leader's adapter writes, and it writes only what differs.
+Every agent tells its adapter of all Services; only the leader's adapter writes, and it writes only what differs. Of the
+pools the leader alone tells: to look at all their holders takes long in a large cluster.
 """
 
 import asyncio
+from collections.abc import Sequence
+from typing import Protocol
 
 from porter.agent.pipeline import Batch
 from porter.agent.resting import Rest
-from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.eip_publication import EipPublication
 from porter.events.entries import (
     AgentObserved,
@@ -21,19 +23,32 @@ from porter.events.entries import (
     Relisted,
     ServiceObserved,
 )
+from porter.model.assignment import Assignment
 from porter.model.names import ServiceKey
+from porter.model.objects import Service
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.usage import usage_of
 
-_POOLS_PAUSE = 0.2  # seconds in which changes of pools are gathered into one look at all of them, and all their holders
+_POOLS_PAUSE = 0.2  # seconds in which changes of pools are gathered into one look at all of them, and their holders
+
+
+class Adapter(Protocol):
+    """What publishing needs of `porter.cluster.adapter`."""
+
+    def publish(self, key: ServiceKey, service: Service | None, assignments: Sequence[Assignment]) -> None:
+        """Want this Service shown so."""
+
+    def publish_eip(self, publication: EipPublication) -> None:
+        """Want this Eip's status shown so."""
 
 
 class Publishing:
     """Follows the batches of one agent. Belongs to the event loop."""
 
-    def __init__(self, reconciler: Reconciler, adapter: ClusterAdapter) -> None:
+    def __init__(self, reconciler: Reconciler, adapter: Adapter) -> None:
         self._reconciler = reconciler
         self._adapter = adapter
+        self._leading = False
         self._pools_due: asyncio.TimerHandle | None = None
         self._rest = Rest(gather=_POOLS_PAUSE)
 
@@ -46,12 +61,21 @@ class Publishing:
         for key in sorted(keys):
             service = self._reconciler.world.services.get(key)
             self._adapter.publish(key, service, self._reconciler.assignments_of(key))
-        if self._pools_due is None and (batch.decided or any(_concerns_pools(entry) for entry in batch.observed)):
+        if not self._leading or self._pools_due is not None:
+            return
+        if batch.decided or any(_concerns_pools(entry) for entry in batch.observed):
             loop = asyncio.get_running_loop()
             self._pools_due = loop.call_at(self._rest.next(loop.time()), self._pools)
 
+    def lead(self, leads: bool) -> None:  # noqa: FBT001 - a callback
+        """Tell of the pools at once when this agent has come to lead: what it told when it led before is old."""
+        self._leading = leads
+        if leads and self._reconciler.world.complete:
+            self.stop()
+            self._pools()
+
     def stop(self) -> None:
-        """Tell nothing more."""
+        """Tell no more of what is past."""
         if self._pools_due is not None:
             self._pools_due.cancel()
 

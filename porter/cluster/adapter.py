@@ -192,7 +192,7 @@ class ClusterAdapter:
         self._publisher.want_service(key, service, assignments)
 
     def publish_eip(self, publication: EipPublication) -> None:
-        """Want this Eip's status shown so. Call it on every agent, like `publish`."""
+        """Want this Eip's status shown so. Call it when this agent has come to lead, and whenever it changed since."""
         self._publisher.want_eip(publication)
 
     def announced(self, key: ServiceKey, *, answers: bool, message: str) -> None:
