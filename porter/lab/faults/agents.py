@@ -81,7 +81,7 @@ KINDS = {
     "clock": Kind(
         _step,
         _step_back,
-        "the wall clock of its agent steps (--step); without up --clocks that is started anew first",
+        "its agent's wall clock steps (--step), back when it is mended",
         lambda how: f"{how.step:+g} s",
         check=_may_step,
     ),
