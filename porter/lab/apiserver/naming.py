@@ -38,6 +38,7 @@ _VALUE_SAID = (
 _MOST_LABEL, _MOST_SUBDOMAIN = 63, 253  # RFC 1123
 _MOST_PORT_NAME = 15
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: a generated name is never a word
+_TRIES = 8  # to generate a name that is not taken: k8s.io/apiserver/pkg/registry/generic/registry (RetryGenerateName)
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
 _DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
 _REMEMBERED = 4096  # texts, of each sort of name: an object brings the same ones with every write
@@ -165,14 +166,16 @@ def finalizer_errors(obj: Json, old: Json, kind: Kind) -> Iterator[FieldError]:
             yield forbidden_field("metadata.finalizers", why)
 
 
-def born(obj: Json, kind: Kind, namespace: str, time: str) -> None:
-    """Give a new object what the server gives: identity, time, a generated name."""
+def born(obj: Json, kind: Kind, namespace: str, time: str, *, is_taken: Callable[[str], bool]) -> None:
+    """Give a new object what the server gives: identity, time, a generated name, which may be taken in the end."""
     found = metadata(obj)
     for key in (*_SERVERS_OWN, *_DELETION):
         found.pop(key, None)
     if not found.get("name") and found.get("generateName"):
-        suffix = "".join(random.choices(_SUFFIX, k=5))
-        found["name"] = found["generateName"][: _MOST_LABEL - 5] + suffix
+        for _ in range(_TRIES):
+            found["name"] = found["generateName"][: _MOST_LABEL - 5] + "".join(random.choices(_SUFFIX, k=5))
+            if not is_taken(found["name"]):
+                break
     if kind.namespaced:
         found["namespace"] = namespace
     else:

@@ -131,7 +131,12 @@ class Writes:
         behaviour = self._behaviours.get(kind.name, NOTHING) if not kind.custom else NOTHING
         time = timestamp(self._now())
         self._namespace_must_take(kind, namespace, name_of(obj))
-        born(obj, kind, namespace, time)
+        place = namespace if kind.namespaced else ""
+
+        def is_taken(name: str) -> bool:
+            return self._store.get(kind.resource, Key(place, name)) is not None
+
+        born(obj, kind, namespace, time, is_taken=is_taken)
         if kind.custom and kind.status:
             obj.pop("status", None)
         behaviour.fresh(obj)
@@ -139,7 +144,7 @@ class Writes:
         if writer is not None:  # before anything is given out: the writer owns what it wrote and its defaults alone
             managed = self._owned(kind, _without_status(kind, obj), {}, writer, time)
         self._complete(kind, obj, None, behaviour)
-        if self._store.get(kind.resource, Key(namespace if kind.namespaced else "", name_of(obj))) is not None:
+        if is_taken(name_of(obj)):
             raise errors.already_exists(kind.group, kind.plural, name_of(obj))
         metadata(obj)["managedFields"] = managed
         if options.dry_run:

@@ -42,6 +42,20 @@ def test_a_generated_name_is_the_prefix_and_five_letters(client: Client) -> None
     assert len(made["metadata"]["name"]) == 7
 
 
+@pytest.mark.parametrize(("taken", "status"), [(7, 201), (8, 409)])
+def test_a_generated_name_that_is_taken_is_generated_anew_seven_times(
+    client: Client, monkeypatch: pytest.MonkeyPatch, taken: int, status: int
+) -> None:
+    client.post(CONFIG_MAPS, {"metadata": {"name": "a-bbbbb"}})
+    found = iter(["bbbbb"] * taken + ["ccccc"])
+    monkeypatch.setattr("porter.lab.apiserver.naming.random.choices", lambda *_, **__: next(found))
+
+    made = client.ask("POST", CONFIG_MAPS, {"metadata": {"generateName": "a-"}})
+
+    assert made.status == status
+    assert made.body["metadata"].get("name", "") == ("a-ccccc" if status == 201 else "")
+
+
 def test_two_writers_with_the_same_version_do_not_both_win(client: Client) -> None:
     made = client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
 
