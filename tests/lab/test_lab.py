@@ -232,7 +232,7 @@ def test_a_pod_that_ends_serves_until_another_does_and_nothing_is_lost(lab: Lab)
         return {e["targetRef"]["name"]: tuple(e["conditions"].values()) for e in slice_of(lab, "ends")["endpoints"]}
 
     def begun(name: str, node: str) -> None:
-        lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod(name, app="ends", node=node, sleep=2)})
+        lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod(name, app="ends", node=node, sleep=20)})
         until(f"{name} ready", lambda: conditions().get(name) == (True, True, False))
 
     def answers() -> set[str]:
@@ -246,6 +246,7 @@ def test_a_pod_that_ends_serves_until_another_does_and_nothing_is_lost(lab: Lab)
         assert answers() == {"first"}
         begun("second", "node2")
         until("the other alone", lambda: answers() == {"second"})
+        lab.api.delete("Pod", "first", grace=1)  # which it has had
         until("its end", lambda: set(conditions()) == {"second"})
 
     assert prober.report.lost == 0
