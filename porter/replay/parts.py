@@ -7,7 +7,7 @@ porter/replay/verifying.py. Whatever goes wrong here, that part is simply folded
 import contextlib
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     seq: int
     """The last entry."""
+    cause: Recorded | None
+    """The last observation that led to a decision, None where no entry of the part did."""
 
 
 class Helper(Closing):
@@ -56,8 +58,8 @@ class Helper(Closing):
         context = get_context("spawn")  # a fork would share the open database
         self._pipe, other = context.Pipe(duplex=False)
         self._process = context.Process(target=_work, args=(other, path, stream, part), daemon=True)
-        self._process.start()
-        other.close()
+        with other, contextlib.suppress(OSError), _deaf_to_interrupts():  # not started, it is one that is gone
+            self._process.start()
 
     def heard(self, seconds: float | None) -> bool:
         """Wait for its news so long at most, None for ever; return whether there is more to come."""
@@ -82,8 +84,9 @@ class Helper(Closing):
 
     def close(self) -> None:
         """End the process. Safe to call twice."""
-        self._process.kill()
-        self._process.join()
+        if self._process.pid is not None:
+            self._process.kill()
+            self._process.join()
         self._pipe.close()
 
 
@@ -112,9 +115,19 @@ def counted(records: Iterable[Recorded], after: int, told: Callable[[int], None]
             due = record.seq + _STEP
 
 
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from the processes that are started: the terminal sends it to all, and who asked ends them."""
+    resource_tracker.ensure_running()  # starting one, it would let through what is held back here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(pipe: Connection, path: Path, stream: str, part: Part) -> None:
     """Fold a part and send what came of it, None where nothing did: in the process of a helper."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked ends this process
     folded: Folded | None = None
     with contextlib.suppress(Exception):  # the fold of who asked meets the same, and says what it is
         folded = _folded(path, stream, part, pipe.send)
@@ -144,4 +157,5 @@ def _folded(path: Path, stream: str, part: Part, told: Callable[[int], None]) ->
             ended=refold.reconciler.snapshot(),
             differences=tuple(differences),
             seq=max(refold.seq, part.after),
+            cause=refold.cause,
         )

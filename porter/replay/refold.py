@@ -52,8 +52,18 @@ class Refold:
     Memory is bounded by the state, not by the log.
     """
 
-    def __init__(self, rules: Rules, *, reconciler: Reconciler | None = None, after: int = 0) -> None:
-        """`reconciler` is one that stands at entry `after`, where what led there was taken out of the log."""
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        reconciler: Reconciler | None = None,
+        after: int = 0,
+        cause: Recorded | None = None,
+    ) -> None:
+        """`reconciler` is one that stands at entry `after`, where what led there was taken out or folded elsewhere.
+
+        `cause` is the last observation up to there that led to a decision, where that is known.
+        """
         self.reconciler = reconciler or Reconciler(rules)
         self._skimmer = Skimmer(self.reconciler, after=after)
         self.after = after
@@ -61,9 +71,10 @@ class Refold:
         self.last: Recorded | None = None
         """The entry that was read last."""
         self.started: AgentStarted | None = None
-        self._cause: Recorded | None = None
+        self.cause = cause
+        """The last observation that led to a decision."""
         self._pending: dict[Subject, Decided] = {}
-        """What this version decides because of `_cause`, and the record has not shown yet."""
+        """What this version decides because of `cause`, and the record has not shown yet."""
 
     @property
     def seq(self) -> int:
@@ -127,7 +138,7 @@ class Refold:
             self.started = entry
         decided = self.reconciler.fold(entry, record.seq)
         if decided:
-            self._cause = record
+            self.cause = record
             self._pending = {subject_of(decision): decision for decision in decided}
 
     def _recorded_only(self, record: Recorded) -> Iterator[Refolded]:
@@ -135,24 +146,24 @@ class Refold:
         if isinstance(entry, AgentStarted):
             self.started = entry
         if type(entry) in _OBSERVED:
-            self._cause = record
+            self.cause = record
         elif isinstance(entry, AssignmentDecided | AssignmentEnded | PoolDecided):
-            known = self._cause is not None and self._cause.seq == entry.cause
-            yield Refolded(seq=record.seq, at=record.at, cause=self._cause if known else None, decision=entry)
+            known = self.cause is not None and self.cause.seq == entry.cause
+            yield Refolded(seq=record.seq, at=record.at, cause=self.cause if known else None, decision=entry)
 
     def _compare(self, record: Recorded, recorded: Decided) -> Iterator[Refolded | Difference]:
         decided = self._pending.pop(subject_of(recorded), None)
         if decided is None or not agree(recorded, decided):
-            known = self._cause is not None and self._cause.seq == recorded.cause
-            at = self._cause.at if known and self._cause is not None else record.at
+            known = self.cause is not None and self.cause.seq == recorded.cause
+            at = self.cause.at if known and self.cause is not None else record.at
             yield Difference(cause=recorded.cause, at=at, recorded=recorded, decided=decided)
         if decided is not None:
-            assert self._cause is not None
-            yield Refolded(seq=record.seq, at=record.at, cause=self._cause, decision=decided)
+            assert self.cause is not None
+            yield Refolded(seq=record.seq, at=record.at, cause=self.cause, decision=decided)
 
     def _unrecorded(self) -> Iterator[Refolded | Difference]:
         """Give out what this version decided and the record does not have."""
-        cause, pending = self._cause, self._pending
+        cause, pending = self.cause, self._pending
         assert cause is not None
         self._pending = {}
         for decided in pending.values():

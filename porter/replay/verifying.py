@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
+import msgspec
+
 from porter.events.closing import Closing
 from porter.events.entries import Recorded
 from porter.events.redaction.mark import is_redacted
@@ -72,7 +74,7 @@ class Verification(Closing):
                 self._tell(0)
             folded, part = helper.folded, helper.part
             if folded is not None and _leads_to(stands, folded.began):
-                stands = folded
+                stands = folded if folded.cause is not None else msgspec.structs.replace(folded, cause=stands.cause)
                 yield from folded.differences
                 self.seq = folded.seq
                 continue
@@ -99,7 +101,8 @@ class Verification(Closing):
         """Return the fold of this process where all that is behind it is in it."""
         if isinstance(stands, Refold):
             return stands
-        return Refold(self._rules, reconciler=Reconciler.restore(self._rules, stands.ended), after=stands.seq)
+        reconciler = Reconciler.restore(self._rules, stands.ended)
+        return Refold(self._rules, reconciler=reconciler, after=stands.seq, cause=stands.cause)
 
     def _tell(self, done: int) -> None:
         for helper in self._helpers:

@@ -1,9 +1,12 @@
 """A log that is verified in parts: what is told must be what one fold of the whole log tells."""
 
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import cycle
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -159,21 +162,33 @@ def test_what_the_record_lacks_at_a_bound_is_told(tmp_path: Path) -> None:
         assert list(verification.differences()) == whole
 
 
-def test_a_decision_that_this_version_does_not_take_is_told_with_the_time_of_its_cause(log: Path) -> None:
-    """The record has one more behind a bound, which names a cause before it."""
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        pytest.param(AT[1:2], id="the cause in the first part"),
+        pytest.param(AT[:2], id="the cause in a part that was folded elsewhere"),
+        pytest.param((AT[1] - 1, AT[1]), id="between them a part without decisions"),
+    ],
+)
+def test_a_decision_that_this_version_does_not_take_is_told_with_the_time_of_its_cause(
+    log: Path, bounds: Sequence[int]
+) -> None:
+    """The record has one more behind the last bound, which names a cause before it."""
     with open_source(str(log)) as source:
         records = list(source.read())
     more = records[found := decisions(log, 0, AT[1])[-1] - 1]
     assert records[AT[1]].seq == AT[1] + 1 > found
+    assert isinstance(records[AT[1] - 1].entry, ServiceObserved)
     whole_life = [*records[: AT[1]], more, *records[AT[1] :]]
     late = [Recorded(seq, one.at, one.entry) for seq, one in enumerate(whole_life, 1)]
     path = log_at(log.with_name("late.db"), late)
-    stored(path, AT[1:2], late)
+    stored(path, bounds, late)
 
     whole = verified(path, 1)[0]
     assert whole
     assert whole[0].cause <= AT[1]
-    assert verified(path, 2)[0] == whole
+    assert whole[0].at == records[whole[0].cause - 1].at != more.at
+    assert verified(path, len(bounds) + 1)[0] == whole
 
 
 @pytest.mark.parametrize(
@@ -222,6 +237,26 @@ def test_a_helper_that_is_killed_leaves_its_part_to_this_process(log: Path) -> N
         verification._helpers[0].close()
         assert list(verification.differences()) == []
         assert verification._own == verification.seq == source.last_seq
+
+
+def test_a_helper_that_cannot_be_started_leaves_its_part_to_this_process(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_process: BaseProcess) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(BaseProcess, "start", refuse)
+    assert verified(log, 4) == ([], verified(log, 1)[2], verified(log, 1)[2])
+
+
+def test_ctrl_c_is_for_who_asked(log: Path) -> None:
+    """A terminal sends it to the helpers as well, which may have just begun."""
+    with open_source(str(log)) as source, Verification(source, jobs=2) as verification:
+        (helper,) = verification._helpers
+        assert helper._process.pid is not None
+        os.kill(helper._process.pid, signal.SIGINT)
+        assert list(verification.differences()) == []
+        assert helper.folded is not None
 
 
 def test_who_stops_listening_leaves_no_process_behind(log: Path) -> None:
