@@ -90,13 +90,14 @@ class ExportedLog(Closing):
             last = place.seq
         return found
 
-    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+    def read(self, after: int = 0, until: int | None = None, *, whole_after: int | None = None) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order. Raises LogError that names the line at fault.
 
-        What was taken out by compaction is passed over; with `whole` CompactedLogError is raised instead.
+        What was taken out by compaction is passed over; after `whole_after` CompactedLogError is raised instead.
         """
         for number, line in self._checked(until):
-            if whole and line.previous is not None and line.seq > after + 1:
+            gap_matters = whole_after is not None and line.seq > max(after, whole_after) + 1
+            if gap_matters and line.previous is not None:
                 raise CompactedLogError(f"{self._path}, line {number}: entries before entry {line.seq} were taken out")
             if line.seq > after:
                 try:

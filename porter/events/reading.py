@@ -62,12 +62,12 @@ class StoredEntries:
         with self._reading() as connection:
             return [gap.last_seq for gap in gaps_in(connection, self.stream, 0, _NO_LIMIT)]
 
-    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+    def read(self, after: int = 0, until: int | None = None, *, whole_after: int | None = None) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, holding one page of them in memory.
 
         Entries that are appended meanwhile are yielded too unless `until` ends before them. What compaction has taken
-        out is passed over; with `whole`, as a fold needs it, CompactedLogError is raised instead. Raises LogError for
-        an entry that is missing otherwise or cannot be decoded.
+        out is passed over, but for entries after `whole_after`, where that is given, as a fold does: then
+        CompactedLogError is raised. Raises LogError for an entry that is missing otherwise or cannot be decoded.
         """
         expected = after + 1
         for page in self._pages(_ENTRIES, after, until):
@@ -77,23 +77,23 @@ class StoredEntries:
                 continue
             gaps = self._gaps_within(page, expected)
             for row in page:
-                if row[0] != expected and (whole or not _explains(gaps.get(row[0] - 1), expected)):
-                    self._check_gap(expected, row[0] - 1, whole=whole)
+                if row[0] != expected and (whole_after is not None or not _explains(gaps.get(row[0] - 1), expected)):
+                    self._check_gap(expected, row[0] - 1, whole_after)
                 yield from self._recorded([row])
                 expected = row[0] + 1
-        self._check_end(expected, until, whole=whole)
+        self._check_end(expected, until, whole_after)
 
     def proven(self, after: int = 0) -> Iterator[Recorded]:
         """Yield all entries after one, each held against the chain of checksums: what an agent goes on from.
 
-        Raises DamagedLogError for one that is not as it was written, and else as `read` does with `whole`.
+        Raises DamagedLogError for one that is not as it was written, and else as `read` does.
         """
         with self._reading() as connection:
             previous = checksum_at(connection, self.stream, after)
         expected = after + 1
         for row in self.rows(after):
             if row.seq != expected:
-                self._check_gap(expected, row.seq - 1, whole=True)
+                self._check_gap(expected, row.seq - 1, after)
             if previous is None or checksum(previous, row) != row.checksum:
                 raise DamagedLogError(f"entry {row.seq} of {self.describe()} is not as it was written")
             try:
@@ -102,7 +102,7 @@ class StoredEntries:
                 raise self._undecodable(row.seq, error) from None
             yield recorded
             previous, expected = row.checksum, row.seq + 1
-        self._check_end(expected, None, whole=True)
+        self._check_end(expected, None, after)
         wrong_end = self.wrong_end(expected - 1, previous or b"")
         if wrong_end is not None:
             raise DamagedLogError(f"{self.describe()}: {wrong_end}")
@@ -177,24 +177,24 @@ class StoredEntries:
             except self._engine.dialect.loaded_dbapi.Error as error:
                 raise refused(self._where, str(error)) from None
 
-    def _check_gap(self, first: int, last: int, *, whole: bool) -> None:
+    def _check_gap(self, first: int, last: int, whole_after: int | None) -> None:
         """Raise LogError unless it is known why entries `first` to `last` are not there, and that does not matter."""
         with self._reading() as connection:
             gap = reason_for(connection, self.stream, first, last)
         if gap is None:
             raise DamagedLogError(f"{missing(first, last)} from {self.describe()}: the log was altered")
-        if whole:
+        if whole_after is not None and last > whole_after:
             raise CompactedLogError(
                 f"entries {gap.first_seq} to {gap.last_seq} were taken out of {self.describe()} by compaction, or let "
                 "go while it took no entries",
             )
 
-    def _check_end(self, expected: int, until: int | None, *, whole: bool) -> None:
+    def _check_end(self, expected: int, until: int | None, whole_after: int | None) -> None:
         """Raise LogError when the newest entries are missing. Those that came meanwhile are not."""
         last = self.head.last_seq
         last = last if until is None else min(until, last)
         if expected <= last and not self._page(_ENTRIES, expected - 1, last):
-            self._check_gap(expected, last, whole=whole)
+            self._check_gap(expected, last, whole_after)
 
     def _gaps_within(self, page: _Page, expected: int) -> dict[int, Gap]:
         """Return the gaps before and between the rows of a page by the entry that they end with, in one question."""

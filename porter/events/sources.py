@@ -30,11 +30,12 @@ class Source(AbstractContextManager["Source"], Protocol):
     def gap_ends(self) -> Sequence[int]:
         """Return the last entry of each run of entries that are not there, in order."""
 
-    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+    def read(self, after: int = 0, until: int | None = None, *, whole_after: int | None = None) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, in bounded memory.
 
-        Entries that compaction took out are passed over; with `whole`, as a fold needs it, CompactedLogError is raised.
-        Raises LogError for whatever else is wrong.
+        Entries that compaction took out are passed over. A fold needs all that follow the one that it begins behind:
+        with `whole_after`, CompactedLogError is raised where one after that is not there, or not any more. Raises
+        LogError for whatever else is wrong.
         """
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:

@@ -81,7 +81,7 @@ class SqliteSource(Closing):
         with self._naming_the_file():
             return self._opened_log().gap_ends()
 
-    def read(self, after: int = 0, until: int | None = None, *, whole: bool = False) -> Iterator[Recorded]:
+    def read(self, after: int = 0, until: int | None = None, *, whole_after: int | None = None) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, in bounded memory; see `EventLog.read`."""
         last, limit = after, _NO_LIMIT if until is None else until
         self._left_out = None
@@ -95,7 +95,7 @@ class SqliteSource(Closing):
             if read < len(page):
                 break
         if page or last < min(limit, self.last_seq):
-            yield from self._with_log("read", last, until, whole=whole)
+            yield from self._with_log("read", last, until, whole_after=whole_after)
 
     def leave_out(self, kind: str, takes: Callable[[int, str], bool]) -> None:
         """Leave out of what is being read the entries of a kind that `takes` takes, by their number and body.

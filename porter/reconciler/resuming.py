@@ -1,7 +1,7 @@
 """Go on from a stored snapshot, so that a fold need not begin with the first entry of a long log.
 
     reconciler, seq = resume(rules, log.snapshots())
-    reconciler.fold_all(log.read(after=seq, whole=True))
+    reconciler.fold_all(log.read(after=seq, whole_after=seq))
 
 A snapshot only saves time: whatever this Porter cannot read is passed over, for an older one or for the entries.
 """

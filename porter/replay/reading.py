@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from porter.errors import PorterError
 from porter.events.entries import Recorded
+from porter.events.errors import CompactedLogError
+from porter.events.exported import ExportedLog
 from porter.events.sources import Source
 from porter.events.sqlite_source import SqliteSource
 from porter.plugins.registry import Registry
@@ -92,7 +94,7 @@ def read_on(source: Source, refold: Refold, after: int, until: int | None) -> It
 
     It may leave out what the fold takes in by its text.
     """
-    records = source.read(after, until, whole=True)
+    records = _whole(source, after, until, whole_after=after)
     first = next(records, None)
     if first is not None:
         if isinstance(source, SqliteSource):
@@ -101,10 +103,26 @@ def read_on(source: Source, refold: Refold, after: int, until: int | None) -> It
         yield from records
 
 
+def records_to_fold(source: Source, until: int | None = None) -> Iterator[Recorded]:
+    """Yield the source's entries, up to entry `until` where one is given.
+
+    Raises CompactedLogError where compaction takes out more of them meanwhile: a fold would tell what never was.
+    """
+    # Nothing is taken out of a file, which would be read through to ask.
+    yield from _whole(source, 0, until, None if isinstance(source, ExportedLog) else source.whole_after)
+
+
+def _whole(source: Source, after: int, until: int | None = None, whole_after: int | None = None) -> Iterator[Recorded]:
+    try:
+        yield from source.read(after, until, whole_after=whole_after)
+    except CompactedLogError as error:
+        raise CompactedLogError(f"{error}; it was compacted while it was read: try again") from None
+
+
 def records_until(source: Source, moment: Moment | None) -> Iterator[Recorded]:
     """Yield the source's entries up to a moment, all of them without one. Raises MomentError for one before them."""
     is_first = True
-    for record in source.read(until=moment.seq if moment is not None else None):
+    for record in records_to_fold(source, moment.seq if moment is not None else None):
         if moment is not None and not moment.covers(record.seq, record.at):
             if is_first:
                 raise _before(record)
@@ -131,7 +149,7 @@ def records_following(opened: Callable[[], Source], idle: Callable[[], None]) ->
     while True:
         before = last
         with opened() as source:
-            for record in source.read(last):
+            for record in _whole(source, last, whole_after=last or source.whole_after):
                 last = record.seq
                 yield record
         if last == before:

@@ -21,7 +21,7 @@ from porter.reconciler.fold import Reconciler
 from porter.reconciler.snapshot import Snapshot
 from porter.replay.moments import Moment
 from porter.replay.parts import Folded, Helper, Part, counted, cut
-from porter.replay.reading import begun, read_on, records_until
+from porter.replay.reading import begun, read_on, records_to_fold, records_until
 from porter.replay.refold import Difference, Refold
 
 _FEWEST: Final = 100_000
@@ -130,7 +130,7 @@ def _is_redacted(source: Source) -> bool:
 
 
 def _begun(source: Source, moment: Moment | None, bounds: Sequence[int]) -> tuple[Refold, Iterator[Recorded]]:
-    records = source.read(until=bounds[0]) if bounds else records_until(source, moment)
+    records = records_to_fold(source, bounds[0]) if bounds else records_until(source, moment)
     return begun(source, records, moment, skims=True)
 
 

@@ -87,7 +87,7 @@ def folded(log: EventLog, until: int, *, oldest: bool) -> Reconciler:
     if oldest:
         usable = list(usable)[-1:] if after else []
     reconciler, seq = resume(RULES, usable)
-    reconciler.fold_all(log.read(seq, until, whole=True))
+    reconciler.fold_all(log.read(seq, until, whole_after=seq))
     return reconciler
 
 

@@ -93,7 +93,7 @@ def replayed(log: EventLog) -> Reconciler:
     whole_after = log.whole_after
     oldest = [one for one in log.snapshots() if one.seq >= whole_after][-1:] if whole_after else []
     reconciler, seq = resume(RULES, oldest)
-    reconciler.fold_all(log.read(after=seq, whole=True))
+    reconciler.fold_all(log.read(after=seq, whole_after=seq))
     return reconciler
 
 

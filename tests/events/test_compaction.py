@@ -108,7 +108,7 @@ def test_the_newest_snapshot_its_entry_and_what_follows_always_stay(place: Place
         assert compact(log, Retention(age=MINUTE, story_age=MINUTE), now=after(10_000))
 
         assert list(log.read()) == records[59:]
-        assert list(log.read(after=60, whole=True)) == records[60:]
+        assert list(log.read(after=60, whole_after=60)) == records[60:]
         assert [one.seq for one in log.snapshots()] == [60]
 
 
@@ -117,9 +117,9 @@ def test_a_fold_is_told_that_entries_were_taken_out(place: Place) -> None:
         compact(log, Retention(age=MINUTE), now=after(10_000))
 
         with pytest.raises(CompactedLogError, match=r"entries 1 to 4 were taken out of .* by compaction, or let go"):
-            list(log.read(whole=True))
+            list(log.read(whole_after=0))
         with pytest.raises(CompactedLogError, match=r"entries 59 to 59 were taken out of .* by compaction, or let go"):
-            list(log.read(after=55, whole=True))
+            list(log.read(after=55, whole_after=55))
 
 
 def test_entries_go_when_there_are_too_many(place: Place) -> None:
@@ -233,8 +233,8 @@ def test_a_compacted_log_is_exported_with_what_it_takes_to_verify_it_and_go_on(p
         assert list(file.snapshots()) == list(log.snapshots())
         assert verify(file) == verify(log)
     with pytest.raises(CompactedLogError, match="entries before entry 5 were taken out"):
-        list(file.read(whole=True))
-    assert len(list(file.read(after=60, whole=True))) == 40
+        list(file.read(whole_after=0))
+    assert len(list(file.read(after=60, whole_after=60))) == 40
 
 
 def test_an_exported_log_is_appended_elsewhere_as_it_was(place: Place, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """A log whose beginning compaction has taken out: what is left of its story is told, and the fold goes on from a snapshot."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from porter.cli import main
 from porter.events.entries import EndpointsObserved, Observed, Recorded
+from porter.events.errors import CompactedLogError
 from porter.events.export import write_file
 from porter.events.log import EventLog
 from porter.events.retention import Retention
@@ -18,6 +21,7 @@ from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import packed
 from porter.replay.compacting import compact_log
 from porter.replay.reading import installed_rules
+from porter.replay.verifying import Verification
 from tests.replay.recording import ADDRESS, BEGIN, WEB, a_life_of_a_service, log_at, recorded
 from tests.worlds import endpoints
 
@@ -190,3 +194,44 @@ def test_between_two_gaps_the_fold_goes_on_from_the_snapshot_between_them(
     assert capsys.readouterr().out.startswith(
         f"{before - snapshot.seq} entries replayed: this version decides the same."
     )
+
+
+COMPACT = """
+import sys
+from datetime import UTC, datetime, timedelta
+from porter.events.log import EventLog
+from porter.events.retention import Retention
+
+with EventLog.open(sys.argv[1], stream="node1") as log:
+    print(log.last_seq, flush=True)
+    sys.stdin.readline()
+    while log.compact(Retention(age=timedelta(0)), datetime(2027, 1, 1, tzinfo=UTC)):
+        pass
+    print(log.whole_after, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_taken_out_while_it_is_read_is_not_told_as_a_difference(tmp_path: Path, jobs: int) -> None:
+    """The agent compacts its log behind the back of a slow reader, and ahead of it."""
+    moves = [EndpointsObserved(endpoints=endpoints(WEB, "node1", *["node2"] * (n % 2))) for n in range(1_200)]
+    records = recorded([*a_life_of_a_service()[:-1], *moves, *a_life_of_a_service()[-1:]])
+    path = log_at(tmp_path / "porter.db", records)
+    with EventLog.open(str(path), stream="node1") as log:
+        for seq in (600, 1_100):
+            reconciler = Reconciler(installed_rules())
+            reconciler.fold_all(records[:seq])
+            log.store_snapshot(packed(reconciler.snapshot(), seq=seq, at=records[seq - 1].at))
+    command = [sys.executable, "-c", COMPACT, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdin is not None
+        assert agent.stdout is not None
+        assert agent.stdout.readline() == f"{len(records)}\n"
+        with open_source(str(path)) as source, Verification(source, jobs=jobs) as verification:
+            agent.stdin.write("compact\n")
+            agent.stdin.flush()
+            assert agent.stdout.readline() == "1099\n"
+            with pytest.raises(CompactedLogError, match="it was compacted while it was read: try again"):
+                list(verification.differences())
+        agent.stdin.write("end\n")

@@ -50,7 +50,7 @@ def test_a_log_without_snapshots_is_compacted_by_hand(tmp_path: Path) -> None:
         assert verify(log).holds
         oldest = list(log.snapshots())[-1]
         reconciler, seq = resume(RULES, [oldest])
-        reconciler.fold_all(log.read(after=seq, whole=True))
+        reconciler.fold_all(log.read(after=seq, whole_after=seq))
         kept = list(log.read())
 
     assert (done.entries_before, done.entries) == (len(RECORDS), len(kept))
@@ -68,7 +68,7 @@ def test_so_many_entries_are_left_as_were_asked_for(tmp_path: Path) -> None:
 
         assert 5_000 <= log.head.entries <= 15_000
         oldest = list(log.snapshots())[-1]
-        assert list(log.read(after=oldest.seq, whole=True)) == RECORDS[oldest.seq :]
+        assert list(log.read(after=oldest.seq, whole_after=oldest.seq)) == RECORDS[oldest.seq :]
 
 
 def test_a_log_that_was_altered_is_not_compacted(tmp_path: Path) -> None:

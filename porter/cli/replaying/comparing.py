@@ -17,7 +17,7 @@ from porter.replay.between import between
 from porter.replay.lanes import Lanes
 from porter.replay.merging import Merged
 from porter.replay.moments import Moment, MomentError, parse_moment
-from porter.replay.reading import beginning, begun, records_until
+from porter.replay.reading import beginning, begun, records_to_fold, records_until
 from porter.replay.what_if import WhatIf
 
 
@@ -30,7 +30,7 @@ def diff(asked: Asked, span: str) -> int:
     second = parse_moment(second_text, asked.now) if second_text.strip() else Moment()
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_progress("replaying", source.read(), source.last_seq) as read,
+        shown_progress("replaying", records_to_fold(source), source.last_seq) as read,
     ):
         refold, records = begun(source, read, second)
         found = between(records, refold.reconciler, first, second, after=refold.after)
@@ -71,5 +71,5 @@ def merge(asked: Asked, logs: Sequence[str]) -> int:
 def _print_merged_page(asked: Asked, logs: Sequence[str], merged: Merged, first: Source) -> None:
     """Print the story of the first log as a page, with every window that only the logs together tell of."""
     windows = list(Lanes().windows(merged.sightings()))
-    refold, records = begun(first, first.read())
+    refold, records = begun(first, records_to_fold(first))
     print_page(", ".join(logs), refold, records, asked.about, windows=windows)
