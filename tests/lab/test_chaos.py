@@ -1,50 +1,75 @@
 """Trouble with the API server and with agents, with traffic running: no address moves, none has two owners, nothing is lost.
 
-Each trouble lasts PORTER_CHAOS_SECONDS, by default 4.5; try 60 by hand after a change of watches, leases or the agent.
+Each trouble lasts PORTER_CHAOS_SECONDS, by default 4.5, and PORTER_CHAOS_KILLS leaders are killed, by default 3. Try 60 and 50
+by hand after a change of watches, leases, publishing or the agent.
 """
 
 import functools
+import itertools
 import json
 import os
-import signal
+import random
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from porter.lab import Lab, processes
 from porter.lab.faults import How
-from porter.lab.probing import Report
+from porter.lab.topology import Topology, parse
+from porter.model import keys
 from tests.lab import labs
 from tests.lab.labs import YAML
+from tests.lab.watched import note, ready, shown, watched
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 until = functools.partial(labs.until, within=30.0)
 
 SECONDS = float(os.environ.get("PORTER_CHAOS_SECONDS") or 4.5)
+KILLS = int(os.environ.get("PORTER_CHAOS_KILLS") or 3)
+BURST = 4
+"""Services that come at once, for a leader to be killed while it publishes them."""
 PROBE_WINDOW = 1.0  # seconds: clocks and applied entries of two nodes are no finer
 NAMES = ("chaos-a", "chaos-b", "chaos-c", "chaos-d")
 
 
+def network() -> Topology:
+    """The guide's, with room for the Services of many bursts."""
+    nodes = [{"name": f"node{n}", "nics": [{"name": "eth0", "address": f"192.168.0.{1 + n}/16"}]} for n in (1, 2, 3)]
+    client = {"name": "client", "nics": [{"name": "eth0", "address": "192.168.0.200/16"}]}
+    return parse({"gateway": "192.168.0.1/16", "nodes": nodes, "client": client})
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "c", nodes=3, lease_duration=3.0, clocks=True) as made:
+    with labs.up(tmp_path_factory, "c", network=network(), lease_duration=3.0, clocks=True) as made:
         made.kube("apply", "-f", str(YAML / "porter-layer2-eip.yaml"), "-f", str(YAML / "porter-layer2.yaml"))
         for name in NAMES:
-            spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "porter-layer2"}}
-            annotations = {
-                "lb.kubesphere.io/v1alpha1": "porter",
-                "protocol.porter.kubesphere.io/v1alpha1": "layer2",
-                "eip.porter.kubesphere.io/v1alpha2": "porter-layer2-eip",
-            }
-            metadata = {"name": name, "annotations": annotations}
-            made.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+            come(made, name, "porter-layer2-eip")
         until("four addresses", lambda: len(addresses(made)) == len(NAMES))
         for address in addresses(made).values():
             until("an owner", lambda address=address: len(made.arp(address, wait=0.2)) == 1)  # type: ignore[misc]
         yield made
+
+
+@pytest.fixture(scope="module")
+def stepped() -> set[str]:
+    """The nodes whose clock has stepped: their logs come last, since times are told by that of the first."""
+    return set()
+
+
+def come(lab: Lab, name: str, eip: str) -> None:
+    """A Service that asks for an address."""
+    annotations = {
+        keys.CLAIM: "porter",
+        "protocol.porter.kubesphere.io/v1alpha1": "layer2",
+        "eip.porter.kubesphere.io/v1alpha2": eip,
+    }
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "porter-layer2"}}
+    metadata = {"name": name, "annotations": annotations}
+    lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 
 
 def addresses(lab: Lab) -> dict[str, str]:
@@ -55,107 +80,161 @@ def addresses(lab: Lab) -> dict[str, str]:
     return found
 
 
-def owners(lab: Lab) -> dict[str, list[str]]:
-    names = {lab.mac(node.name): node.name for node in lab.topology.nodes}
-    return {
-        address: sorted({names.get(answer.mac, answer.mac) for answer in lab.arp(address, wait=0.3)})
-        for address in addresses(lab).values()
-    }
-
-
-def carry_on(lab: Lab, trouble: Callable[[], None]) -> list[Report]:
-    """What became of traffic to every address while there was trouble, and a while after it."""
-    with ExitStack() as stack:
-        probers = [stack.enter_context(lab.traffic(address, interval=0.05)) for address in addresses(lab).values()]
-        time.sleep(0.5)
-        trouble()
-        time.sleep(2.0)
-    return [prober.report for prober in probers]
-
-
-def break_for_a_while(lab: Lab, target: str, kind: str, how: How) -> Callable[[], None]:
-    def trouble() -> None:
-        lab.fail(target, kind, how)
-        time.sleep(SECONDS)
-        lab.recover(target)
-
-    return trouble
-
-
-def nothing_happened(lab: Lab, before: dict[str, list[str]], reports: list[Report]) -> None:
-    assert [report.lost for report in reports] == [0] * len(reports), [report.gaps for report in reports]
-    assert [len(report.owners) for report in reports] == [1] * len(reports), [report.owners for report in reports]
-    assert owners(lab) == before
-
-
-@pytest.mark.parametrize(
-    ("target", "kind", "how"),
-    [
-        ("apiserver", "stopped", How()),
-        ("apiserver", "silent", How()),
-        ("apiserver", "cuts", How(every=1.0)),
-        ("apiserver", "errors", How(code=500)),
-        ("apiserver", "errors", How(code=429)),
-        ("apiserver", "slow", How(delay=0.5)),
-        ("an owner", "clock", How(step=3600)),
-    ],
-    ids=lambda value: value if isinstance(value, str) else f"{value.code}" if isinstance(value, How) else None,
-)
-def test_trouble_that_is_not_the_nodes_moves_no_address(lab: Lab, target: str, kind: str, how: How) -> None:
-    before = owners(lab)
-    assert all(len(names) == 1 for names in before.values())
-    target = next(iter(before.values()))[0] if target == "an owner" else target
-
-    reports = carry_on(lab, break_for_a_while(lab, target, kind, how))
-
-    nothing_happened(lab, before, reports)
-
-
-def test_a_leader_that_is_killed_while_it_publishes_gives_nothing_twice(lab: Lab) -> None:
-    """New Services come while leaders are killed; each gets one address of its own, and the old ones keep theirs."""
-    old = addresses(lab)
-    made = [f"new-{number}" for number in range(4)]
-
-    def leader() -> str:
-        lease = lab.api.get("Lease", "porter-leader", namespace="porter-system")
-        return str(lease["spec"].get("holderIdentity") or "").partition("_")[0]
-
-    for name in made:
-        template = lab.api.get("Service", NAMES[0])
-        metadata = {
-            "name": name,
-            "annotations": {
-                key: value
-                for key, value in template["metadata"]["annotations"].items()
-                if not key.startswith(("layer2.", "kubectl."))
-            },
-        }
-        spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "porter-layer2"}}
-        lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
-        node = leader()
-        if node in {one.name for one in lab.topology.nodes}:
-            process = lab.stage.process("agent", node)
-            assert process is not None
-            processes.end(process, how=signal.SIGKILL)
-            processes.collect(process.pid)
-            lab.stage.start_agent(lab.topology.node(node))
-    until("an address for each", lambda: set(made) <= set(addresses(lab)), within=60)
+def owners(lab: Lab, names: Sequence[str] = NAMES) -> dict[str, list[str]]:
+    """Who answers for the address of each: all are asked at the same time."""
+    hosts = {lab.mac(node.name): node.name for node in lab.topology.nodes}
     found = addresses(lab)
+    asked = [found[name] for name in names]
+    with ThreadPoolExecutor(len(asked)) as clients:
+        answers = clients.map(functools.partial(lab.arp, wait=0.3), asked)
+        return {
+            address: sorted({hosts.get(one.mac, one.mac) for one in some})
+            for address, some in zip(asked, answers, strict=True)
+        }
 
-    assert len(set(found.values())) == len(found)
-    assert {name: found[name] for name in old} == old
-    for name in made:
-        lab.api.delete("Service", name)
+
+def well_again(lab: Lab, node: str) -> None:
+    """Wait until the new agent of a node is ready, and each address has one owner."""
+    ready(lab, node)
     until("one owner of each", lambda: all(len(names) == 1 for names in owners(lab).values()))
 
 
-def test_the_logs_together_show_no_moment_with_two_owners(lab: Lab) -> None:
-    """The last test of this lab: what its nodes wrote through all that happened before.
+@pytest.mark.timeout(120 + 2 * SECONDS)
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("stopped", How()),
+        ("silent", How()),
+        ("cuts", How(every=1.0)),
+        ("errors", How(code=500)),
+        ("errors", How(code=429)),
+        ("slow", How(delay=0.5)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.code}" if isinstance(value, How) else None,
+)
+def test_trouble_of_the_api_server_moves_no_address(lab: Lab, kind: str, how: How) -> None:
+    before = owners(lab)
+    assert all(len(names) == 1 for names in before.values())
 
-    How long nobody announced is for the traffic of each test to say: an agent's clock was an hour off for some seconds,
-    too few for the logs to tell how much to correct of what it wrote meanwhile.
-    """
-    logs = [str(lab.stage.event_log(node.name)) for node in lab.topology.nodes]
+    with watched(lab, before) as seen:
+        lab.fail("apiserver", kind, how)
+        time.sleep(SECONDS)
+        lab.recover("apiserver")
+
+    assert seen.oddities() == []
+    assert owners(lab) == before
+
+
+class Writes:
+    """What is written to Services that are new, as the API server's audit log tells it, from now on."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._file = lab.stage.audit_log().open("rb")
+        self._file.seek(0, os.SEEK_END)
+
+    def wait(self, count: int) -> None:
+        """Return at the moment of the last of so many."""
+        limit = time.monotonic() + 30.0
+        while count:
+            line = self._file.readline()
+            count -= b"/services/new-" in line and b'"verb":"patch"' in line
+            if not line:
+                assert time.monotonic() < limit, "nothing is published"
+                time.sleep(0.0005)
+        self._file.close()
+
+
+class Leaders:
+    """The agent that leads, and the next one when it is killed."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._killed = ""
+
+    def wait(self) -> str:
+        """Wait until one leads that has not been killed, and return its node."""
+        until("a leader", lambda: self._holder() not in {"", self._killed})
+        return self._holder().partition("_")[0]
+
+    def kill(self, node: str) -> None:
+        self._killed = self._holder()
+        process = self._lab.stage.process("agent", node)
+        assert process is not None
+        assert processes.end(process), "it was alive"
+        until("its end", lambda: not processes.alive(process))
+        processes.collect(process.pid)
+
+    def _holder(self) -> str:
+        lease = self._lab.api.get("Lease", "porter-leader", namespace="porter-system")
+        return str(lease["spec"].get("holderIdentity") or "")
+
+
+@pytest.mark.timeout(120 + 20 * KILLS)
+def test_leaders_that_are_killed_while_they_publish_give_nothing_twice(lab: Lab) -> None:
+    """Only what a killed leader's own node announced may go to another one; all else stays, without a lost answer."""
+    lab.api.apply(
+        {
+            "apiVersion": "network.kubesphere.io/v1alpha2",
+            "kind": "Eip",
+            "metadata": {"name": "bursts"},
+            "spec": {"address": "192.168.8.0/21", "protocol": "layer2"},
+        }
+    )
+    old, chance, leaders = addresses(lab), random.Random(7), Leaders(lab)
+    names = (f"new-{number:03}" for number in itertools.count())
+    made: list[str] = []
+    killed = 0
+
+    with watched(lab, old.values()) as seen, ThreadPoolExecutor(BURST) as clients:
+        while killed < KILLS:
+            burst = list(itertools.islice(names, BURST))
+            node, writes = leaders.wait(), Writes(lab)
+            list(clients.map(lambda name: come(lab, name, "bursts"), burst))
+            made += burst
+            writes.wait(chance.randint(1, BURST))
+            with seen.away(node):
+                leaders.kill(node)
+                in_the_middle = not set(burst) <= set(addresses(lab))
+                if killed % 4 == 1:
+                    leaders.wait()  # of another node, when the Lease has run out; else its own may be the next one
+                lab.stage.start_agent(lab.topology.node(node))
+                well_again(lab, node)
+            killed += in_the_middle
+        until("an address for each", lambda: set(made) <= set(addresses(lab)))
+
+    found = addresses(lab)
+    assert seen.oddities() == []
+    assert {name: found[name] for name in old} == old
+    assert len(set(found.values())) == len(found)
+    assert {name: {address} for name, address in found.items()} == {
+        key.partition("/")[2]: every for key, every in shown(lab).items() if every
+    }, "no agent has ever seen another one"
+    assert all(len(names) == 1 for names in owners(lab, [*NAMES, *made[-BURST:]]).values())
+    for name in made:
+        lab.api.delete("Service", name)
+
+
+@pytest.mark.timeout(120 + 2 * SECONDS)
+def test_a_clock_that_steps_moves_no_address(lab: Lab, stepped: set[str]) -> None:
+    before = owners(lab)
+    node = next(iter(before.values()))[0]
+    stepped.add(node)
+
+    with watched(lab, before, stepping=node) as seen:
+        lab.fail(node, "clock", How(step=3600))
+        note(lab, 12)  # so many of both clocks tell how far they are apart
+        time.sleep(SECONDS)
+        lab.recover(node)
+        note(lab, 3)
+
+    assert seen.oddities() == []
+    assert owners(lab) == before
+
+
+def test_the_logs_together_show_no_moment_with_two_owners(lab: Lab, stepped: set[str]) -> None:
+    """The last test of this lab: what its nodes wrote through all that happened before."""
+    names = sorted((node.name for node in lab.topology.nodes), key=lambda name: name in stepped)
+    logs = [str(lab.stage.event_log(name)) for name in names]
     done = subprocess.run(
         processes.porter("replay", "--merge", "--format", "json", *logs), capture_output=True, text=True, check=False
     )
