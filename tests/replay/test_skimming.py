@@ -18,7 +18,9 @@ from porter.model.names import NodeName
 from porter.model.objects import Endpoints
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.skimming import Skimmer
+from porter.replay.page.gathering import gather
 from porter.replay.reading import begun
+from porter.replay.story import About
 from tests.reconciler import crowded
 from tests.replay.recording import ADDRESS, BEGIN, POOL, log_at, recorded
 from tests.worlds import RULES, eip, endpoints, nodes, observed, published, relisted, service
@@ -168,6 +170,14 @@ def test_a_replay_reads_only_what_has_to_be_folded_and_ends_where_it_ended(long_
         assert len(read) < 600 < source.last_seq  # the first 512 were read before it was known what may be left out
         assert (skimming.seq, skimming.at) == (plain.seq, plain.at)
         assert skimming.reconciler.snapshot() == plain.reconciler.snapshot()
+
+
+def test_a_page_counts_the_entries_that_need_not_be_folded(long_log: Path) -> None:
+    with open_source(str(long_log)) as source:
+        refold, records = begun(source, source.read(), skims=True)
+        read: list[Recorded] = []
+        picture = gather("x", kept(records, read), refold, About())
+        assert len(read) < picture.entries == picture.last == source.last_seq
 
 
 def test_of_a_redacted_log_whose_lots_are_read_ahead_every_entry_is_folded(long_log: Path, tmp_path: Path) -> None:

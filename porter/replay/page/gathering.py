@@ -41,7 +41,7 @@ def gather(
 
     `windows` are those in which several nodes announced an address, or none, as the logs of several nodes tell.
     """
-    gatherer = Gatherer(is_compacted=refold.after > 0 and about.node is None)
+    gatherer = Gatherer(after=refold.after, is_compacted=refold.after > 0 and about.node is None)
     teller = Teller(refold, about, is_cut=is_cut)
     differences = 0
     for told in teller.tell(gatherer.followed(records)):
@@ -61,12 +61,16 @@ def gather(
 class Gatherer:
     """The picture while it grows."""
 
-    def __init__(self, *, is_compacted: bool = False) -> None:
-        """`is_compacted`: what led to the first states is not in the log, and is not missing for another reason."""
+    def __init__(self, *, after: int = 0, is_compacted: bool = False) -> None:
+        """`after`: up to this entry some may have been taken out, behind it none, though not all are given here.
+
+        `is_compacted`: what led to the first states is not in the log, and is not missing for another reason.
+        """
+        self._after = after
         self._is_compacted = is_compacted
         self._texts = Texts()
         self._begin: datetime | None = None
-        self._first = self._count = 0
+        self._first = self._left = 0
         self._end = 0
         self._changes = Changes()
         self._heads = Changes()
@@ -84,7 +88,8 @@ class Gatherer:
             if self._begin is None:
                 self._begin, self._first = record.at, record.seq
                 self._marking.begin = record.at
-            self._count += 1
+            if record.seq <= self._after:
+                self._left += 1
             see(record)
             yield record
             last = record.at
@@ -174,7 +179,7 @@ class Gatherer:
             porter=version("porter-lb"),
             begin=begin,
             length=end,
-            entries=self._count,
+            entries=self._left + max(refold.seq - self._after, 0),
             first=self._first,
             last=refold.seq,
             differences=differences,
