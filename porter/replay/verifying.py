@@ -27,6 +27,9 @@ from porter.replay.refold import Difference, Refold
 _FEWEST: Final = 100_000
 """Entries that a part has at least: to begin one costs about as much as to fold a third as many."""
 
+_AT_ONCE: Final = 4
+"""Parts that are folded at once unless more are asked for: each needs the memory of the whole state."""
+
 
 class Verification(Closing):
     """One log being verified. Iterate over `differences` once; close it, or use it in a `with`."""
@@ -39,9 +42,10 @@ class Verification(Closing):
         jobs: int | None = None,
         progress: Callable[[int], None] = lambda _done: None,
     ) -> None:
-        """Up to `moment`. `jobs` is how many parts are folded at once; None: as many as there are processors for.
+        """Up to `moment`. `jobs` is how many parts are folded at once; None: as many as are of use, four at most.
 
-        `progress` is told now and then how many entries are behind it. Raises PorterError where nothing can be folded.
+        `progress` is told now and then how many entries are behind it, with those that were taken out.
+        Raises PorterError where nothing can be folded.
         """
         self._source = source
         self._moment = moment
@@ -107,7 +111,7 @@ class Verification(Closing):
     def _tell(self, done: int) -> None:
         for helper in self._helpers:
             helper.heard(0)
-        self._progress(self._own + done + sum(helper.done for helper in self._helpers))
+        self._progress(self.after + self._own + done + sum(helper.done for helper in self._helpers))
 
 
 def _bounds(source: SqliteSource, moment: Moment | None, jobs: int | None) -> Sequence[int]:
@@ -117,7 +121,7 @@ def _bounds(source: SqliteSource, moment: Moment | None, jobs: int | None) -> Se
     last = source.last_seq if moment is None or moment.seq is None else min(source.last_seq, moment.seq)
     seqs, gap = source.snapshot_seqs(), source.whole_after
     after = min((seq for seq in seqs if seq >= gap), default=last) if gap else 0
-    count = jobs or min(len(os.sched_getaffinity(0)), (last - after) // _FEWEST)
+    count = jobs or min(_AT_ONCE, len(os.sched_getaffinity(0)), (last - after) // _FEWEST)
     if count < 2 or _is_redacted(source):  # noqa: PLR2004 - one part is the whole
         return ()
     return cut(seqs, after, last, count)

@@ -32,7 +32,7 @@ from porter.replay.parts import cut
 from porter.replay.reading import installed_rules
 from porter.replay.refold import Difference
 from porter.replay.verifying import Verification
-from tests.replay.recording import ADDRESS, POOL, log_at, recorded
+from tests.replay.recording import ADDRESS, BEGIN, POOL, log_at, recorded
 from tests.worlds import endpoints, nodes, observed, published, relisted, service
 
 MOVES = 140
@@ -274,6 +274,26 @@ def test_progress_goes_from_nothing_to_all(log: Path, monkeypatch: pytest.Monkey
         assert seen
         assert seen == sorted(seen)
         assert 0 < seen[0] < seen[-1] <= source.last_seq
+
+
+def test_progress_of_a_compacted_log_begins_behind_what_was_taken_out(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("porter.replay.parts._STEP", 20)
+    with EventLog.open(str(log), stream="node1") as writer:
+        compact_log(writer, installed_rules(), Retention(age=timedelta(minutes=2)), BEGIN + timedelta(seconds=440))
+    seen: list[int] = []
+    with open_source(str(log)) as source, Verification(source, jobs=1, progress=seen.append) as verification:
+        assert list(verification.differences()) == []
+        assert 100 < verification.after < seen[0] < seen[-1] <= source.last_seq
+
+
+def test_many_processors_do_not_take_all_the_memory(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(log, range(50, 400, 50))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(64)))
+    monkeypatch.setattr("porter.replay.verifying._FEWEST", 20)
+    with open_source(str(log)) as source, Verification(source) as verification:
+        assert verification.jobs == 4
 
 
 def test_a_redacted_log_is_folded_in_one_piece(capsys: pytest.CaptureFixture[str], log: Path, tmp_path: Path) -> None:
