@@ -16,7 +16,9 @@ KEPT = {"family", "prefixlen", "flags", "index", "IFA_ADDRESS", "IFA_LOCAL", "IF
 @pytest.fixture
 def node() -> Iterator[Wire]:
     with wire() as made:
-        ip("netns", "exec", made.node, "sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=0")
+        # without an address of the link's own, whose flags change while the kernel asks whether it is the only one
+        for setting in ("addr_gen_mode=1", "disable_ipv6=0"):
+            ip("netns", "exec", made.node, "sysctl", "-qw", f"net.ipv6.conf.eth0.{setting}")
         made.on_node("link", "add", "kube-ipvs0", "type", "bridge")
         lines = [f"addr add 10.{1 + n // 250}.{n % 250}.1/32 dev kube-ipvs0" for n in range(1500)]  # some answers long
         lines += ["addr add 192.168.0.2/24 brd + dev eth0 label eth0:1", "addr add 10.9.0.1 peer 10.9.0.2/30 dev eth0"]
