@@ -20,6 +20,7 @@ from porter.events.errors import DamagedLogError, LogError
 from porter.events.log import EventLog
 
 _LOG = logging.getLogger(__name__)
+_SPACING = 0.01  # seconds from one commit to the next in a burst: each costs a millisecond of a core, whatever it holds
 _PAUSE = 0.05  # seconds between two small jobs of upkeep, in which other threads get their turn
 _REST = 5.0  # seconds until upkeep is asked again where nothing comes
 _RETRY = 1.0  # seconds between attempts while the log refuses
@@ -98,13 +99,16 @@ class Recorder:
 
     async def run(self) -> None:
         """Commit what is added, for as long as the agent runs. Cancel it after `close`."""
-        more = False
+        loop, more = asyncio.get_running_loop(), False
+        next_one = loop.time()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_PAUSE if more else _REST):
                     await self._wake.wait()
             self._wake.clear()
             while self._pending:
+                await asyncio.sleep(next_one - loop.time())
+                next_one = loop.time() + _SPACING
                 await self._commit()
             more = await self._keep_up()
 

@@ -124,3 +124,25 @@ def test_another_writers_entries_are_never_taken_for_ones_own(tmp_path: Path) ->
     assert "another agent writes to the same stream" in problem
     assert behind == 1
     assert recorded(path) == [(1, gone(7)), (2, gone(8))]
+
+
+def test_a_burst_costs_few_commits_though_somebody_waits_for_each_entry(tmp_path: Path) -> None:
+    entries = 20
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        with EventLog.open(str(tmp_path / "porter.db"), stream="node1", migrate=True) as log:
+            recorder = Recorder(log, lambda: NOW)
+            running = asyncio.create_task(recorder.run())
+            begin = loop.time()
+            for number in range(entries):
+                recorder.add(gone(number))
+                await recorder.flushed()
+            seconds = loop.time() - begin
+            running.cancel()
+            await recorder.close()
+            return seconds
+
+    seconds = asyncio.run(main())
+    assert seconds > (entries - 1) * 0.009, "a hundred in a second, however fast the disk is"
+    assert len(recorded(tmp_path / "porter.db")) == entries
