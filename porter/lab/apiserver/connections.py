@@ -30,6 +30,7 @@ class Connections:
         self._handler, self._otherwise = handler, otherwise
         self._listening: list[asyncio.Server] = []
         self._opened: set[Connection] = set()
+        self._closed = False
 
     async def listen(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Take connections from a listening socket."""
@@ -39,33 +40,45 @@ class Connections:
 
     def close(self) -> None:
         """Listen no more, and close the connections that are plain: all of them are idle."""
+        self._closed = True
         for listening in self._listening:
             listening.close()
         for connection in list(self._opened):
             connection.close()
 
+    def enter(self, connection: Connection) -> bool:
+        """Have a connection that is open; False where it comes too late, as one whose TLS handshake was under way."""
+        if not self._closed:
+            self._opened.add(connection)
+        return not self._closed
+
+    def leave(self, connection: Connection) -> None:
+        """Have it no more: it is closed, or plain no longer."""
+        self._opened.discard(connection)
+
     def _made(self) -> Connection:
-        return Connection(self._handler, self._opened, self._otherwise)
+        return Connection(self._handler, self, self._otherwise)
 
 
 class Connection(asyncio.Protocol):
     """One client's connection, as long as it is plain."""
 
-    def __init__(self, handler: Handler, opened: set[Connection], otherwise: Callable[[], asyncio.Protocol]) -> None:
-        """`opened` has it while it is open and plain; `otherwise` makes what it is handed over to."""
-        self._handler, self._opened, self._otherwise = handler, opened, otherwise
+    def __init__(self, handler: Handler, home: Connections, otherwise: Callable[[], asyncio.Protocol]) -> None:
+        """`home` has it while it is open and plain; `otherwise` makes what it is handed over to."""
+        self._handler, self._home, self._otherwise = handler, home, otherwise
         self._transport: asyncio.Transport | None = None
         self._unread = False  # whether the client does not read what it is sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
         self._transport = cast("asyncio.Transport", transport)
-        self._opened.add(self)
+        if not self._home.enter(self):
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed."""
         del exc
-        self._opened.discard(self)
+        self._home.leave(self)
         self._transport = None
 
     def pause_writing(self) -> None:
@@ -94,7 +107,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _hand_over(self, transport: asyncio.Transport, data: bytes) -> None:
-        self._opened.discard(self)
+        self._home.leave(self)
         protocol = self._otherwise()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import socket
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from porter.lab.apiserver import ApiServer
-from porter.lab.apiserver.connections import Connection
+from porter.lab.apiserver.connections import Connection, Connections
 from porter.lab.apiserver.handling import Handler
 from porter.lab.apiserver.plain import plain_request
 from porter.lab.apiserver.trouble import Troubles
 from tests.lab.apiserver.client import MERGE, Client
 from tests.lab.apiserver.conftest import Running
+from tests.loop import Loop
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 A = {"metadata": {"name": "a"}, "data": {"k": "v"}}
@@ -175,8 +177,9 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.sent = b""
         self.taken: Any = None  # by whom it was taken over
-        self.opened: set[Connection] = set()
-        self.connection = Connection(handler, self.opened, mock.Mock)
+        home = Connections(handler, mock.Mock)
+        self.opened = home._opened
+        self.connection = Connection(handler, home, mock.Mock)
         self.connection.connection_made(self)
 
     def write(self, data: Any) -> None:
@@ -247,6 +250,19 @@ def test_a_server_that_stops_closes_connections_that_are_idle(running: Running) 
     with running.client.connection() as connection:
         connection.sendall(raw("GET", "/readyz"))
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_whose_handshake_ends_when_the_server_has_stopped_is_closed(loop: Loop) -> None:
+    """It would be answered by a server that is no more, and its client would never learn of the next one."""
+    secure = Running(loop, ApiServer())
+    context = ssl.create_default_context(cadata=secure.server.authority.decode())
+    host, port = secure.server.url.removeprefix("https://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as made:
+        assert secure.client.ask("GET", "/readyz").status == 200  # accepted after it, so it is accepted too
+        secure.stop()
+        with context.wrap_socket(made, server_hostname=host) as connection:
+            connection.sendall(raw("GET", "/readyz"))
+            assert connection.recv(1) == b""
 
 
 def test_a_connection_goes_on_after_it_was_handed_over(client: Client) -> None:
