@@ -15,6 +15,7 @@ from porter.cli import COMMANDS, main
 from porter.cli.collector import THRESHOLDS
 from porter.cli.lazy import Subcommand
 from porter.errors import PorterError
+from tests.processes import killed
 from tests.replay.recording import a_life_of_a_service, log_at, recorded
 
 HEAVY = ("kubernetes", "aiohttp", "pyroute2", "sqlalchemy", "alembic", "yaml", "celpy", "cryptography")
@@ -223,13 +224,14 @@ def test_ctrl_c_is_quiet(tmp_path: Path) -> None:
     # Started in the background of a shell, a process would ignore SIGINT.
     heed = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
     tail = [sys.executable, "-c", f"{heed}; from porter.cli import main; sys.exit(main())", "log", "tail", "-f"]
-    with subprocess.Popen(
+    started = subprocess.Popen(
         [*tail, "--event-log", f"{tmp_path}/log.jsonl"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as porter:
+    )
+    with started as porter, killed(porter):
         assert porter.stdout is not None
         assert porter.stderr is not None
         porter.stdout.readline()

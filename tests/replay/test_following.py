@@ -12,6 +12,7 @@ import pytest
 from porter.cli import main
 from porter.events.export import write_file
 from porter.events.log import EventLog
+from tests.processes import killed
 from tests.replay.pages import ADDRESS, example
 from tests.replay.recording import WEB, a_life_of_a_service, log_at, recorded
 
@@ -80,7 +81,7 @@ def test_what_is_added_is_told_as_it_comes(tmp_path: Path) -> None:
     log_at(path, records[:17])
     code = "import sys; from porter.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "replay", str(path), "--follow", "--format", "json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower, killed(follower):
         assert follower.stdout is not None
         before = [json.loads(follower.stdout.readline()) for _ in range(2)]
         with EventLog.open(str(path), stream="node1") as log:

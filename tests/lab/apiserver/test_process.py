@@ -18,6 +18,7 @@ from kubernetes import client as kubernetes_client
 from kubernetes import config, watch
 
 from tests.lab.apiserver.client import Client
+from tests.processes import killed
 
 COMMAND = (sys.executable, "-m", "porter.lab.apiserver")
 
@@ -139,7 +140,7 @@ def test_a_listener_inside_a_network_namespace_is_reached_from_there_only(tmp_pa
     subprocess.run(["ip", "netns", "add", name], check=True)
     command = [*COMMAND, "--listen", "127.0.0.1:0", f"10.9.8.7:6443@{name}", "--dir", str(tmp_path)]
     try:
-        with subprocess.Popen(command, text=True) as process:
+        with subprocess.Popen(command, text=True) as process, killed(process):
             wait_for(tmp_path / "kubeconfig", process)
             subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
             subprocess.run(["ip", "-n", name, "addr", "add", "10.9.8.7/32", "dev", "lo"], check=True)
