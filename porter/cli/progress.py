@@ -3,17 +3,12 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from porter.replay.counting import Numbered, counted
 
-class _Numbered(Protocol):
-    @property
-    def seq(self) -> int: ...
-
-
-_Entry = TypeVar("_Entry", bound=_Numbered)
+_Entry = TypeVar("_Entry", bound=Numbered)
 _LONG = 50_000  # entries from which on progress is shown
-_STEP = 4096
 
 
 @contextmanager
@@ -27,16 +22,7 @@ def shown_progress(doing: str, entries: Iterable[_Entry], last: int, after: int 
         yield iter(entries)
         return
     with shown_count(doing, last - after) as progress:
-
-        def followed() -> Iterator[_Entry]:
-            due = after + _STEP
-            for entry in entries:
-                yield entry
-                if entry.seq >= due:
-                    progress(entry.seq - after)
-                    due = entry.seq + _STEP
-
-        yield followed()
+        yield counted(entries, after, progress)
 
 
 @contextmanager

@@ -19,10 +19,10 @@ from porter.events.errors import LogError
 from porter.events.sqlite_source import SqliteSource
 from porter.reconciler.resuming import resume
 from porter.reconciler.snapshot import Snapshot
+from porter.replay.counting import counted
 from porter.replay.reading import installed_rules, read_on
 from porter.replay.refold import Difference, Refold
 
-_STEP = 4096  # entries from one news of how far it is to the next
 _MOST = 10_000  # differences that are brought along: with more, the part is folded again, and each told as it is found
 
 
@@ -103,16 +103,6 @@ def cut(seqs: Iterable[int], after: int, last: int, count: int) -> Sequence[int]
         if left:
             chosen.add(min(left, key=lambda seq: abs(seq - ideal)))
     return sorted(chosen)
-
-
-def counted(records: Iterable[Recorded], after: int, told: Callable[[int], None]) -> Iterator[Recorded]:
-    """Give records on, and tell now and then how many entries from `after` on are behind them."""
-    due = after + _STEP
-    for record in records:
-        yield record
-        if record.seq >= due:
-            told(record.seq - after)
-            due = record.seq + _STEP
 
 
 @contextlib.contextmanager

@@ -19,12 +19,13 @@ from porter.events.sources import Source
 from porter.events.sqlite_source import SqliteSource
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.snapshot import Snapshot
+from porter.replay.counting import STEP, counted
 from porter.replay.moments import Moment
-from porter.replay.parts import Folded, Helper, Part, counted, cut
+from porter.replay.parts import Folded, Helper, Part, cut
 from porter.replay.reading import begun, read_on, records_to_fold, records_until
 from porter.replay.refold import Difference, Refold
 
-_FEWEST: Final = 100_000
+FEWEST: Final = 100_000
 """Entries that a part has at least: to begin one costs about as much as to fold a third as many."""
 
 _AT_ONCE: Final = 4
@@ -40,17 +41,20 @@ class Verification(Closing):
         moment: Moment | None = None,
         *,
         jobs: int | None = None,
+        fewest: int = FEWEST,
         progress: Callable[[int], None] = lambda _done: None,
+        step: int = STEP,
     ) -> None:
         """Up to `moment`. `jobs` is how many parts are folded at once; None: as many as are of use, four at most.
 
-        `progress` is told now and then how many entries are behind it, with those that were taken out.
+        Of use is a part of `fewest` entries. `progress` is told every `step` entries how many are behind it, with those
+        that were taken out.
         Raises PorterError where nothing can be folded.
         """
         self._source = source
         self._moment = moment
-        self._progress = progress
-        bounds = _bounds(source, moment, jobs) if isinstance(source, SqliteSource) else ()
+        self._progress, self._step = progress, step
+        bounds = _bounds(source, moment, jobs, fewest) if isinstance(source, SqliteSource) else ()
         self._refold, self._records = _begun(source, moment, bounds)
         if bounds and self._refold.after >= bounds[0]:  # the snapshot that it was to begin with cannot be read
             bounds = ()
@@ -95,7 +99,7 @@ class Verification(Closing):
     def _fold(self, refold: Refold, records: Iterable[Recorded], *, is_last: bool) -> Iterator[Difference]:
         before = self.seq
         is_cut = is_last and self._moment is not None
-        for step in refold.steps(counted(records, before, self._tell), is_cut=is_cut, goes_on=not is_last):
+        for step in refold.steps(counted(records, before, self._tell, self._step), is_cut=is_cut, goes_on=not is_last):
             if isinstance(step, Difference):
                 yield step
         self.seq = max(refold.seq, before)
@@ -114,14 +118,14 @@ class Verification(Closing):
         self._progress(self.after + self._own + done + sum(helper.done for helper in self._helpers))
 
 
-def _bounds(source: SqliteSource, moment: Moment | None, jobs: int | None) -> Sequence[int]:
+def _bounds(source: SqliteSource, moment: Moment | None, jobs: int | None, fewest: int) -> Sequence[int]:
     """Return the entries whose snapshots part the log; none where it is folded in one piece."""
     if moment is not None and moment.seq is None:
         return ()  # which entries are before it is known when they are read
     last = source.last_seq if moment is None or moment.seq is None else min(source.last_seq, moment.seq)
     seqs, gap = source.snapshot_seqs(), source.whole_after
     after = min((seq for seq in seqs if seq >= gap), default=last) if gap else 0
-    count = jobs or min(_AT_ONCE, len(os.sched_getaffinity(0)), (last - after) // _FEWEST)
+    count = jobs or min(_AT_ONCE, len(os.sched_getaffinity(0)), (last - after) // fewest)
     if count < 2 or _is_redacted(source):  # noqa: PLR2004 - one part is the whole
         return ()
     return cut(seqs, after, last, count)

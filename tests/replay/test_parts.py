@@ -266,24 +266,20 @@ def test_who_stops_listening_leaves_no_process_behind(log: Path) -> None:
     assert not any(helper.is_alive() for helper in helpers)
 
 
-def test_progress_goes_from_nothing_to_all(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("porter.replay.parts._STEP", 20)  # of this process: the helpers tell at their ends only
+def test_progress_goes_from_nothing_to_all(log: Path) -> None:
     seen: list[int] = []
-    with open_source(str(log)) as source, Verification(source, jobs=2, progress=seen.append) as verification:
+    with open_source(str(log)) as source, Verification(source, jobs=2, progress=seen.append, step=20) as verification:
         assert list(verification.differences()) == []
         assert seen
         assert seen == sorted(seen)
         assert 0 < seen[0] < seen[-1] <= source.last_seq
 
 
-def test_progress_of_a_compacted_log_begins_behind_what_was_taken_out(
-    log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("porter.replay.parts._STEP", 20)
+def test_progress_of_a_compacted_log_begins_behind_what_was_taken_out(log: Path) -> None:
     with EventLog.open(str(log), stream="node1") as writer:
         compact_log(writer, installed_rules(), Retention(age=timedelta(minutes=2)), BEGIN + timedelta(seconds=440))
     seen: list[int] = []
-    with open_source(str(log)) as source, Verification(source, jobs=1, progress=seen.append) as verification:
+    with open_source(str(log)) as source, Verification(source, jobs=1, progress=seen.append, step=20) as verification:
         assert list(verification.differences()) == []
         assert 100 < verification.after < seen[0] < seen[-1] <= source.last_seq
 
@@ -291,8 +287,7 @@ def test_progress_of_a_compacted_log_begins_behind_what_was_taken_out(
 def test_many_processors_do_not_take_all_the_memory(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored(log, range(50, 400, 50))
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(64)))
-    monkeypatch.setattr("porter.replay.verifying._FEWEST", 20)
-    with open_source(str(log)) as source, Verification(source) as verification:
+    with open_source(str(log)) as source, Verification(source, fewest=20) as verification:
         assert verification.jobs == 4
 
 
