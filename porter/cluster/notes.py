@@ -20,7 +20,7 @@ from porter.cluster.views import ServiceView
 from porter.model.names import NodeName
 
 _LOG = logging.getLogger("porter.cluster")
-_MOST = 10_000  # waiting Events; beyond that the oldest are dropped
+_MOST = 10_000  # Events that wait
 _LOOK = 0.05
 
 
@@ -48,14 +48,18 @@ class Notes:
         pace: Pace,
         after: Callable[[], bool],
         longest: float,
+        most: int = _MOST,
     ) -> None:
-        """`after` tells whether something waits that matters more; `longest`: seconds that an Event waits at most."""
+        """`after` tells whether something waits that matters more; `longest`: seconds that an Event waits at most.
+
+        Of more than `most` that wait the oldest are dropped.
+        """
         self._connection = connection
         self._pace = pace
         self._after = after
         self._longest = longest
         self._node = node
-        self._waiting: deque[_Told] = deque(maxlen=_MOST)
+        self._waiting: deque[_Told] = deque(maxlen=most)
         self._news = asyncio.Event()
         self._closed_until = 0.0
         self._sending = False

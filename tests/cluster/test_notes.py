@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 
 import msgspec
-import pytest
 from aiohttp import web
 
 from porter.cluster import resources
@@ -115,14 +114,11 @@ def test_an_event_that_has_waited_too_long_is_dropped(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_the_oldest_of_too_many_events_are_dropped_also_while_one_of_them_is_being_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("porter.cluster.notes._MOST", 2)
+def test_the_oldest_of_too_many_events_are_dropped_also_while_one_of_them_is_being_sent(tmp_path: Path) -> None:
     sent: list[str] = []
 
     async def main() -> None:
-        async with waiting(tmp_path, 1) as (server, events):
+        async with waiting(tmp_path, 1, most=2) as (server, events):
             gate = asyncio.Event()
 
             async def slow(request: web.Request) -> web.StreamResponse:
@@ -144,11 +140,11 @@ def test_the_oldest_of_too_many_events_are_dropped_also_while_one_of_them_is_bei
 
 
 @asynccontextmanager
-async def waiting(tmp_path: Path, number: int) -> AsyncIterator[tuple[FaultServer, Notes]]:
+async def waiting(tmp_path: Path, number: int, *, most: int = 100) -> AsyncIterator[tuple[FaultServer, Notes]]:
     """Events that wait, and nobody who sends them."""
     async with faulty(tmp_path) as (server, connection):
         pace = Pace(clock=monotonic, per_second=1000.0, burst=50)
-        made = Notes(connection, node=NodeName("node1"), pace=pace, after=lambda: False, longest=300.0)
+        made = Notes(connection, node=NodeName("node1"), pace=pace, after=lambda: False, longest=300.0, most=most)
         for version in range(number):
             made.tell(seen(f"{version}"), NOTE, datetime.now(UTC))
         yield server, made

@@ -48,7 +48,7 @@ def test_a_generated_name_that_is_taken_is_generated_anew_seven_times(
 ) -> None:
     client.post(CONFIG_MAPS, {"metadata": {"name": "a-bbbbb"}})
     found = iter(["bbbbb"] * taken + ["ccccc"])
-    monkeypatch.setattr("porter.lab.apiserver.naming.random.choices", lambda *_, **__: next(found))
+    monkeypatch.setattr("random.choices", lambda *_, **__: next(found))
 
     made = client.ask("POST", CONFIG_MAPS, {"metadata": {"generateName": "a-"}})
 
