@@ -1,7 +1,8 @@
 """One connection to the API server: requests in, bytes out, errors as sentences.
 
-It decodes nothing, and retries nothing but a 401 (once, with credentials loaded again). The kubernetes client reads the
-credentials; neither its models are used nor its requests, which look into every body for what Porter never has there.
+It decodes nothing, and sends again only what is sure not to have been taken: after a 401, and where no connection came
+about since a certificate was not believed; once, with credentials loaded again. The kubernetes client reads those;
+neither its models are used nor its requests, which look into every body for what Porter never has there.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _CONNECT_SECONDS = 5.0
+_NOT_BELIEVED = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
 _LONGEST_LINE = 16 * 1024 * 1024  # etcd refuses objects above 1.5 MB; anything near this is no watch
 
 
@@ -178,7 +180,11 @@ class Connection:
     async def _answer(self, request: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
         generation = self._generation
         try:
-            response = await self._send(request)
+            try:
+                response = await self._send(request)
+            except _NOT_BELIEVED:  # authorities rotate
+                await self._load_again(generation)
+                response = await self._send(request)
             if response.status == 401:  # noqa: PLR2004 - HTTP: tokens rotate
                 response.release()
                 await self._load_again(generation)
@@ -213,7 +219,7 @@ class Connection:
         )
 
     async def _load_again(self, generation: int) -> None:
-        """Read the credentials anew, once for all requests that met the same 401."""
+        """Read the credentials anew, once for all requests that met the same refusal."""
         async with self._loading:
             if generation != self._generation:
                 return

@@ -25,6 +25,7 @@ from porter.cluster.errors import (
     resource_of,
 )
 from porter.errors import PorterError
+from porter.lab.apiserver.tls import certificates
 from tests.cluster.cluster import cluster
 from tests.cluster.faults import answer, faulty, kubeconfig, refuse
 
@@ -120,6 +121,28 @@ def test_in_a_pod_the_service_account_is_used_and_its_token_is_read_again_when_i
 
                 assert b"PodList" in await connection.request("GET", PODS)
                 assert await connection.server_addresses() == ("127.0.0.1",)
+
+    asyncio.run(main())
+
+
+def test_an_authority_that_rotated_is_read_again_and_nobody_else_is_believed(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path, tls=True) as kube:
+            certificates(tmp_path / "yesterday", ["127.0.0.1"])
+            account = tmp_path / "account"
+            account.mkdir()
+            (account / "ca.crt").write_bytes((tmp_path / "yesterday" / "ca.crt").read_bytes())
+            (account / "token").write_text(kube.server.token)
+            host, port = kube.server.url.removeprefix("https://").split(":")
+            environ = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+            async with await Connection.open(None, environ=environ, service_account=account) as connection:
+                with pytest.raises(CertificateError, match=r"TLS with the API server .* failed"):
+                    await connection.request("GET", PODS)
+                (account / "ca.crt").write_bytes(kube.server.authority)
+
+                answers = await asyncio.gather(*(connection.request("GET", PODS) for _ in range(5)))
+
+                assert all(b"PodList" in answer for answer in answers)
 
     asyncio.run(main())
 
