@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from porter.cluster.access import SERVICE_ACCOUNT, Access, open_access
 from porter.cluster.errors import (
     CertificateError,
     ClusterError,
@@ -27,7 +28,6 @@ from porter.cluster.errors import (
     UnreachableError,
     error_of,
 )
-from porter.cluster.kubeconfig import SERVICE_ACCOUNT, Access, open_access
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"

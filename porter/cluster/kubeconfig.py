@@ -1,202 +1,158 @@
-"""Where the API server is and who Porter is there: from a kubeconfig, or from what a pod is given.
+"""A kubeconfig, in one file or in several as kubectl reads them: of it the cluster and the user that a context names.
 
-Reads files and says in one sentence what is wrong with them. It opens no connection, and leaves no file behind:
-keys and certificates that a kubeconfig carries inside are on disk only while the TLS library reads them.
+Reads files and says in one sentence what is wrong with them. It asks nobody, and writes only where it is told to.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from ssl import SSLContext, SSLError
-from tempfile import TemporaryDirectory
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import Any, Final, TypeAlias
 
-import aiohttp
 import yaml
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_kube_config_from_dict
-from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
-from porter.cluster.errors import CertificateError, KubeconfigError
+from porter.cluster.errors import KubeconfigError
 
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_READ_BUFFER = 2 * 1024 * 1024  # bytes of an answer that wait to be read before the server is slowed down
-_FILES = {
-    "clusters": ("cluster", ("certificate-authority",)),
-    "users": ("user", ("client-certificate", "client-key", "tokenFile")),
+Section: TypeAlias = dict[str, Any]
+
+_FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "cluster": ("certificate-authority",),
+    "user": ("client-certificate", "client-key", "tokenFile"),
+    "context": (),
 }
+"""The sections, of which a kubeconfig has lists, and their fields that name a file."""
+_PROVIDERS: Final = frozenset({"gcp", "oidc"})
+"""What may stand under `auth-provider`; Kubernetes has ended all others."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
-    """A way to the API server, and what a request must say on it."""
+class Chosen:
+    """What a context names. The sections are nobody else's, and may be changed."""
 
-    configuration: Configuration
-    session: aiohttp.ClientSession
-    transport: tuple[object, ...]
-    """Everything that its connections depend on: where two agree, only the token may differ."""
+    whose: str
+    """The kubeconfig, in words."""
+    cluster: Section
+    user: Section
+    base: Path
+    """The directory of the file that the user is in."""
 
-    @property
-    def server(self) -> str:
-        """The API server's URL."""
-        return str(self.configuration.host)
+    def alone(self, directory: Path) -> Section:
+        """Return a kubeconfig with these two only, all of whose certificates, keys and tokens are files.
 
-    @property
-    def server_hostname(self) -> str | None:
-        """Whose certificate the server must show, where that is not the one of its URL."""
-        return self.configuration.tls_server_name or None
+        Those that it carries itself are put into the directory. Raises KubeconfigError.
+        """
+        sections = {"cluster": self.cluster, "user": self.user}
+        for kind, section in sections.items():
+            for field in _FILES[kind]:
+                if data := section.pop(f"{field}-data", None):
+                    path = directory / field
+                    path.touch(mode=0o600)
+                    path.write_bytes(self._decoded(data, field))
+                    section[field] = str(path)
+                elif field in section and not Path(section[field]).is_file():
+                    raise KubeconfigError(f"{self.whose} names the {field} {section[field]}, and there is no such file")
+        return {
+            "current-context": "it",
+            "contexts": [{"name": "it", "context": dict.fromkeys(sections, "it")}],
+            **{f"{kind}s": [{"name": "it", kind: section}] for kind, section in sections.items()},
+        }
 
-    def url(self, path: str, query: Mapping[str, str]) -> str:
-        """Return where to send a request."""
-        url = self.server + path
-        return f"{url}?{urlencode(query, quote_via=quote)}" if query else url
-
-    async def headers(self, content_type: str) -> dict[str, str]:
-        """Return what is said in a request beside what is said in all, with the token of now."""
-        headers = {"Content-Type": content_type}
-        token = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        if token is not None:
-            headers["Authorization"] = token
-        return headers
-
-
-async def open_access(
-    kubeconfig: Path | None,
-    context: str | None,
-    *,
-    environ: Mapping[str, str],
-    service_account: Path = SERVICE_ACCOUNT,
-) -> Access:
-    """Return a way with fresh credentials. Raises KubeconfigError or CertificateError."""
-    configuration = Configuration()
-    if kubeconfig is None:
-        _load_in_cluster(configuration, environ, service_account)
-        return _access(configuration, "the ServiceAccount")
-    content = _read(kubeconfig)
-    _check_context(content, context, kubeconfig)
-    with TemporaryDirectory(prefix="porter-") as directory:
-        _materialize(content, kubeconfig, Path(directory))
+    def _decoded(self, data: object, field: str) -> bytes:
         try:
-            await load_kube_config_from_dict(content, context=context, client_configuration=configuration)
-        except (ConfigException, ValueError, KeyError, TypeError, OSError) as error:
-            raise KubeconfigError(f"kubeconfig {kubeconfig} cannot be used: {error}") from error
-        return _access(configuration, f"kubeconfig {kubeconfig}")
+            return base64.b64decode(str(data), validate=True)
+        except (binascii.Error, ValueError):
+            raise KubeconfigError(f"{field}-data in {self.whose} is not base64") from None
 
 
-def _access(configuration: Configuration, whose: str) -> Access:
-    configuration.proxy = configuration.proxy or _proxy(configuration.host)
+def choose(kubeconfig: Path, context: str | None) -> Chosen:
+    """Return what a context names, or the current one; all paths are absolute. Raises KubeconfigError."""
+    whose, merged = f"kubeconfig {kubeconfig}", _Merged()
+    for file in _files(kubeconfig):
+        merged.add(_read(file), file.resolve().parent)
+    wanted, known = context or merged.current, merged.sections["context"]
+    available = f"available: {', '.join(sorted(known)) or 'none'}"
+    if not wanted:
+        raise KubeconfigError(f"{whose} has no current-context; {available}")
+    if wanted not in known:
+        raise KubeconfigError(f"no context {wanted!r} in {whose}; {available}")
+    named, _ = known[wanted]
     try:
-        transport = _transport(configuration)
-        tls = RESTClientObject(configuration).ssl_context
-    except (SSLError, OSError, ValueError) as error:
-        raise CertificateError(f"a certificate or key of {whose} cannot be read: {error}") from error
-    return Access(configuration=configuration, session=_session(configuration, tls), transport=transport)
+        cluster, _ = merged.of("cluster", named.get("cluster"))
+        # A context need not name a user: then nobody in particular asks.
+        user, base = merged.of("user", named["user"]) if named.get("user") else ({}, Path())
+        _check(cluster, user)
+    except LookupError as error:
+        raise KubeconfigError(f"{whose} cannot be used: context {wanted!r} {error.args[0]}") from None
+    return Chosen(whose=whose, cluster=cluster, user=user, base=base)
 
 
-def _session(configuration: Configuration, tls: SSLContext) -> aiohttp.ClientSession:
-    """Return a session as kubectl's is: no netrc, no cookies, and a proxy looked up once, not at every request."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=configuration.connection_pool_maxsize, ssl=tls),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept": "application/json", "User-Agent": "porter"},
-        proxy=configuration.proxy,
-        trust_env=False,
-        read_bufsize=_READ_BUFFER,
-    )
+class _Merged:
+    """The sections of several files by kind and name, each with its file's directory; of equal names the first."""
+
+    def __init__(self) -> None:
+        self.current = ""
+        self.sections: dict[str, dict[str, tuple[Section, Path]]] = {kind: {} for kind in _FILES}
+
+    def add(self, content: Section, base: Path) -> None:
+        """Take in a file's content, whatever is in it."""
+        self.current = self.current or str(content.get("current-context") or "")
+        for kind, fields in _FILES.items():
+            for name, section in _named(content, kind):
+                absolute = {field: str(base / section[field]) for field in fields if section.get(field)}
+                kept = {key: value for key, value in section.items() if key not in fields}
+                self.sections[kind].setdefault(name, (kept | absolute, base))
+
+    def of(self, kind: str, name: object) -> tuple[Section, Path]:
+        """Return a section that a context names. Raises LookupError with what is wrong, in words."""
+        if not name:
+            raise LookupError(f"names no {kind}")
+        found = self.sections[kind].get(str(name))
+        if found is None:
+            raise LookupError(f"names the {kind} {name!r}, which is not in it")
+        return found
 
 
-def _proxy(server: str) -> str | None:
-    parts = urlsplit(server)
-    if not parts.hostname or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)
+def _named(content: Section, kind: str) -> Iterator[tuple[str, Section]]:
+    listed = content.get(f"{kind}s")
+    for item in listed if isinstance(listed, list) else ():
+        if isinstance(item, dict) and "name" in item:
+            section = item.get(kind)
+            yield str(item["name"]), section if isinstance(section, dict) else {}
 
 
-def _transport(configuration: Configuration) -> tuple[object, ...]:
-    files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
-    return (
-        configuration.host,
-        configuration.verify_ssl,
-        configuration.tls_server_name,
-        configuration.proxy,
-        *(None if name is None else Path(name).read_bytes() for name in files),
-    )
+def _check(cluster: Section, user: Section) -> None:
+    server = cluster.get("server")
+    if not server:
+        raise LookupError("names a cluster without a server")
+    if not re.match(r"https?://.", str(server)):
+        raise LookupError(f"names a cluster whose server {server!r} is no URL, as https://192.168.0.1:6443 is")
+    provider = user.get("auth-provider")
+    if isinstance(provider, dict) and provider.get("name") not in _PROVIDERS:
+        raise LookupError(f"names a user with the auth-provider {provider.get('name')!r}, which Porter does not know")
 
 
-def _load_in_cluster(configuration: Configuration, environ: Mapping[str, str], directory: Path) -> None:
-    loader = InClusterConfigLoader(
-        token_filename=str(directory / "token"),
-        cert_filename=str(directory / "ca.crt"),
-        environ=environ,
-        try_refresh_token=False,  # a 401 has it read again; a file that is away for a moment must break no request
-    )
+def _files(kubeconfig: Path) -> list[Path]:
+    """Return the files that are meant: as KUBECONFIG, it may name several, of which some need not be there."""
+    several = [Path(name) for name in str(kubeconfig).split(os.pathsep) if name]
+    there = [file for file in several if file.exists()]
+    return there if there and not kubeconfig.exists() else [kubeconfig]
+
+
+def _read(file: Path) -> Section:
     try:
-        loader.load_and_set(configuration)
-    except (ConfigException, OSError) as error:
-        raise KubeconfigError(
-            f"no kubeconfig is given and this is no pod with a ServiceAccount ({str(error).rstrip('.')}); "
-            "name a file with --kubeconfig",
-        ) from error
-
-
-def _read(kubeconfig: Path) -> dict[str, Any]:
-    try:
-        text = kubeconfig.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise KubeconfigError(f"there is no kubeconfig {kubeconfig}; name the right file with --kubeconfig") from None
+        raise KubeconfigError(f"there is no kubeconfig {file}; name the right file with --kubeconfig") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise KubeconfigError(f"kubeconfig {kubeconfig} cannot be read: {error}") from error
+        raise KubeconfigError(f"kubeconfig {file} cannot be read: {error}") from error
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
-        raise KubeconfigError(f"kubeconfig {kubeconfig} is not YAML: {problem}") from error
+        raise KubeconfigError(f"kubeconfig {file} is not YAML: {problem}") from error
     if not isinstance(content, dict):
-        raise KubeconfigError(f"kubeconfig {kubeconfig} is not a kubeconfig: it holds no clusters and contexts")
+        raise KubeconfigError(f"kubeconfig {file} is not a kubeconfig: it holds no clusters and contexts")
     return content
-
-
-def _check_context(content: dict[str, Any], context: str | None, kubeconfig: Path) -> None:
-    wanted = context or content.get("current-context")
-    listed = content.get("contexts")
-    contexts = listed if isinstance(listed, list) else []
-    names = sorted(str(one["name"]) for one in contexts if isinstance(one, dict) and "name" in one)
-    if not wanted:
-        raise KubeconfigError(
-            f"kubeconfig {kubeconfig} has no current-context; available: {', '.join(names) or 'none'}"
-        )
-    if wanted not in names:
-        raise KubeconfigError(
-            f"no context {wanted!r} in kubeconfig {kubeconfig}; available: {', '.join(names) or 'none'}"
-        )
-
-
-def _materialize(content: dict[str, Any], kubeconfig: Path, directory: Path) -> None:
-    """Write embedded data to files and make relative paths absolute, so that nothing depends on where Porter runs."""
-    base = kubeconfig.resolve().parent
-    for section, (inner, fields) in _FILES.items():
-        listed = content.get(section)
-        for number, item in enumerate(listed if isinstance(listed, list) else []):
-            entry = item.get(inner) if isinstance(item, dict) else None
-            if not isinstance(entry, dict):
-                continue
-            for field in fields:
-                if (data := entry.pop(f"{field}-data", None)) is not None:
-                    path = directory / f"{section}-{number}-{field}"
-                    path.touch(mode=0o600)
-                    path.write_bytes(_decoded(data, field, kubeconfig))
-                    entry[field] = str(path)
-                elif isinstance(entry.get(field), str):
-                    entry[field] = str(base / entry[field])
-
-
-def _decoded(data: object, field: str, kubeconfig: Path) -> bytes:
-    try:
-        return base64.b64decode(str(data), validate=True)
-    except (binascii.Error, ValueError):
-        raise KubeconfigError(f"{field}-data in kubeconfig {kubeconfig} is not base64") from None
