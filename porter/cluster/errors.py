@@ -4,6 +4,8 @@ Two families: what somebody must mend (`MendableError`), and what passes when on
 Nothing here retries; it only says what happened.
 """
 
+import re
+
 import msgspec
 
 from porter.errors import PorterError
@@ -93,6 +95,9 @@ def no_namespace(name: str) -> NotFoundError:
     return NotFoundError(f"there is no namespace {name}; apply the output of `porter manifests`, or name another")
 
 
+_NOBODY = "system:anonymous"
+_NO_RIGHT = re.compile(r'User ".*" cannot ')
+"""What every authorizer of Kubernetes says, and nothing else does."""
 _VERBS = {"GET": "get, list and watch", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -111,11 +116,7 @@ def error_of(*, code: int, body: bytes, method: str, path: str, retry_after: str
                 "of the kubeconfig or of the ServiceAccount",
             )
         case 403:
-            verb = _VERBS.get(method, method)
-            return ForbiddenError(
-                f"Porter may not {verb} {resource_of(path)}: {message}; grant it with the ClusterRole of "
-                f"`porter manifests`",
-            )
+            return _forbidden(method, path, message)
         case 404:
             return NotFoundError(f"{asked}: {message}")
         case 409:
@@ -126,6 +127,19 @@ def error_of(*, code: int, body: bytes, method: str, path: str, retry_after: str
             return ServerError(f"the API server failed at {asked}: {message}")
         case _:
             return InvalidError(f"the API server refuses {asked}: {message}")
+
+
+def _forbidden(method: str, path: str, message: str) -> ClusterError:
+    """Tell rights that are missing from what no right would help against: admission, a quota, a proxy."""
+    if _NOBODY in message:
+        said = f"the API server does not know who asks ({_NOBODY}): Porter has no credentials"
+        return UnauthorizedError(f"{said}; check the kubeconfig's user")
+    if not _NO_RIGHT.search(message):
+        return ForbiddenError(f"the API server refuses {method} {path}: {message}")
+    verb = _VERBS.get(method, method)
+    return ForbiddenError(
+        f"Porter may not {verb} {resource_of(path)}: {message}; grant it with the ClusterRole of `porter manifests`"
+    )
 
 
 def resource_of(path: str) -> str:

@@ -224,7 +224,8 @@ class _Gate:
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         self._api.requests.append((request.method, request.path))
         if self._api.forbidden(request.method, request.path):
-            return web.json_response({"kind": "Status", "message": "you may not", "code": 403}, status=403)
+            said = 'User "porter" cannot do that'
+            return web.json_response({"kind": "Status", "message": said, "code": 403}, status=403)
         assert self._session is not None
         kept = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
         if self._api.watches_last is not None and "watch" in request.query:

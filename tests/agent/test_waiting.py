@@ -70,10 +70,10 @@ def test_a_namespace_that_is_missing(bare: Api, waiting: Command) -> None:
 
 def test_rights_that_are_missing(bare: Api, waiting: Command) -> None:
     missing = {
-        ("GET", "/api/v1/services"): "services: Porter may not get, list and watch services: you may not",
-        ("GET", EIPS): "eips: Porter may not get, list and watch eips.network.kubesphere.io: you may not",
-        ("GET", LEASES): "leases: Porter may not get, list and watch leases.coordination.k8s.io: you may not",
-        ("PATCH", f"{LEASES}/porter-node-node1"): "Porter may not patch leases.coordination.k8s.io: you may not",
+        ("GET", "/api/v1/services"): "services: Porter may not get, list and watch services: User",
+        ("GET", EIPS): "eips: Porter may not get, list and watch eips.network.kubesphere.io: User",
+        ("GET", LEASES): "leases: Porter may not get, list and watch leases.coordination.k8s.io: User",
+        ("PATCH", f"{LEASES}/porter-node-node1"): "Porter may not patch leases.coordination.k8s.io: User",
     }
     bare.install()
     bare.forbidden = lambda how, what: (how, what) in missing

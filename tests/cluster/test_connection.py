@@ -22,6 +22,7 @@ from porter.cluster.errors import (
     ThrottledError,
     UnauthorizedError,
     UnreachableError,
+    error_of,
     resource_of,
 )
 from porter.errors import PorterError
@@ -171,7 +172,7 @@ def test_tls_is_checked_and_no_key_is_left_on_disk(tmp_path: Path, monkeypatch: 
     [
         (400, InvalidError, MendableError, "the API server refuses GET /api/v1/pods: because"),
         (401, UnauthorizedError, MendableError, "does not accept Porter's credentials"),
-        (403, ForbiddenError, MendableError, "Porter may not get, list and watch pods: because; grant it with"),
+        (403, ForbiddenError, MendableError, "the API server refuses GET /api/v1/pods: because"),
         (404, NotFoundError, PassingError, "GET /api/v1/pods: because"),
         (409, ConflictError, PassingError, "because"),
         (410, GoneError, PassingError, "because"),
@@ -201,6 +202,31 @@ def test_every_refusal_is_a_typed_sentence(
             assert isinstance(caught.value, family)
 
     asyncio.run(main())
+
+
+REFUSED = "the API server refuses GET /api/v1/pods: {}"
+MAY_NOT = "Porter may not get, list and watch pods: {}; grant it with the ClusterRole of `porter manifests`"
+WHO = "the API server does not know who asks (system:anonymous): Porter has no credentials; check the kubeconfig's user"
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "sentence"),
+    [
+        ('pods is forbidden: User "joe" cannot list resource "pods" in API group ""', ForbiddenError, MAY_NOT),
+        ('pods is forbidden: User "system:anonymous" cannot list resource "pods"', UnauthorizedError, WHO),
+        ('events "a.1" is forbidden: unable to create new content as it is being terminated', ForbiddenError, REFUSED),
+        ('admission webhook "guard" denied the request: a User cannot do that here', ForbiddenError, REFUSED),
+    ],
+)
+def test_a_right_is_to_be_granted_only_where_one_is_missing(
+    message: str, error: type[PorterError], sentence: str
+) -> None:
+    body = json.dumps({"kind": "Status", "message": message}).encode()
+
+    found = error_of(code=403, body=body, method="GET", path=PODS)
+
+    assert type(found) is error
+    assert str(found) == sentence.format(message)
 
 
 @pytest.mark.parametrize(("asked", "wait"), [("7", 7), ("86400", 60), ("inf", 60), ("-1", 0), ("tomorrow", 1)])
