@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from porter.errors import PorterError
 from tests.processes import killed
 from tests.replay.recording import a_life_of_a_service, log_at, recorded
 
+SCRIPTS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["scripts"]
 HEAVY = ("kubernetes", "aiohttp", "pyroute2", "sqlalchemy", "alembic", "yaml", "celpy", "cryptography")
 
 
@@ -240,6 +242,35 @@ def test_ctrl_c_is_quiet(tmp_path: Path) -> None:
 
         assert porter.wait(10) == 130
         assert porter.stderr.read().strip() == ""
+
+
+INTERRUPTED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {name!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+"""
+"""What Python does first: have somebody press Ctrl-C when a module is imported."""
+
+
+@pytest.mark.parametrize("name", ["porter.cli", "click", "porter.cli.run"])
+def test_ctrl_c_is_quiet_while_python_still_imports(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED.format(name=name))
+    module, _, function = SCRIPTS["porter"].partition(":")
+    command = f"import sys; from {module} import {function}; sys.exit({function}())"
+
+    ran = subprocess.run(
+        [sys.executable, "-c", command, "run", "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", "")
 
 
 def test_every_error_of_ours_is_a_porter_error_or_clicks_own() -> None:
