@@ -58,7 +58,13 @@ _AROUND = NodeObserved | NodeGone | AgentObserved | AgentGone | ClusterObserved 
 
 
 async def run_agent(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises PorterError for what the user must mend before it can start."""
+    """Run until SIGTERM or SIGINT; before it has begun SIGTERM cancels it.
+
+    Raises PorterError for what the user must mend before it can start.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     registry = Registry.discover()
     for problem in registry.problems:
         _LOG.error("plugin of %s is not used: %s", problem.distribution, problem.sentence)
