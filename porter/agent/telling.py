@@ -19,6 +19,7 @@ from porter.events.entries import (
     AssignmentDecided,
     AssignmentEnded,
     Decided,
+    Entry,
     PluginFailed,
     PoolDecided,
     PublishFailed,
@@ -57,17 +58,18 @@ class Teller:
     def decided(self, decision: Decided) -> None:
         """Say what was decided."""
         match decision:
-            case AssignmentDecided(assignment=assignment) if assignment.address is None or not assignment.nodes:
-                _LOG.warning("%s", sentence(decision))
-            case AssignmentDecided() | AssignmentEnded():
-                _LOG.info("%s", sentence(decision))
+            case AssignmentDecided(assignment=assignment):
+                well = assignment.address is not None and bool(assignment.nodes)
+            case AssignmentEnded():
+                well = True
             case PoolDecided(pool=pool):
-                _LOG.log(logging.INFO if pool.ready else logging.WARNING, "%s", sentence(decision))
+                well = pool.ready
+        _say(logging.INFO if well else logging.WARNING, decision)
 
     def applied(self, entry: Applied) -> None:
         """Say what was done, and what could not be."""
         failed = isinstance(entry, AnnouncementFailed | PluginFailed | PublishFailed)
-        _LOG.log(logging.ERROR if failed else logging.INFO, "%s", sentence(entry))
+        _say(logging.ERROR if failed else logging.INFO, entry)
 
     def problems(self) -> list[Trouble]:
         """Return what keeps the agent from doing all of its work; nothing when it is ready."""
@@ -147,3 +149,8 @@ class Teller:
                 if watch.watermark is not None
             },
         )
+
+
+def _say(level: int, entry: Entry) -> None:
+    """Write a line, and let whoever formats it have the entry that it tells of."""
+    _LOG.log(level, "%s", sentence(entry), extra={"entry": entry})

@@ -1,7 +1,6 @@
 """`porter run`: the agent of one node."""
 
 import asyncio
-import logging
 import re
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from porter.cli.agent_log import Format, speak
 from porter.cli.agreed import agreed_options
 from porter.cli.options import (
     access_options,
@@ -82,6 +82,15 @@ class _Seconds(click.FloatRange):
     envvar="PORTER_DRY_RUN",
     help="Observe, decide and log; announce nothing and write nothing to the API.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    envvar="PORTER_LOG_FORMAT",
+    show_envvar=True,
+    default="text",
+    show_default=True,
+    help="How to write what it says: lines for people, or a JSON object each.",
+)
 @click.option("-v", "--verbose", is_flag=True, envvar="PORTER_VERBOSE", help="Say more than what changes.")
 def run(
     *,
@@ -97,6 +106,7 @@ def run(
     on_conflict: str,
     options: Options,
     dry_run: bool,
+    log_format: Format,
     verbose: bool,
 ) -> None:
     """Run the agent of one node until it is told to stop.
@@ -107,14 +117,7 @@ def run(
     SIGTERM and Ctrl-C end it in order: it withdraws what it announces and releases its Leases, so that another node
     takes over at once. An API server that is away does not end it: it keeps announcing what it owns.
     """
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
-    if not verbose:
-        for noisy in ("aiohttp", "asyncio", "kubernetes", "sqlalchemy", "alembic", "pyroute2"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+    speak(log_format, verbose=verbose)
     if not node_name.strip():
         raise PorterError("--node-name is empty: name the Node that this agent runs on")
     for option, name in (("--node-name", node_name.strip()), ("--namespace", namespace)):
