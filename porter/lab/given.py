@@ -7,13 +7,14 @@ started only where the cluster has none. It never stops such a server, and chang
 
 import base64
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from porter.lab import installing
 from porter.lab.errors import LabError
+from porter.lab.families import Family
 from porter.lab.kube import NOT_FOUND, TOO_MANY, Access, Kube, Object, RefusedError, path_of, read_access
 
 LABEL: Final = "porter-lab"
@@ -24,7 +25,6 @@ _PROXY = (("DaemonSet", "kube-proxy"), ("ConfigMap", "kube-proxy"))
 _SYSTEM = "kube-system"
 _MANAGER_LEASE = "kube-controller-manager"
 _OURS_THEN = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io"
-_UNPROCESSABLE = 422
 _PATIENCE = 10.0  # seconds
 _SHOWN = 3
 
@@ -50,7 +50,7 @@ def read(path: Path) -> Access:
     return access
 
 
-def examine(access: Access, *, agents: bool, dual_stack: bool, strict_arp: bool) -> Found:
+def examine(access: Access, *, agents: bool, families: Sequence[Family], strict_arp: bool) -> Found:
     """Ask the server for all that a lab needs there. Raises LabError with the first thing that is missing."""
     kube = Kube(access)
     if not kube.ready():
@@ -62,8 +62,7 @@ def examine(access: Access, *, agents: bool, dual_stack: bool, strict_arp: bool)
             f"{access.server} has Nodes already ({', '.join(nodes[:_SHOWN])}{more}), and pods that were put on the "
             "lab's would be said to run while nothing runs; use a server without Nodes, or delete them"
         )
-    if dual_stack:
-        _must_have_both_families(kube)
+    _must_have_families(kube, families)
     if agents:
         _must_have_porter(kube)
     return Found(controllers=_has_controllers(kube), proxy=_has_proxy(kube, strict_arp=strict_arp))
@@ -130,18 +129,22 @@ def _must_be_allowed(kube: Kube) -> None:
         )
 
 
-def _must_have_both_families(kube: Kube) -> None:
-    spec = {"ipFamilyPolicy": "RequireDualStack", "ports": [{"port": 80}]}
+def _must_have_families(kube: Kube, families: Sequence[Family]) -> None:
+    """Ask for a Service of all the families that the server has, the first one first."""
+    spec = {"ipFamilyPolicy": "PreferDualStack", "ports": [{"port": 80}]}
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "porter-lab-asks"}, "spec": spec}
-    try:
-        kube.request("POST", path_of("Service"), service, dryRun="All")
-    except RefusedError as refused:
-        if refused.code != _UNPROCESSABLE:
-            raise
+    found = kube.request("POST", path_of("Service"), service, dryRun="All")["spec"]["ipFamilies"]
+    if len(families) > len(found):
         raise LabError(
             "the API server has Services of one family only; start it with two ranges of cluster IPs "
             "(--service-cluster-ip-range), or leave --dual-stack out"
-        ) from None
+        )
+    if len(families) == 1 and families[0] != found[0]:
+        raise LabError(
+            f"the API server's Services are of {found[0]} where they ask for nothing else, and this lab is of "
+            f"{families[0]} alone; start it with a range of {families[0]} first (--service-cluster-ip-range), or bring "
+            f"up a lab of {found[0]}"
+        )
 
 
 def _must_have_porter(kube: Kube) -> None:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Interface, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, IPv6Network
 
 import msgspec
 
 from porter.lab.errors import LabError
-from porter.lab.families import Address
+from porter.lab.families import Address, Interface
 
 FIRST_SEGMENT = "br0"
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -26,6 +26,11 @@ class Nic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     up: bool = True
     mac: str | None = None
 
+    @property
+    def addresses(self) -> tuple[Interface, ...]:
+        """Its address of each family that it has, IPv4 first."""
+        return tuple(one for one in (self.address, self.ipv6) if one is not None)
+
 
 class Host(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A node, the client, or another host."""
@@ -34,39 +39,40 @@ class Host(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     nics: tuple[Nic, ...]
 
     @property
-    def address(self) -> IPv4Interface:
-        """The host's first address: a node's InternalIP."""
-        return next(nic.address for nic in self.nics if nic.address is not None)
-
-    @property
-    def ipv6(self) -> IPv6Interface | None:
-        """The address of IPv6 on its first NIC: a node's second InternalIP."""
-        return self.nics[0].ipv6
-
-    def must_have_ipv6(self) -> IPv6Address:
-        """Return that address; a LabError says that there is none."""
-        if self.ipv6 is None:
-            raise LabError(
-                f"{self.name} has no IPv6 in this lab; bring it up with --dual-stack, or give its first NIC 'ipv6'"
-            )
-        return self.ipv6.ip
+    def address(self) -> Interface:
+        """The host's first address: a node's first InternalIP."""
+        return self.nics[0].addresses[0]
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """The host's own address of each family that it has, IPv4 first."""
-        return (self.address.ip, *([self.ipv6.ip] if self.ipv6 is not None else []))
+        """The host's own address of each family that it has, IPv4 first: a node's InternalIPs."""
+        return tuple(one.ip for one in self.nics[0].addresses)
+
+    def must_have_ipv4(self) -> IPv4Address:
+        """Return its address of IPv4; a LabError says that there is none."""
+        if (found := self.nics[0].address) is None:
+            raise LabError(f"{self.name} has no IPv4 in this lab, which is of IPv6 alone")
+        return found.ip
+
+    def must_have_ipv6(self) -> IPv6Address:
+        """Return its address of IPv6; a LabError says that there is none."""
+        if (found := self.nics[0].ipv6) is None:
+            raise LabError(
+                f"{self.name} has no IPv6 in this lab; bring it up with --dual-stack, or give its first NIC 'ipv6'"
+            )
+        return found.ip
 
     def nic(self, name: str | None = None) -> Nic:
-        """The NIC of that name, or the one that carries the host's first address."""
+        """The NIC of that name, or the first one, which carries the host's first address."""
         for nic in self.nics:
-            if nic.name == name or (name is None and nic.address is not None):
+            if name in {nic.name, None}:
                 return nic
         known = ", ".join(nic.name for nic in self.nics)
         raise LabError(f"no interface '{name}' on {self.name}. It has: {known}")
 
 
 class Ipv6(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What makes a network dual stack; each NIC says its own address.
+    """What gives a network IPv6, beside IPv4 or alone; each NIC says its own address.
 
     `gateway` is the router's address on the first segment, `routes` are those on the others.
     """
@@ -89,8 +95,6 @@ def problems_of(host: Host) -> Iterator[str]:
     if not host.nics:
         yield f"{host.name} has no NICs"
         return
-    if host.nics[0].address is None:
-        yield f"the first NIC of {host.name} needs an address"
     for nic in host.nics:
         yield from _problems_of_nic(host, nic)
 

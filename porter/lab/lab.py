@@ -18,7 +18,7 @@ from typing import Self
 
 from porter.lab import faults, probe, probing, rootless, standing, state, topology
 from porter.lab.errors import LabError
-from porter.lab.families import Address
+from porter.lab.families import Address, Family
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import Stage
 from porter.lab.topology import Topology
@@ -53,7 +53,7 @@ class Lab:
         name: str = "lab",
         *,
         nodes: int = 3,
-        dual_stack: bool = False,
+        families: tuple[Family, ...] = ("IPv4",),
         network: Topology | None = None,
         agents: bool = True,
         lease_duration: float = 0.0,
@@ -65,11 +65,11 @@ class Lab:
     ) -> "Lab":
         """Bring up a lab and return when its nodes and its agents are ready. `lease_duration` 0: the default.
 
-        `nodes` and `dual_stack` are of the guide's network; another is taken as it is. With `clocks` those of the
+        `nodes` and `families` are of the guide's network; another is taken as it is. With `clocks` those of the
         agents can step (`porter.lab.clocks`). `kubeconfig` names an API server that is there already: see
         `porter.lab.given`.
         """
-        plan = network if network is not None else topology.guide(nodes, dual_stack=dual_stack)
+        plan = network if network is not None else topology.guide(nodes, families=families)
         standing.bring_up(
             *(name, plan),
             agents=agents,
@@ -166,10 +166,13 @@ class Lab:
         return self.stage.network.mac(host, nic)
 
     def arp(self, address: str | IPv4Address, *, wait: float = 0.5) -> list[probe.Answer]:
-        """Ask from the client, by one broadcast ARP request, who has an address; every answer until `wait` is over."""
+        """Ask from the client, by one broadcast ARP request, who has an address; every answer until `wait` is over.
+
+        Raises LabError in a lab of IPv6 alone.
+        """
         client = self.topology.client
         where = (self.namespace(client.name), client.nic().name)
-        return probe.arp(*where, client.address.ip, IPv4Address(address), wait=wait)
+        return probe.arp(*where, client.must_have_ipv4(), IPv4Address(address), wait=wait)
 
     def ndp(self, address: str | IPv6Address, *, wait: float = 0.5) -> list[probe.Answer]:
         """The same for IPv6: ask by one neighbour solicitation. Raises LabError in a lab without IPv6."""
@@ -190,11 +193,10 @@ class Lab:
     ) -> probing.Prober:
         """Traffic from the client at a steady rate (seconds), for a `with` block or to start and stop by hand.
 
-        Raises LabError for a protocol that nobody speaks, and for IPv6 in a lab that has none.
+        Raises LabError for a protocol that nobody speaks, and for a family that the lab has not.
         """
         client, target = self.topology.client, ip_address(address)
-        if isinstance(target, IPv6Address):
-            client.must_have_ipv6()
+        _ = client.must_have_ipv6() if isinstance(target, IPv6Address) else client.must_have_ipv4()
         plan = probing.Plan(
             netns=self.namespace(client.name),
             nic=client.nic().name,

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from porter.lab import ipv6, namespaces
+from porter.lab import addressing, namespaces
 from porter.lab.errors import LabError
-from porter.lab.topology import FIRST_SEGMENT, Host, Nic, Topology
+from porter.lab.topology import Host, Nic, Topology
 
 SWITCH = "switch"
 SERVICE_LINK = "kube-ipvs0"  # where kube-proxy in IPVS mode keeps the addresses of Services
@@ -64,7 +64,7 @@ class Network:
     def build(self) -> None:
         """Fill the namespaces, which exist, with links, addresses and routes."""
         switch = self.namespace(SWITCH)
-        self._sysctl(switch, {**ipv6.settings(self.topology, forwards=True), **_SWITCH})
+        self._sysctl(switch, {**addressing.settings(self.topology, forwards=True), **_SWITCH})
         lines = ["link set lo up"]
         for segment in self.topology.segments:
             # A MAC of its own: a bridge else takes a port's, and would answer to it.
@@ -73,11 +73,7 @@ class Network:
                 f"link add {segment} address {own} type bridge forward_delay 0 mcast_snooping 0 ageing_time {age}",
                 f"link set {segment} up",
             ]
-        lines.append(f"addr add {self.topology.gateway} brd + dev {FIRST_SEGMENT}")
-        lines += [
-            f"addr add {address} brd + dev {segment}" for segment, address in sorted(self.topology.routes.items())
-        ]
-        lines += ipv6.router_lines(self.topology)
+        lines += addressing.router_lines(self.topology)
         namespaces.ip(netns=switch, batch=lines, env=self._env)
         for host in self.topology.hosts:
             self._build_host(host)
@@ -166,30 +162,15 @@ class Network:
     def _build_host(self, host: Host) -> None:
         netns = self.namespace(host.name)
         node = host in self.topology.nodes
-        self._sysctl(netns, {**ipv6.settings(self.topology, forwards=node), **(_NODE if node else {})})
+        self._sysctl(netns, {**addressing.settings(self.topology, forwards=node), **(_NODE if node else {})})
         lines = ["link set lo up"]
         for nic, port in zip(host.nics, self.ports(host.name), strict=True):
             mac = f"address {nic.mac} " if nic.mac else ""
             lines.append(f"link add {nic.name} {mac}type veth peer name {port.link} netns {self.namespace(SWITCH)}")
-            if nic.address is not None:
-                lines.append(f"addr add {nic.address} brd + dev {nic.name}")
             if nic.up:
                 lines.append(f"link set {nic.name} up")
-        gateway = self.topology.gateway_of(host.nics[0].segment)
-        lines += [f"route add default via {gateway.ip}"] if gateway is not None else []
-        if node:
-            pods = self.topology.pods_of(host.name)
-            lines += [
-                f"link add {POD_LINK} type bridge",
-                f"addr add {pods[1]}/24 dev {POD_LINK}",
-                f"link set {POD_LINK} up",
-            ]
-            lines += [
-                f"route add {self.topology.pods_of(other.name)} via {other.address.ip}"
-                for other in self.topology.nodes
-                if other is not host
-            ]
-        lines += ipv6.host_lines(self.topology, host, pod_link=POD_LINK)
+        lines += [f"link add {POD_LINK} type bridge", f"link set {POD_LINK} up"] if node else []
+        lines += addressing.host_lines(self.topology, host, pod_link=POD_LINK)
         namespaces.ip(netns=netns, batch=lines, env=self._env)
         if node:
             self._service_link(netns)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from porter.lab import furniture, given, installing
 from porter.lab.errors import LabError
+from porter.lab.families import place
 from porter.lab.kube import Access, Kube, read_access
 from porter.lab.private import write_private
 from porter.lab.stage import GATE, SERVER, Stage
@@ -43,7 +44,7 @@ def join(stage: Stage, access: Access, found: given.Found, say: Callable[[str], 
     """Lead the lab's network to a server that is there and that `given.examine` found fit; start all the others."""
     own = "which has controllers of its own" if found.controllers else "with controllers of the lab's"
     say(f"using the API server {access.server}, {own}")
-    gateway = f"{stage.topology.gateway.ip}:{stage.topology.api_port}"
+    gateway = place(stage.topology.server, stage.topology.api_port)
     outside, inside = given.kubeconfigs(access, name=f"porter-{stage.known.name}", gateway=gateway)
     write_private(stage.kubeconfig(), outside)
     write_private(stage.node_kubeconfig(), inside)

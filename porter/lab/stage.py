@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from porter.lab import clocks, given, processes, state
 from porter.lab.errors import LabError
+from porter.lab.families import place
 from porter.lab.forking import One
 from porter.lab.kube import read_access
 from porter.lab.network import SWITCH, Network
@@ -81,7 +82,7 @@ class Stage:
 
     def node_kubeconfig(self) -> Path:
         """For everything that lives in the lab's network, but Porter."""
-        return self.directory / f"kubeconfig-{self.topology.gateway.ip}"
+        return self.directory / f"kubeconfig-{self.topology.server}"
 
     def agent_kubeconfig(self) -> Path:
         """For the agents: the rights that `porter manifests` grants."""
@@ -120,9 +121,9 @@ class Stage:
         if self.kubeconfig().exists():
             access = read_access(self.kubeconfig())
             port, token = urlsplit(access.server).port or 0, access.token
-        inside = f"{self.topology.gateway.ip}:{self.topology.api_port}@{self.network.namespace(SWITCH)}"
-        command = processes.python("porter.lab.apiserver", "--listen", f"127.0.0.1:{port}", "--listen", inside)
-        command += ["--advertise", f"{self.topology.gateway.ip}:{self.topology.api_port}"]
+        inside = place(self.topology.server, self.topology.api_port)
+        command = processes.python("porter.lab.apiserver", "--listen", f"127.0.0.1:{port}")
+        command += ["--listen", f"{inside}@{self.network.namespace(SWITCH)}", "--advertise", inside]
         command += ["--dir", str(self.directory), "--service-cidr", self.topology.service_ranges]
         command += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
         command += ["--token", token] if token else []
@@ -130,9 +131,9 @@ class Stage:
 
     def start_gate(self) -> None:
         """Start the way out of the lab to an API server that is not its own, where the lab's own would be."""
-        server, gateway = urlsplit(self.known.server), self.topology.gateway.ip
+        server = urlsplit(self.known.server)
         command = processes.python("porter.lab.gate", "--netns", self.network.namespace(SWITCH))
-        command += ["--listen", str(gateway), str(self.topology.api_port)]
+        command += ["--listen", str(self.topology.server), str(self.topology.api_port)]
         self.start(GATE, [*command, "--to", server.hostname or "", str(server.port or 443)])
 
     def clock(self, node: str) -> Path:
@@ -172,7 +173,6 @@ class Stage:
     def _node_words(self, node: Host) -> list[str]:
         words = ["--name", node.name, "--kubeconfig", str(self.node_kubeconfig())]
         words += [word for address in node.addresses for word in ("--address", str(address))]
-        pods = [self.topology.pods_of(node.name), self.topology.ipv6_pods_of(node.name)]
-        words += [word for network in pods if network is not None for word in ("--pods", str(network))]
+        words += [word for network in self.topology.pods_of(node.name) for word in ("--pods", str(network))]
         words += ["--control-plane"] if node is self.topology.nodes[0] else []
         return words + (["--label", f"{given.LABEL}={self.known.name}"] if self.known.server else [])

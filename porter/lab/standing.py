@@ -44,7 +44,7 @@ def bring_up(
     access = given.read(kubeconfig) if kubeconfig is not None else None
     found = None
     if access is not None:
-        found = given.examine(access, agents=agents, dual_stack=topology.ipv6 is not None, strict_arp=strict_arp)
+        found = given.examine(access, agents=agents, families=topology.families, strict_arp=strict_arp)
     directory = state.create(name)
     known = State(
         name=name,

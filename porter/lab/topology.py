@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from porter.lab.errors import LabError
+from porter.lab.families import Address, Family, Interface, Network, family_of
 from porter.lab.hosts import FIRST_SEGMENT, Host, Ipv6, Nic, is_segment, problems_of
 
 __all__ = ["FIRST_SEGMENT", "Host", "Ipv6", "Nic", "Topology", "guide", "load", "parse", "plain", "shipped"]
@@ -22,13 +23,14 @@ MOST_NODES = 89  # 192.168.0.2 to .90: the guide's pool begins at 192.168.0.91
 class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """The whole network. `gateway` is the default route, and where the API server listens for the nodes.
 
-    `routes` are the router's addresses on the other segments, which it then forwards between; a host whose first NIC is
-    on such a segment has its default route there. `others` are hosts that are no nodes: a printer, a stranger.
+    Without `gateway` the network is of IPv6 alone, and `ipv6` says these things. `routes` are the router's addresses on
+    the other segments, which it then forwards between; a host whose first NIC is on such a segment has its default
+    route there. `others` are hosts that are no nodes: a printer, a stranger.
     """
 
-    gateway: IPv4Interface
     nodes: tuple[Host, ...]
     client: Host
+    gateway: IPv4Interface | None = None
     others: tuple[Host, ...] = ()
     routes: dict[str, IPv4Interface] = {}
     mac_age: int = 300
@@ -37,7 +39,7 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pods: IPv4Network = IPv4Network("10.244.0.0/16")
     services: IPv4Network = IPv4Network("10.233.0.0/18")
     ipv6: Ipv6 | None = None
-    """With it the lab is dual stack, IPv4 first; without it there is no IPv6."""
+    """Beside a `gateway` of IPv4 it makes the lab dual stack, IPv4 first; without it there is no IPv6."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -47,17 +49,25 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def service_ranges(self) -> str:
         """The ranges of cluster IPs, the first family's first, with a comma between them."""
-        return ",".join([str(self.services), *([str(self.ipv6.services)] if self.ipv6 is not None else [])])
+        six = [self.ipv6.services] if self.ipv6 is not None else []
+        return ",".join(str(one) for one in ([self.services] if self.gateway is not None else []) + six)
 
-    def gateway_of(self, segment: str) -> IPv4Interface | None:
-        """The router's address on a segment, None where it has none."""
-        return self.gateway if segment == FIRST_SEGMENT else self.routes.get(segment)
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families that the network has, the first one first."""
+        return tuple(family_of(gateway.ip) for gateway in self.gateways_of(FIRST_SEGMENT))
 
-    def ipv6_gateway_of(self, segment: str) -> IPv6Interface | None:
-        """The router's address of IPv6 on a segment, None where it has none."""
-        if self.ipv6 is None:
-            return None
-        return self.ipv6.gateway if segment == FIRST_SEGMENT else self.ipv6.routes.get(segment)
+    @property
+    def server(self) -> Address:
+        """Where the API server is for the nodes: at the gateway, in the first family."""
+        return self.gateways_of(FIRST_SEGMENT)[0].ip
+
+    def gateways_of(self, segment: str) -> tuple[Interface, ...]:
+        """The router's address on a segment in each family that it has there, IPv4 first."""
+        four, six = self.gateway, self.ipv6.gateway if self.ipv6 is not None else None
+        if segment != FIRST_SEGMENT:
+            four, six = self.routes.get(segment), self.ipv6.routes.get(segment) if self.ipv6 is not None else None
+        return tuple(one for one in (four, six) if one is not None)
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -81,40 +91,41 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise LabError(f"'{name}' is {what}. Nodes: {', '.join(node.name for node in self.nodes)}")
         return host
 
-    def pods_of(self, name: str) -> IPv4Network:
-        """The pod range of a node: the first node has the second /24, as kubeadm with flannel hands them out."""
+    def pods_of(self, name: str) -> tuple[Network, ...]:
+        """A node's range of pods in each family, a /24 and a /64.
+
+        The first node has the second one, as kubeadm with flannel hands them out.
+        """
         index = [node.name for node in self.nodes].index(name) + 1
-        first = int(self.pods.network_address) + (index << 8)
-        return IPv4Network((first, 24))
-
-    def ipv6_pods_of(self, name: str) -> IPv6Network | None:
-        """A node's second pod range, a /64; None in a lab without IPv6."""
-        if self.ipv6 is None:
-            return None
-        index = [node.name for node in self.nodes].index(name) + 1
-        return IPv6Network((int(self.ipv6.pods.network_address) + (index << 64), 64))
+        found: list[Network] = []
+        if self.gateway is not None:
+            found.append(IPv4Network((int(self.pods.network_address) + (index << 8), 24)))
+        if self.ipv6 is not None:
+            found.append(IPv6Network((int(self.ipv6.pods.network_address) + (index << 64), 64)))
+        return tuple(found)
 
 
-def guide(nodes: int = 3, *, dual_stack: bool = False) -> Topology:
+def guide(nodes: int = 3, *, families: tuple[Family, ...] = ("IPv4",)) -> Topology:
     """The network of the user guide: node i has eth0 192.168.0.(1+i), node1 (its master1) also eth1 192.168.1.2.
 
-    With `dual_stack` 192.168.0.N also has 2001:db8::N, and 192.168.1.N has 2001:db8:1::N.
+    With IPv6 among the families 2001:db8::N is beside each 192.168.0.N, or in its place, and 2001:db8:1::N likewise.
     """
     if not 1 <= nodes <= MOST_NODES:
         raise LabError(f"{nodes} nodes do not fit into the guide's network; ask for 1 to {MOST_NODES}")
+    four, six = "IPv4" in families, "IPv6" in families
 
     def nic(name: str, net: int, host: int) -> Nic:
-        ipv6 = IPv6Interface(f"2001:db8:{net or ''}::{host}/64".replace(":::", "::")) if dual_stack else None
-        address = IPv4Interface(f"192.168.{net}.{host}/24")
+        ipv6 = IPv6Interface(f"2001:db8:{net or ''}::{host}/64".replace(":::", "::")) if six else None
+        address = IPv4Interface(f"192.168.{net}.{host}/24") if four else None
         return Nic(name=name, address=address, ipv6=ipv6, segment=f"br{net}")
 
     hosts = [Host(name=f"node{index}", nics=(nic("eth0", 0, 1 + index),)) for index in range(1, nodes + 1)]
     hosts[0] = Host(name="node1", nics=(*hosts[0].nics, nic("eth1", 1, 2)))
     return Topology(
-        gateway=IPv4Interface("192.168.0.1/24"),
+        gateway=IPv4Interface("192.168.0.1/24") if four else None,
         nodes=tuple(hosts),
         client=Host(name="client", nics=(nic("eth0", 0, 200),)),
-        ipv6=Ipv6(gateway=IPv6Interface("2001:db8::1/64")) if dual_stack else None,
+        ipv6=Ipv6(gateway=IPv6Interface("2001:db8::1/64")) if six else None,
     )
 
 
@@ -165,6 +176,9 @@ def _decode(kind: type, value: Any) -> Any:
 
 
 def _problems(topology: Topology) -> Iterator[str]:
+    if not topology.families:
+        yield "it has no router: it needs a 'gateway', or 'ipv6' with one"
+        return
     if topology.mac_age < 1:
         yield f"mac_age is {topology.mac_age}; it must be at least 1 second"
     if not topology.nodes:
@@ -175,6 +189,8 @@ def _problems(topology: Topology) -> Iterator[str]:
     yield from (f"two hosts are called '{name}'" for name in sorted({n for n in names if names.count(n) > 1}))
     if FIRST_SEGMENT in topology.routes:
         yield f"the router's address on {FIRST_SEGMENT} is the gateway; 'routes' is for the other segments"
+    if topology.routes and topology.gateway is None:
+        yield "'routes' are of IPv4, of which the network has no 'gateway'; those of IPv6 are in 'ipv6'"
     for segment in (*topology.routes, *(topology.ipv6.routes if topology.ipv6 is not None else ())):
         if not is_segment(segment):
             yield f"'{segment}' of routes cannot be a segment"
@@ -184,34 +200,42 @@ def _problems(topology: Topology) -> Iterator[str]:
     yield from _shared_addresses(topology)
 
 
+_WRITTEN: dict[Family, tuple[str, str, str]] = {
+    "IPv4": ("an address", "'gateway'", "'routes'"),
+    "IPv6": ("'ipv6'", "'ipv6' with a gateway", "'ipv6'"),
+}
+"""Where a file says what is of a family: a NIC's address, the gateway, the routes."""
+
+
 def _misplaced(topology: Topology, host: Host) -> Iterator[str]:
     first = host.nics[0]
-    gateway, ipv6_gateway = topology.gateway_of(first.segment), topology.ipv6_gateway_of(first.segment)
     if host in topology.nodes and first.segment != FIRST_SEGMENT:
         yield f"the first NIC of node {host.name} must be on {FIRST_SEGMENT}, where the gateway is"
-    elif gateway is None:
-        yield f"{host.name} is on {first.segment}, where the router has no address; add it to 'routes'"
-    elif host.address.ip not in gateway.network:
-        yield f"{host.name} has {host.address}, outside the gateway's {gateway.network}"
-    if topology.ipv6 is None:
-        if any(nic.ipv6 is not None for nic in host.nics):
-            yield f"{host.name} has an address of IPv6, but the network has no 'ipv6' with a gateway"
-    elif first.ipv6 is None:
-        if host in topology.nodes:
-            yield f"the first NIC of node {host.name} needs 'ipv6', as the network is dual stack"
-    elif ipv6_gateway is None:
-        yield f"{host.name} has {first.ipv6} on {first.segment}, where the router has no IPv6; add it to 'ipv6'"
-    elif first.ipv6.ip not in ipv6_gateway.network:
-        yield f"{host.name} has {first.ipv6}, outside the gateway's {ipv6_gateway.network}"
+    gateways = {family_of(gateway.ip): gateway for gateway in topology.gateways_of(first.segment)}
+    own = {family_of(address.ip): address for address in first.addresses}
+    for family, (address, _, routes) in _WRITTEN.items():
+        if family not in topology.families:
+            continue
+        if family not in own:
+            if host in topology.nodes or family == topology.families[0]:
+                yield f"the first NIC of {host.name} needs {address}, as the network has {family}"
+        elif family not in gateways:
+            yield f"{host.name} is on {first.segment}, where the router has no address of {family}; add it to {routes}"
+        elif own[family].ip not in gateways[family].network:
+            yield f"{host.name} has {own[family]}, outside the gateway's {gateways[family].network}"
+    foreign = {family_of(address.ip) for nic in host.nics for address in nic.addresses} - {*topology.families}
+    for family in sorted(foreign):
+        yield f"{host.name} has an address of {family}, but the network has no {_WRITTEN[family][1]}"
 
 
 def _shared_addresses(topology: Topology) -> Iterator[str]:
-    ipv6 = topology.ipv6
-    routes = [*topology.routes.items(), *(ipv6.routes.items() if ipv6 is not None else ())]
-    taken = {address.ip: f"the router on {segment}" for segment, address in routes}
-    taken |= {gateway.ip: "the gateway" for gateway in (topology.gateway, ipv6.gateway if ipv6 else None) if gateway}
+    taken = {
+        address.ip: "the gateway" if segment == FIRST_SEGMENT else f"the router on {segment}"
+        for segment in topology.segments
+        for address in topology.gateways_of(segment)
+    }
     for host in topology.hosts:
-        for address in [one.ip for nic in host.nics for one in (nic.address, nic.ipv6) if one is not None]:
+        for address in [one.ip for nic in host.nics for one in nic.addresses]:
             if address in taken:
                 yield f"{host.name} and {taken[address]} have the same address {address}"
             taken[address] = host.name

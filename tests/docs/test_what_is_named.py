@@ -131,7 +131,7 @@ def test_every_option_alone_is_one_of_a_command(page: str) -> None:
         known = frozenset(re.findall(r'"(--[a-z-]+)"', source))
 
     for span in spans(PAGES[page]):
-        for option in re.findall(r"^(--[a-z][a-z-]*)", span):
+        for option in re.findall(r"^(--[a-z][a-z0-9-]*)", span):
             assert any(option == one or (option[-1] == "-" and one.startswith(option)) for one in known), span
 
 

@@ -80,7 +80,12 @@ def test_what_a_lab_needs_there_is_said_before_anything_is_made(
     tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path, kube: Kube, tmp_path: Path
 ) -> None:
     assert "porter manifests --only namespace --only crd --only rbac" in refused(tmp_path_factory, kubeconfig)
-    assert "Services of one family only" in refused(tmp_path_factory, kubeconfig, agents=False, dual_stack=True)
+    assert "Services of one family only" in refused(
+        tmp_path_factory, kubeconfig, agents=False, families=("IPv4", "IPv6")
+    )
+    assert "Services are of IPv4 where they ask for nothing else" in refused(
+        tmp_path_factory, kubeconfig, agents=False, families=("IPv6",)
+    )
 
     for n in range(5):
         kube.apply(named("v1", "Node", f"n{n}"))

@@ -180,7 +180,7 @@ def test_pods_reach_the_service_by_its_cluster_ip_and_clients_by_a_node_port(lab
 
 def test_a_node_that_is_cut_off_becomes_not_ready_and_so_do_its_endpoints(lab: Lab) -> None:
     (victim, *_) = pods(lab).values()
-    address = lab.topology.node(victim).address.ip
+    address = lab.topology.node(victim).must_have_ipv4()
     assert lab.ping(address) is not None
 
     with lab.capture("client", protocol=ARP) as wire:

@@ -57,14 +57,14 @@ def pings_again(network: Network, host: str, *, within: float = 10.0) -> bool:
 
 def ask(network: Network, address: IPv4Address) -> list[str]:
     client = network.topology.client
-    answers = probe.arp(network.namespace("client"), "eth0", client.address.ip, address, wait=0.2)
+    answers = probe.arp(network.namespace("client"), "eth0", client.must_have_ipv4(), address, wait=0.2)
     return [answer.mac for answer in answers]
 
 
 def test_every_node_answers_the_client_with_its_own_mac(guide: Network) -> None:
     for node in guide.topology.nodes:
         assert ping(guide, node.name) is not None
-        assert ask(guide, node.address.ip) == [guide.mac(node.name)]
+        assert ask(guide, node.must_have_ipv4()) == [guide.mac(node.name)]
 
 
 def test_with_strict_arp_a_node_has_a_service_address_and_stays_silent_about_it(guide: Network) -> None:
@@ -90,7 +90,7 @@ def test_a_node_that_is_cut_off_keeps_its_carrier_and_is_heard_by_nobody(guide: 
         guide.detach("node1")
 
         assert ping(guide, "node1") is None
-        assert ask(guide, guide.topology.node("node1").address.ip) == []
+        assert ask(guide, guide.topology.node("node1").must_have_ipv4()) == []
         assert not [frame for frame in heard.frames() if frame.kind != 4], "the node still hears the network"
     carrier = ["cat", "/sys/class/net/eth0/carrier"]
     assert namespaces.ip("netns", "exec", guide.namespace("node1"), *carrier, env=os.environ).strip() == "1"
@@ -154,7 +154,7 @@ def test_a_client_behind_a_router_reaches_every_host_and_hears_none_of_their_bro
 
 
 def test_a_host_that_is_no_node_owns_its_address(routed: Network) -> None:
-    asker = routed.topology.host("a").address.ip
+    asker = routed.topology.host("a").must_have_ipv4()
     answers = probe.arp(routed.namespace("a"), "eth0", asker, IPv4Address("10.0.0.77"), wait=0.2)
 
     assert [answer.mac for answer in answers] == [routed.mac("printer")]

@@ -197,6 +197,8 @@ def test_a_lab_whose_nodes_die_at_once_says_why_and_leaves_nothing(home: Path) -
         (["up", "--name", "x", "--nodes", "0"], 1, "ask for 1 to 89"),
         (["up", "--name", "x", "--nodes", "2", "--topology", "orion"], 2, "exclude each other"),
         (["up", "--name", "x", "--dual-stack", "--topology", "orion"], 2, "a topology says 'ipv6' itself"),
+        (["up", "--name", "x", "--ipv6-only", "--topology", "orion"], 2, "a topology says 'ipv6' itself"),
+        (["up", "--name", "x", "--ipv6-only", "--dual-stack"], 2, "exclude each other"),
         (["up", "--name", "x", "--topology", "nowhere.yaml"], 1, "no topology 'nowhere.yaml'"),
         (["kubeconfig", "--name", "none"], 1, "there is no lab 'none'"),
         (["logs", "--name", "none", "node1"], 1, "there is no lab 'none'"),

@@ -23,7 +23,7 @@ def test_the_default_network_is_the_guides() -> None:
     assert [str(node.address) for node in guide.nodes] == ["192.168.0.2/24", "192.168.0.3/24", "192.168.0.4/24"]
     assert [nic.name for nic in guide.nodes[0].nics] == ["eth0", "eth1"]
     assert str(guide.nodes[0].nic("eth1").address) == "192.168.1.2/24"
-    assert guide.pods_of("node2") == IPv4Network("10.244.2.0/24")
+    assert guide.pods_of("node2") == (IPv4Network("10.244.2.0/24"),)
 
 
 def test_no_host_of_the_largest_network_is_in_the_guides_pool() -> None:
@@ -53,8 +53,15 @@ def six(address: str | None = "2001:db8::2/64", **changes: Any) -> dict[str, Any
     return plan(nodes=[node], ipv6={"gateway": "2001:db8::1/64", **changes})
 
 
+def alone(**node: Any) -> dict[str, Any]:
+    """A network of IPv6 alone."""
+    a = {"name": "a", "nics": [{"name": "eth0", "ipv6": "2001:db8::2/64"}], **node}
+    client = {"name": "client", "nics": [{"name": "eth0", "ipv6": "2001:db8::9/64"}]}
+    return {"nodes": [a], "client": client, "ipv6": {"gateway": "2001:db8::1/64"}}
+
+
 def test_the_guides_network_has_the_same_numbers_in_ipv6() -> None:
-    guide = topology.guide(2, dual_stack=True)
+    guide = topology.guide(2, families=("IPv4", "IPv6"))
 
     assert [str(nic.ipv6) for host in guide.hosts for nic in host.nics] == [
         "2001:db8::2/64",
@@ -62,22 +69,37 @@ def test_the_guides_network_has_the_same_numbers_in_ipv6() -> None:
         "2001:db8::3/64",
         "2001:db8::200/64",
     ]
-    assert guide.ipv6_pods_of("node2") == IPv6Network("fd00:10:244:2::/64")
+    assert guide.pods_of("node2") == (IPv4Network("10.244.2.0/24"), IPv6Network("fd00:10:244:2::/64"))
     assert guide.service_ranges == "10.233.0.0/18,fd00:10:233::/112"
     assert topology.guide(2).service_ranges == "10.233.0.0/18"
-    assert topology.guide(2).ipv6_pods_of("node2") is None
+
+
+def test_the_guides_network_can_be_of_ipv6_alone() -> None:
+    both, alone = topology.guide(2, families=("IPv4", "IPv6")), topology.guide(2, families=("IPv6",))
+
+    assert [nic.addresses for host in alone.hosts for nic in host.nics] == [
+        (nic.ipv6,) for host in both.hosts for nic in host.nics
+    ]
+    assert (alone.families, str(alone.server)) == (("IPv6",), "2001:db8::1")
+    assert alone.pods_of("node2") == (IPv6Network("fd00:10:244:2::/64"),)
+    assert alone.service_ranges == "fd00:10:233::/112"
 
 
 def test_a_host_that_is_no_node_may_have_ipv4_alone() -> None:
     made = topology.parse(six())
 
-    assert [made.node("a").ipv6 is None, made.client.ipv6 is None] == [False, True]
+    assert [len(made.node("a").addresses), len(made.client.addresses)] == [2, 1]
 
 
 @pytest.mark.parametrize(
     "one",
-    [topology.guide(4), topology.load("orion"), topology.guide(2, dual_stack=True)],
-    ids=["guide", "orion", "dual stack"],
+    [
+        topology.guide(4),
+        topology.load("orion"),
+        topology.guide(2, families=("IPv4", "IPv6")),
+        topology.guide(2, families=("IPv6",)),
+    ],
+    ids=["guide", "orion", "dual stack", "IPv6 alone"],
 )
 def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
     assert topology.parse(topology.plain(one)) == one
@@ -86,7 +108,22 @@ def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        pytest.param({}, "missing required field `gateway`", id="empty"),
+        pytest.param({}, "missing required field `nodes`", id="empty"),
+        pytest.param(plan(gateway=None), "it needs a 'gateway', or 'ipv6' with one", id="no router"),
+        pytest.param(
+            alone(nics=[{"name": "eth0", "address": "10.0.0.2/24", "ipv6": "2001:db8::2/64"}]),
+            "a has an address of IPv4, but the network has no 'gateway'",
+            id="IPv4 without a router",
+        ),
+        pytest.param(alone(nics=[{"name": "eth0"}]), "the first NIC of a needs 'ipv6'", id="IPv6 alone, and not there"),
+        pytest.param(
+            {**alone(), "client": {"name": "c", "nics": [{"name": "eth0"}]}},
+            "the first NIC of c needs 'ipv6'",
+            id="a client without an address",
+        ),
+        pytest.param(
+            {**alone(), "routes": {"br2": "10.8.0.1/24"}}, "'routes' are of IPv4, of which", id="routes of IPv4"
+        ),
         pytest.param("nodes", "Expected `object`", id="not a mapping"),
         pytest.param(plan(nodes=[]), "it has no nodes", id="no nodes"),
         pytest.param(plan(gateway="10.0.0.300"), "10.0.0.300", id="no address"),
@@ -116,7 +153,7 @@ def test_a_topology_survives_the_state_file(one: topology.Topology) -> None:
             id="a node behind the router",
         ),
         pytest.param({**six(), "ipv6": None}, "the network has no 'ipv6' with a gateway", id="IPv6 without a router"),
-        pytest.param(six(None), "the first NIC of node a needs 'ipv6'", id="a node without IPv6"),
+        pytest.param(six(None), "the first NIC of a needs 'ipv6', as the network has IPv6", id="a node without IPv6"),
         pytest.param(six("2001:db8:9::2/64"), "a has 2001:db8:9::2/64, outside", id="another subnet of IPv6"),
         pytest.param(six("2001:db8::1/64"), "a and the gateway have the same address 2001:db8::1", id="IPv6 twice"),
         pytest.param(six(pods="fd00::/64"), "the pods' range fd00::/64 has no /64 for each of 1 nodes", id="no room"),

@@ -7,6 +7,7 @@ import click
 
 from porter.cli.lab.options import interruptible, name_option, say
 from porter.lab import topology
+from porter.lab.families import Family
 from porter.lab.lab import GRACE, Lab
 
 
@@ -14,6 +15,7 @@ from porter.lab.lab import GRACE, Lab
 @name_option
 @click.option("--nodes", type=int, default=None, help="How many nodes the guide's network has.  [default: 3]")
 @click.option("--dual-stack", is_flag=True, help="IPv6 beside IPv4 in the guide's network.")
+@click.option("--ipv6-only", is_flag=True, help="IPv6 in place of IPv4 in the guide's network.")
 @click.option("--topology", "plan", metavar="NAME|FILE", help="Another network: orion, or a YAML file.")
 @click.option("--no-agents", is_flag=True, help="Do not start porter run on the nodes.")
 @click.option("--lease-duration", type=click.FloatRange(min=1, max=600), help="Passed on to porter run, in seconds.")
@@ -36,6 +38,7 @@ def up(
     *,
     nodes: int | None,
     dual_stack: bool,
+    ipv6_only: bool,
     plan: str | None,
     no_agents: bool,
     lease_duration: float | None,
@@ -47,12 +50,16 @@ def up(
     """Bring up a lab and print how to talk to it."""
     if nodes is not None and plan is not None:
         raise click.UsageError("--nodes and --topology exclude each other: a topology names its nodes")
-    if dual_stack and plan is not None:
-        raise click.UsageError("--dual-stack and --topology exclude each other: a topology says 'ipv6' itself")
+    if dual_stack and ipv6_only:
+        raise click.UsageError("--dual-stack and --ipv6-only exclude each other")
+    if (dual_stack or ipv6_only) and plan is not None:
+        option = "--dual-stack" if dual_stack else "--ipv6-only"
+        raise click.UsageError(f"{option} and --topology exclude each other: a topology says 'ipv6' itself")
     if plan is not None:
         network = topology.load(plan)
     else:
-        network = topology.guide(3 if nodes is None else nodes, dual_stack=dual_stack)
+        families: tuple[Family, ...] = ("IPv6",) if ipv6_only else ("IPv4", "IPv6") if dual_stack else ("IPv4",)
+        network = topology.guide(3 if nodes is None else nodes, families=families)
     interruptible()
     begin = time.monotonic()
     up_lab = Lab.up(

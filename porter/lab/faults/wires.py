@@ -34,7 +34,7 @@ def _delay(stage: Stage, node: str, how: How) -> None:
 
 def _cut_from_server(stage: Stage, node: str, _how: How) -> None:
     topology = stage.topology
-    _lay(stage, node, ["--server", str(topology.gateway.ip), str(topology.api_port)])
+    _lay(stage, node, ["--server", str(topology.server), str(topology.api_port)])
 
 
 def _cut_from_peers(stage: Stage, node: str, _how: How) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import random
 import sys
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from porter.lab.wire.relay import Relay
@@ -25,7 +25,7 @@ def main() -> int:
     if options.loss:
         rules.append(loses(options.loss, random.Random()))
     if options.server:
-        rules.append(cut_from_server(IPv4Address(options.server[0]), int(options.server[1])))
+        rules.append(cut_from_server(ip_address(options.server[0]), int(options.server[1])))
     if options.peer:
         rules.append(cut_from_hosts([_mac(text) for text in options.peer], [_mac(text) for text in options.other]))
     try:

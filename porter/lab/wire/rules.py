@@ -5,14 +5,16 @@
 
 import random
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address
 from typing import Final
+
+from porter.lab.families import Address
 
 Rule = Callable[[bytes, bool], Sequence[bytes]]
 """A frame and whether it goes outward, to the frames that arrive in its place: itself, none, or copies of it."""
 
-_IPV4, _TCP = b"\x08\x00", 6
-_HEAD, _PROTOCOL, _SOURCE, _TARGET = 14, 23, 26, 30  # offsets of IPv4's fields in a frame (RFC 791, 3.1)
+_TYPES: Final = {4: b"\x08\x00", 6: b"\x86\xdd"}  # of a frame, by the version of IP in it
+_TCP, _HEAD, _IPV6_HEAD = 6, 14, 40
+_PROTOCOL, _SOURCE, _TARGET = {4: 23, 6: 20}, {4: 26, 6: 22}, {4: 30, 6: 38}  # offsets (RFC 791, 3.1; RFC 8200, 3)
 _BROADCAST: Final = b"\xff" * 6
 
 
@@ -25,17 +27,21 @@ def loses(share: float, rng: random.Random) -> Rule:
     return rule
 
 
-def cut_from_server(address: IPv4Address, port: int) -> Rule:
-    """Lose what goes to or comes from a TCP server, and nothing else: connections stand and are silent."""
-    there, number = address.packed, port.to_bytes(2, "big")
+def cut_from_server(address: Address, port: int) -> Rule:
+    """Lose what goes to or comes from a TCP server, and nothing else: connections stand and are silent.
+
+    No kernel puts extension headers of IPv6 before TCP unasked.
+    """
+    there, number, version = address.packed, port.to_bytes(2, "big"), address.version
+    kind, protocol, source, target = _TYPES[version], _PROTOCOL[version], _SOURCE[version], _TARGET[version]
 
     def rule(frame: bytes, outward: bool) -> Sequence[bytes]:  # noqa: FBT001
-        if frame[12:14] != _IPV4 or frame[_PROTOCOL] != _TCP:
+        if frame[12:14] != kind or frame[protocol] != _TCP:
             return (frame,)
-        at = _TARGET if outward else _SOURCE
-        tcp = _HEAD + (frame[_HEAD] & 15) * 4
+        at = target if outward else source
+        tcp = _HEAD + ((frame[_HEAD] & 15) * 4 if kind == _TYPES[4] else _IPV6_HEAD)
         its_port = frame[tcp + 2 : tcp + 4] if outward else frame[tcp : tcp + 2]
-        return () if frame[at : at + 4] == there and its_port == number else (frame,)
+        return () if frame[at : at + len(there)] == there and its_port == number else (frame,)
 
     return rule
 
