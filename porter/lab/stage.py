@@ -117,17 +117,20 @@ class Stage:
 
     def start_server(self) -> None:
         """Start the API server; again with the objects, the port and the token that it had."""
+        self.start(SERVER, processes.python("porter.lab.apiserver", *self.server_words()))
+
+    def server_words(self) -> list[str]:
+        """The arguments of the API server."""
         port, token = 0, ""
         if self.kubeconfig().exists():
             access = read_access(self.kubeconfig())
             port, token = urlsplit(access.server).port or 0, access.token
         inside = place(self.topology.server, self.topology.api_port)
-        command = processes.python("porter.lab.apiserver", "--listen", f"127.0.0.1:{port}")
-        command += ["--listen", f"{inside}@{self.network.namespace(SWITCH)}", "--advertise", inside]
-        command += ["--dir", str(self.directory), "--service-cidr", self.topology.service_ranges]
-        command += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
-        command += ["--token", token] if token else []
-        self.start(SERVER, [*command, "--kubeconfig-name", f"porter-{self.known.name}"])
+        words = ["--listen", f"127.0.0.1:{port}", "--listen", f"{inside}@{self.network.namespace(SWITCH)}"]
+        words += ["--advertise", inside, "--service-cidr", self.topology.service_ranges]
+        words += ["--dir", str(self.directory), "--kubeconfig-name", f"porter-{self.known.name}"]
+        words += ["--audit-log", str(self.audit_log()), "--objects", str(self.directory / "objects.jsonl")]
+        return words + ([f"--token={token}"] if token else [])  # one word: a token may begin with a dash
 
     def start_gate(self) -> None:
         """Start the way out of the lab to an API server that is not its own, where the lab's own would be."""

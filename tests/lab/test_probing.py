@@ -16,6 +16,7 @@ from porter.lab.faults import How
 from porter.lab.probing import Attempt, Gap, Report
 from porter.lab.processes import porter
 from tests.lab import labs
+from tests.lab.labs import until
 
 NODE1 = "192.168.0.2"
 ECHO = """
@@ -117,7 +118,7 @@ def test_each_protocol_is_answered_by_the_node_and_by_nobody_when_it_is_cut_off(
         time.sleep(0.4)
         lab.recover("node1")
         mended = time.time()
-        time.sleep(1.5)  # a connection's first packet is sent again after a second
+        until("an answer", lambda: (last := prober.report.attempts[-1]).sent > mended and last.after is not None)
     report = prober.report
 
     gaps = [gap for gap in report.gaps if gap.lost > 3]

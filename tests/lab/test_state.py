@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from porter.lab import processes, state, topology
+from porter.lab import given, processes, state, topology
+from porter.lab.apiserver.__main__ import _parser
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
+from porter.lab.kube import Access
+from porter.lab.stage import Stage
 from porter.lab.state import Namespace, Process, State
 
 
@@ -38,6 +41,17 @@ def test_what_is_saved_is_loaded() -> None:
 
     assert state.load(path) == known
     assert state.names() == ["one"]
+
+
+@pytest.mark.parametrize("token", ["plain", "-begins-with-a-dash"])
+def test_the_api_server_is_started_again_with_the_port_and_the_token_that_it_had(tmp_path: Path, token: str) -> None:
+    stage = Stage(tmp_path, fresh())
+    access = Access(server="https://127.0.0.1:4711", authority="", token=token)
+    stage.kubeconfig().write_text(given.kubeconfigs(access, name="one", gateway="")[0], encoding="utf-8")
+
+    asked = _parser().parse_args(stage.server_words())
+
+    assert (asked.token, asked.listen[0][0].port) == (token, 4711)
 
 
 def test_a_lab_is_made_once_and_removed_without_a_trace(home: Path) -> None:

@@ -3,12 +3,11 @@
 from typing import Any
 
 from porter.lab.errors import LabError
-from porter.lab.faults.kinds import How, Kind, kill, until
+from porter.lab.faults.kinds import How, Kind, kill
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import SERVER, Stage
 
 _PATH = "/lab/trouble"
-_STARTS = 60.0  # seconds, as `up` gives it
 
 
 def _must_run(stage: Stage, _target: str) -> None:
@@ -26,7 +25,7 @@ def _stop(stage: Stage, _target: str, _how: How) -> None:
 
 def _start(stage: Stage, _target: str) -> None:
     stage.start_server()
-    until("an API server that answers", Kube(read_access(stage.kubeconfig())).ready, within=_STARTS)
+    stage.wait("an API server that answers", Kube(read_access(stage.kubeconfig())).ready, on=[(SERVER, None)])
 
 
 def _put(stage: Stage, **trouble: Any) -> None:
