@@ -4,6 +4,7 @@ Pure, and the same in every process and on every machine: Python's own `hash()` 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from porter.model.names import NodeName
@@ -19,7 +20,16 @@ def winner(key: str, nodes: Sequence[NodeName]) -> NodeName:
     if not nodes:
         raise ValueError(f"no node to choose from for {key!r}")
     ending = f"\0{key}".encode()  # NUL keeps ("ab", "c") apart from ("a", "bc"): neither part can hold one
-    # Big-endian bytes of one length sort as their numbers do.
-    drawn = [blake2b(node.encode() + ending, digest_size=_BYTES).digest() for node in nodes]
+    drawn = []  # big-endian bytes of one length sort as their numbers do
+    for node in nodes:
+        hashed = _begun(node).copy()
+        hashed.update(ending)
+        drawn.append(hashed.digest())
     highest = max(drawn)
-    return min(node for node, number in zip(nodes, drawn, strict=True) if number == highest)
+    return min([node for node, number in zip(nodes, drawn, strict=True) if number == highest])
+
+
+@lru_cache(maxsize=1 << 12)
+def _begun(node: NodeName) -> blake2b:
+    """Return the hash of what begins with this name, to be copied: to begin one costs more than all the rest of it."""
+    return blake2b(node.encode(), digest_size=_BYTES)

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections import Counter
+from hashlib import blake2b
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,14 @@ def test_a_lost_node_moves_only_its_own_keys(lost: NodeName) -> None:
 @given(st.permutations(NODES), st.text())
 def test_the_order_of_the_nodes_does_not_matter(nodes: list[NodeName], key: str) -> None:
     assert winner(key, nodes) == winner(key, NODES)
+
+
+@given(st.lists(st.text(min_size=1).map(NodeName), min_size=1, unique=True), st.text())
+def test_the_winner_is_who_draws_the_highest_number(nodes: list[NodeName], key: str) -> None:
+    def number(node: NodeName) -> int:
+        return int.from_bytes(blake2b(f"{node}\0{key}".encode(), digest_size=8).digest(), "big")
+
+    assert winner(key, nodes) == max(sorted(nodes), key=number)
 
 
 def test_the_winner_is_the_same_in_every_process() -> None:
