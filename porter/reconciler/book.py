@@ -93,7 +93,7 @@ class Book:
         self._ledger.settle()
         self._owners.touch(self._ledger.addresses())
         self._owners.settle()
-        slots = {slot for key in self._world.services for slot in self._ledger.slots_of(key)}
+        slots = {seat.slot for key in self._world.services for seat in self._ledger.seats_of(key)}
         return Turn(pools=self._turn_pools(), assignments=self._turn(slots | self._assignments.keys()))
 
     def stays_settled(self, service: ServiceKey, endpoints: Endpoints) -> bool:
@@ -124,7 +124,7 @@ class Book:
         if touched.only_serving:  # of most entries
             if not self._owners.touch_serving(touched.serving):
                 return _NO_TURN  # endpoints that move and change nobody's eligibility
-            return Turn(assignments=self._turn(self._slots_of(self._owners.settle())))
+            return Turn(assignments=self._turn(self._owners.settle()))
         for name in touched.nodes:
             node, agent = self._world.nodes.get(name), self._world.agents.get(name)
             self._ledger.use_reserved(self._reserved.put(node_source(name), of_node(node)))
@@ -143,11 +143,7 @@ class Book:
         self._owners.touch_serving(touched.serving)
         for name in touched.nodes:
             self._owners.touch_node(name)
-        return Turn(pools=pools, assignments=self._turn(settled.slots | self._slots_of(self._owners.settle())))
-
-    def _slots_of(self, addresses: Iterable[Address]) -> set[Slot]:
-        """Return who has these addresses."""
-        return {(service.key, family_of(address)) for address in addresses for service in self._ledger.holders(address)}
+        return Turn(pools=pools, assignments=self._turn(settled.slots | self._owners.settle()))
 
     def _update_pools(self, touched: Touched) -> Mapping[EipName, tuple[PoolState | None, PoolState | None]]:
         """Judge the pools anew where an Eip has changed, or the NICs of a node."""
@@ -219,8 +215,8 @@ class Book:
         return service
 
     def _addresses_of(self, services: Iterable[ServiceKey]) -> Iterable[Address]:
-        claims = (self._ledger.claim(slot) for key in services for slot in self._ledger.slots_of(key))
-        return [claim.address for claim in claims if claim is not None and claim.address is not None]
+        seats = (seat for key in services for seat in self._ledger.seats_of(key))
+        return [address for seat in seats if (address := seat.address) is not None]
 
     def _nic_state(self, name: NodeName) -> _NicState:
         """Return what of a node decides which NIC it would announce on."""

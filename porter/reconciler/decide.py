@@ -14,7 +14,7 @@ from porter.model.objects import Eip
 from porter.model.protocol import ProtocolRules
 from porter.reconciler.allocation import Allocation
 from porter.reconciler.election import Ownership, own
-from porter.reconciler.eligibility import judge_nodes, poll_of
+from porter.reconciler.eligibility import judge_nodes, poll_of, serving_of
 from porter.reconciler.ownership import why_not_ours
 from porter.reconciler.pools import Pools
 from porter.reconciler.reserved import Reserved
@@ -71,11 +71,11 @@ def _owner(
     claim = allocation.claims[holders[0].key, family_of(address)]
     eip: Eip | None = world.eips.get(claim.eip) if claim.eip is not None else None
     return own(
-        world,
         reserved,
         holders,
         address,
         rules.protocols.get(claim.protocol or rules.fallback_protocol),
+        is_served=any(serving_of(world, holder.key).anywhere for holder in holders),
         poll=lambda: poll_of(judge_nodes(world, holders, eip, address)),
         beside=beside,
     )

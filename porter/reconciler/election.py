@@ -16,10 +16,9 @@ from porter.model.objects import Service
 from porter.model.protocol import PlacementRequest, ProtocolRules
 from porter.model.reasons import Reason, Verdict
 from porter.model.text import fit_to_show
-from porter.reconciler.eligibility import Poll, serving_of
+from porter.reconciler.eligibility import Poll
 from porter.reconciler.nics import shortened
 from porter.reconciler.reserved import Reserved
-from porter.reconciler.world import World
 
 STICKY: Final = Verdict(reason=Reason.STICKY)
 
@@ -38,22 +37,25 @@ class Ownership(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def own(
-    world: World,
     reserved: Reserved,
     holders: Sequence[Service],
     address: Address,
     protocol: ProtocolRules | None,
     *,
+    is_served: bool,
     poll: Callable[[], Poll],
     beside: NodeName | None,
 ) -> Ownership:
-    """Say who announces an address that these Services have, the oldest first. The nodes are asked for if need be."""
+    """Say who announces an address that these Services have, the oldest first. The nodes are asked for if need be.
+
+    `is_served`: any of them has an endpoint that takes traffic.
+    """
     why = reserved.why(address, None)
     if why is not None:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.ADDRESS_RESERVED, detail=why))
     if protocol is not None and protocol.stub is not None:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.PROTOCOL_STUB, detail=protocol.name))
-    if not any(serving_of(world, service.key).anywhere for service in holders):
+    if not is_served:
         return Ownership(nodes=(), verdict=Verdict(reason=Reason.NO_ENDPOINT))
     return elect(holders, address, protocol, poll(), beside=beside)
 

@@ -4,6 +4,7 @@ Addresses that need the same of a node (the same interface, or a NIC in the same
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -11,9 +12,9 @@ import msgspec
 from porter.model.addresses import Address, Network, parse_network
 from porter.model.assignment import Candidate
 from porter.model.names import NodeName
-from porter.model.objects import Agent, Eip, Service
+from porter.model.objects import Agent, Eip
 from porter.model.reasons import Reason, Verdict
-from porter.reconciler.eligibility import Poll, local_nodes, of_itself, of_nic
+from porter.reconciler.eligibility import Poll, of_itself, of_nic
 from porter.reconciler.world import World
 
 
@@ -130,18 +131,14 @@ class Electorate:
             found = self._needs[interface, networks] = Need(interface, networks)
         return found
 
-    def poll(self, need: Need, eip: Eip | None, address: Address, services: list[Service]) -> Poll:
-        """Return who may announce an address of this need that these Services have."""
+    def poll(self, need: Need, eip: Eip | None, address: Address, local: Sequence[frozenset[NodeName]]) -> Poll:
+        """Return who may announce an address of this need: of the nodes in all of `local`, where that is not empty."""
         roll = self._rolls.get(need)
         if roll is None:
             roll = self._rolls[need] = _Roll(eip, address)
             for name in self._world.nodes.keys() | self._world.agents.keys():
                 roll.set(name, self._judge(roll, name))
-        local = local_nodes(self._world, services)
-        if not local:
-            return roll.poll
-        common = frozenset.intersection(*local)
-        return roll.poll_where(common)
+        return roll.poll_where(frozenset.intersection(*local)) if local else roll.poll
 
     def judge_again(self, name: NodeName) -> list[Shift]:
         """Judge a node anew after news of it; return for which needs that makes a difference."""

@@ -1,6 +1,8 @@
 """May this node announce this address? One question, one answer with its reason, for every node of the cluster."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -12,8 +14,10 @@ from porter.model.reasons import Reason, Verdict
 from porter.reconciler.nics import choose_nic
 from porter.reconciler.world import World
 
+_NODE = attrgetter("node")
 
-class Serving(msgspec.Struct, frozen=True, kw_only=True):
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where the endpoints of a Service are."""
 
     anywhere: bool
@@ -58,8 +62,9 @@ class Poll:
 
     def why_not(self, node: NodeName) -> Verdict:
         """Return why a node may not."""
-        found = next((candidate.verdict for candidate in self.refused if candidate.node == node), None)
-        return found or Verdict(reason=Reason.NODE_UNKNOWN)
+        at = bisect_left(self.refused, node, key=_NODE)
+        found = self.refused[at : at + 1]
+        return found[0].verdict if found and found[0].node == node else Verdict(reason=Reason.NODE_UNKNOWN)
 
 
 def poll_of(candidates: Sequence[Candidate]) -> Poll:
@@ -75,7 +80,7 @@ def judge_nodes(
     address: Address,
 ) -> list[Candidate]:
     """Judge every known node for an address that these Services have (several when it is shared), sorted by name."""
-    local = local_nodes(world, services)
+    local = local_nodes(services, [serving_of(world, service.key) for service in services])
     names = sorted(world.nodes.keys() | world.agents.keys())
     return [
         Candidate(
@@ -86,9 +91,9 @@ def judge_nodes(
     ]
 
 
-def local_nodes(world: World, services: Sequence[Service]) -> list[frozenset[NodeName]]:
-    """Return where the endpoints are, for each Service whose policy is `Local`."""
-    return [serving_of(world, service.key).nodes for service in services if service.policy == "Local"]
+def local_nodes(services: Sequence[Service], serving: Sequence[Serving]) -> list[frozenset[NodeName]]:
+    """Return where the endpoints are of each Service whose policy is `Local`; `serving` says it of all of them."""
+    return [one.nodes for service, one in zip(services, serving, strict=True) if service.policy == "Local"]
 
 
 def of_itself(world: World, name: NodeName) -> Verdict | None:

@@ -52,7 +52,8 @@ class Ledger:
         self._pools = pools
         self._reserved = reserved
         self._seats: dict[Slot, Seat] = {}
-        self._slots_of: dict[ServiceKey, list[Slot]] = {}
+        self._seats_of: dict[ServiceKey, tuple[Seat, ...]] = {}
+        """A Service's seats, in its own order of families."""
         self._holders: dict[Address, list[Seat]] = {}
         self._claimants: dict[Address, list[Seat]] = {}
         """Whose Service shows the address, the older first."""
@@ -78,16 +79,14 @@ class Ledger:
         seat = self._seats.get(slot)
         return seat.claim if seat is not None else None
 
-    def holders(self, address: Address) -> list[Service]:
+    def holders(self, address: Address) -> Sequence[Seat]:
         """Return who has the address: who keeps it before who was given it, the older first."""
         seats = self._holders.get(address, ())
-        if len(seats) > 1:
-            seats = sorted(seats, key=lambda seat: seat.order)
-        return [seat.service for seat in seats]
+        return sorted(seats, key=lambda seat: seat.order) if len(seats) > 1 else seats
 
-    def slots_of(self, service: ServiceKey) -> tuple[Slot, ...]:
-        """Return a Service's slots in its own order of families."""
-        return tuple(self._slots_of.get(service, ()))
+    def seats_of(self, service: ServiceKey) -> Sequence[Seat]:
+        """Return a Service's seats in its own order of families."""
+        return self._seats_of.get(service, ())
 
     def addresses(self) -> Iterator[Address]:
         """Return every address that somebody has."""
@@ -98,8 +97,8 @@ class Ledger:
 
         None unless that is what it had, it alone has that address, in one family, and nobody else is concerned.
         """
-        slots = self._slots_of.get(service.key, ())
-        seat = self._seats[slots[0]] if len(slots) == 1 else None
+        seats = self._seats_of.get(service.key, ())
+        seat = seats[0] if len(seats) == 1 else None
         if seat is None or seat.claim is None or seat.address is None or len(seat.beside()) > 1:
             return None
         held = held_addresses(service).get(seat.family)
@@ -123,7 +122,7 @@ class Ledger:
 
     def confirm(self, service: Service, claim: Claim) -> None:
         """Take in a Service whose claim is `confirmed`: nothing else is to be done."""
-        seat = self._seats[self._slots_of[service.key][0]]
+        seat = self._seats_of[service.key][0]
         seat.service = service
         if seat.kept or held_addresses(service).get(seat.family) is None:
             return
@@ -138,22 +137,24 @@ class Ledger:
         """Take in a Service as it is now; None when it is gone or not Porter's."""
         if service is not None and self._put_node(key, service):
             return
-        for slot in self._slots_of.pop(key, ()):
-            seat = self._seats.pop(slot)
+        for seat in self._seats_of.pop(key, ()):
+            del self._seats[seat.slot]
             self._close(seat)
             if seat.held is not None:
                 self._claimants[seat.held].remove(seat)
                 self._disputed.add(seat.held)
-            self._open.discard(slot)
+            self._open.discard(seat.slot)
         if service is None:
             return
         held = held_addresses(service)
-        for place, family in enumerate(families_of(service)):
-            seat = Seat(service, family, place=place, holders=self._holders)
+        seats = self._seats_of[key] = tuple(
+            Seat(service, family, place=place, holders=self._holders)
+            for place, family in enumerate(families_of(service))
+        )
+        for seat in seats:
             self._before.setdefault(seat.slot, None)
             self._seats[seat.slot] = seat
-            self._slots_of.setdefault(key, []).append(seat.slot)
-            seat.held = held.get(family)
+            seat.held = held.get(seat.family)
             if seat.held is not None:
                 insort(self._claimants.setdefault(seat.held, []), seat, key=lambda other: other.age)
                 self._disputed.add(seat.held)
@@ -162,7 +163,7 @@ class Ledger:
 
     def _put_node(self, key: ServiceKey, service: Service) -> bool:
         """Take in that another node is written on a Service that keeps what it has, if that is all that is new."""
-        seats = [self._seats[slot] for slot in self._slots_of.get(key, ())]
+        seats = self._seats_of.get(key, ())
         if not seats or not all(seat.kept for seat in seats):
             return False
         before = seats[0].service
@@ -288,7 +289,7 @@ class Ledger:
         """Return the seats that are served at once, the primary family first: two of a Service that needs both."""
         if not needs_both(seat.service):
             return (seat,)
-        both = tuple(self._seats[slot] for slot in self._slots_of[seat.service.key])
+        both = self._seats_of[seat.key]
         return (seat,) if any(one.kept for one in both) else both
 
     def _serve(self, together: Sequence[Seat]) -> None:
@@ -425,9 +426,9 @@ class Ledger:
     def _push_other(self, seat: Seat) -> None:
         """Have the other family of a Service that needs both served again: with one kept it is not held back."""
         if needs_both(seat.service):
-            for slot in self._slots_of[seat.service.key]:
-                if not self._seats[slot].kept:
-                    self._push(self._seats[slot])
+            for other in self._seats_of[seat.key]:
+                if not other.kept:
+                    self._push(other)
 
     def _reroute(self, seat: Seat, route: Route | None = None) -> None:
         """Have a seat that keeps nothing served again, by its way as it is now."""

@@ -5,19 +5,21 @@ nodes which were not chosen may come and go without changing the choice; for a p
 address of that protocol is elected anew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from porter.model.addresses import Address, family_of, in_order
+from porter.model.addresses import Address, in_order
 from porter.model.names import NodeName, ServiceKey
-from porter.model.objects import Eip, Endpoints, Service
+from porter.model.objects import Endpoints, Service
 from porter.model.protocol import ProtocolRules
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.election import STICKY, Ownership, own
-from porter.reconciler.electorate import Electorate, Need, Shift
-from porter.reconciler.eligibility import Serving, serving_of
+from porter.reconciler.electorate import Electorate
+from porter.reconciler.eligibility import Serving, local_nodes, serving_of
 from porter.reconciler.ledger import Ledger
 from porter.reconciler.reserved import Reserved
-from porter.reconciler.terms import Claim
+from porter.reconciler.seats import Seat
+from porter.reconciler.tenures import Tenures
+from porter.reconciler.terms import Claim, Slot
 from porter.reconciler.world import World
 
 _WITHOUT_NODES = frozenset({Reason.ADDRESS_RESERVED, Reason.NO_ENDPOINT, Reason.PROTOCOL_STUB})
@@ -42,23 +44,17 @@ class Owners:
         self._protocols = protocols
         self._fallback = fallback_protocol
         self._electorate = Electorate(world)
-        self._owners: dict[Address, Ownership] = {}
-        self._needs: dict[Address, Need] = {}
-        self._with_need: dict[Need, set[Address]] = {}
-        self._emptied: set[Need] = set()
-        """Needs that an address no longer had in this round; dropped at its end where none has them."""
-        self._owned: dict[NodeName, set[Address]] = {}
-        self._unsettled: dict[Need, set[Address]] = {}
-        """Addresses that any node's news can move: nobody has them, or their node is not written anywhere yet."""
+        self._tenures = Tenures()
         self._serving: dict[ServiceKey, Serving] = {}
-        """Where the endpoints of a Service are."""
+        """Where the endpoints of a Service are; of policy `Cluster` only whether there are any is kept up to date."""
         self._settled: dict[ServiceKey, tuple[NodeName, ...]] = {}
         """The owners of addresses that one Service has, as its only one, whose owner is written on it."""
         self._due: set[Address] = set()
 
     def get(self, address: Address) -> Ownership | None:
         """Return who announces an address."""
-        return self._owners.get(address)
+        tenure = self._tenures.get(address)
+        return tenure.ownership if tenure is not None else None
 
     # ------------------------------------------------------------------------------------------ telling
 
@@ -85,18 +81,15 @@ class Owners:
         elif service.policy == "Local" and before.nodes != now.nodes:
             self._due.update(address for address in self._addresses_of(key) if not self._stays(address, now))
 
-    def _addresses_of(self, service: ServiceKey) -> Iterator[Address]:
-        for slot in self._ledger.slots_of(service):
-            claim = self._ledger.claim(slot)
-            if claim is not None and claim.address is not None:
-                yield claim.address
+    def _addresses_of(self, service: ServiceKey) -> list[Address]:
+        return [address for seat in self._ledger.seats_of(service) if (address := seat.address) is not None]
 
     def _stays(self, address: Address, serving: Serving) -> bool:
         """Tell whether the owners are settled, and endpoints on nodes other than theirs are all that came or went."""
-        owner, need = self._owners.get(address), self._needs.get(address)
-        if owner is None or need is None or not owner.nodes or address in self._unsettled.get(need, ()):
+        tenure = self._tenures.get(address)
+        if tenure is None or not tenure.is_settled or not tenure.ownership.nodes:
             return False
-        return serving.nodes.issuperset(owner.nodes)
+        return serving.nodes.issuperset(tenure.ownership.nodes)
 
     def forget(self, service: ServiceKey) -> None:
         """A Service has changed or is gone: where its endpoints are was not followed for every policy."""
@@ -122,156 +115,101 @@ class Owners:
         """
         address = claim.address
         protocol = self._protocols.get(claim.protocol or self._fallback)
-        owner = self._owners.get(address) if address is not None else None
-        if address is None or protocol is None or not protocol.stable or owner is None or owner.poll is None:
+        tenure = self._tenures.get(address) if address is not None else None
+        if address is None or tenure is None or protocol is None or not protocol.stable:
             return None
-        if owner.nodes != (node,) or address in self._due:
+        owner = tenure.ownership
+        if owner.poll is None or owner.nodes != (node,) or address in self._due:
             return None
         # A stable protocol keeps the node that is written, so it need not be asked.
-        self._owners[address] = Ownership(nodes=owner.nodes, verdict=STICKY, poll=owner.poll)
-        _take_out(self._unsettled, self._needs[address], address)
+        sticky = Ownership(nodes=owner.nodes, verdict=STICKY, poll=owner.poll)
+        self._tenures.enter(address, sticky, tenure.need, is_settled=True)
         self._settled[service] = owner.nodes
         return STICKY
 
     def touch_node(self, node: NodeName) -> None:
         """Something about a node, its agent or its NICs has changed."""
         if self._electorate.subnets_changed(node):
-            self._due.update(address for address, need in self._needs.items() if not need.interface)
+            self._due.update(tenure.address for tenure in self._tenures if not tenure.need.interface)
         for shift in self._electorate.judge_again(node):
-            self._due.update(self._concerned(shift))
-
-    def _concerned(self, shift: Shift) -> Iterator[Address]:
-        yield from self._unsettled.get(shift.need, ())
-        if shift.was_eligible and not shift.is_eligible:
-            owned = self._owned.get(shift.node, set())
-            yield from owned & self._with_need.get(shift.need, set())
+            self._due.update(tenure.address for tenure in self._tenures.concerned(shift))
 
     # ------------------------------------------------------------------------------------------ working
 
-    def settle(self) -> frozenset[Address]:
-        """Elect anew where it is due; return the addresses that now have another owner, or are nobody's."""
+    def settle(self) -> set[Slot]:
+        """Elect anew where it is due; return who has an address that now has another owner, or is nobody's."""
         due, self._due = self._due, set()
-        changed: set[Address] = set()
-        seconds: set[Address] = set()
-        for address in due:
-            if self._is_beside_another(address):
-                seconds.update(self._seconds_of(address))
-                if self._is_second(address):
-                    seconds.add(address)
-        for address in sorted(due - seconds, key=in_order):
-            if self._elect(address, beside=None):
-                changed.add(address)
+        seconds = {second for address in due for second in self._seconds_of(address)}
+        turned = [seat for address in sorted(due - seconds, key=in_order) for seat in self._elect(address, None)]
         for address in sorted(seconds, key=in_order):
-            if self._elect(address, beside=self._beside(address)):
-                changed.add(address)
-        for need in self._emptied - self._with_need.keys():
+            turned += self._elect(address, self._beside(address))
+        for need in self._tenures.vacant():
             self._electorate.drop(need)
-        self._emptied.clear()
-        return frozenset(changed)
+        return {seat.slot for seat in turned}
 
-    def _elect(self, address: Address, *, beside: NodeName | None) -> bool:
-        """Elect for one address; return whether the outcome is another one."""
-        before = self._owners.get(address)
-        holders = self._ledger.holders(address)
-        if not holders:
-            self._strike(address)
-            return before is not None
-        for holder in holders:
-            self._settled.pop(holder.key, None)
-            if holder.key not in self._serving:
-                self._serving[holder.key] = serving_of(self._world, holder.key)
-        claim = self._ledger.claim((holders[0].key, family_of(address)))
+    def _elect(self, address: Address, beside: NodeName | None) -> Sequence[Seat]:
+        """Elect for one address; return who has it if the outcome is another one."""
+        seats = self._ledger.holders(address)
+        if not seats:
+            self._tenures.strike(address)
+            return ()
+        holders = [seat.service for seat in seats]
+        serving = [self._followed(seat.key) for seat in seats]
+        claim = seats[0].claim
         assert claim is not None
-        eip = self._eip_of(claim)
+        eip = self._world.eips.get(claim.eip) if claim.eip is not None else None
         protocol = self._protocols.get(claim.protocol or self._fallback)
         need = self._electorate.need(eip, address)
         found = own(
-            self._world,
             self._reserved,
             holders,
             address,
             protocol,
-            poll=lambda: self._electorate.poll(need, eip, address, holders),
+            is_served=any(one.anywhere for one in serving),
+            poll=lambda: self._electorate.poll(need, eip, address, local_nodes(holders, serving)),
             beside=beside,
         )
-        self._enter(address, found, need, stable=protocol is not None and protocol.stable)
-        alone = len(holders) == 1 and len(self._ledger.slots_of(holders[0].key)) == 1
-        if alone and found.verdict.reason is Reason.STICKY and address not in self._unsettled.get(need, ()):
-            self._settled[holders[0].key] = found.nodes
-        return before is None or (before.nodes, before.verdict) != (found.nodes, found.verdict)
+        sticky = found.verdict.reason is Reason.STICKY and protocol is not None and protocol.stable
+        is_settled = sticky or found.verdict.reason in _WITHOUT_NODES
+        for seat in seats:
+            self._settled.pop(seat.key, None)
+        if sticky and len(seats) == 1 and len(self._ledger.seats_of(seats[0].key)) == 1:
+            self._settled[seats[0].key] = found.nodes
+        return seats if self._tenures.enter(address, found, need, is_settled=is_settled) else ()
 
-    def _enter(self, address: Address, found: Ownership, need: Need, *, stable: bool) -> None:
-        """Put down an outcome in the place of the one before."""
-        before = self._owners.get(address)
-        self._owners[address] = found
-        if self._needs.get(address) is not need:
-            self._strike_need(address)
-            self._needs[address] = need
-            self._with_need.setdefault(need, set()).add(address)
-        if before is None or before.nodes != found.nodes:
-            self._strike_nodes(address, before)
-            for node in found.nodes:
-                self._owned.setdefault(node, set()).add(address)
-        settled = found.verdict.reason in _WITHOUT_NODES or (stable and found.verdict.reason is Reason.STICKY)
-        if settled:
-            _take_out(self._unsettled, need, address)
-        else:
-            self._unsettled.setdefault(need, set()).add(address)
-
-    def _strike(self, address: Address) -> None:
-        self._strike_nodes(address, self._owners.pop(address, None))
-        self._strike_need(address)
-
-    def _strike_nodes(self, address: Address, before: Ownership | None) -> None:
-        for node in before.nodes if before is not None else ():
-            _take_out(self._owned, node, address)
-
-    def _strike_need(self, address: Address) -> None:
-        need = self._needs.pop(address, None)
-        if need is not None:
-            _take_out(self._with_need, need, address)
-            self._emptied.add(need)
-            _take_out(self._unsettled, need, address)
-
-    def _eip_of(self, claim: Claim) -> Eip | None:
-        return self._world.eips.get(claim.eip) if claim.eip is not None else None
+    def _followed(self, service: ServiceKey) -> Serving:
+        """Return where the endpoints of a Service are, and follow them from now on."""
+        found = self._serving.get(service)
+        if found is None:
+            found = self._serving[service] = serving_of(self._world, service)
+        return found
 
     # ------------------------------------------------------------------------------------------ two families
 
-    def _is_beside_another(self, address: Address) -> bool:
-        """Tell whether any holder has two slots: of nearly all there is one, and nothing to be asked."""
-        return any(len(self._ledger.slots_of(service.key)) > 1 for service in self._ledger.holders(address))
+    def _seconds_of(self, address: Address) -> Iterator[Address]:
+        """Return the addresses that go where another one goes, of all Services that have this one: itself, if it does.
 
-    def _first_of(self, service: Service) -> Address | None:
-        """Return a Service's address in the family that it names first."""
-        claim = self._ledger.claim(self._ledger.slots_of(service.key)[0])
-        return claim.address if claim is not None else None
+        Of nearly all Services there are none, and nothing to be asked.
+        """
+        for seat in self._ledger.holders(address):
+            both = self._ledger.seats_of(seat.key)
+            if len(both) > 1:
+                for one in both:
+                    if one.address is not None and self._is_second(one.address):
+                        yield one.address
 
     def _is_second(self, address: Address) -> bool:
         """Tell whether the oldest holder has another address, in the family that it names first."""
-        holders = self._ledger.holders(address)
-        first = self._first_of(holders[0]) if holders else None
-        return first is not None and first != address
+        return self._first_of(address) not in (None, address)
 
-    def _seconds_of(self, address: Address) -> Iterator[Address]:
-        """Return the addresses that go where this one goes."""
-        for service in self._ledger.holders(address):
-            for slot in self._ledger.slots_of(service.key):
-                claim = self._ledger.claim(slot)
-                if claim is not None and claim.address is not None and self._is_second(claim.address):
-                    yield claim.address
+    def _first_of(self, address: Address) -> Address | None:
+        """Return the address that the oldest holder of this one has in the family that it names first."""
+        oldest = self._ledger.holders(address)[0]
+        return self._ledger.seats_of(oldest.key)[0].address
 
     def _beside(self, address: Address) -> NodeName | None:
-        first = self._first_of(self._ledger.holders(address)[0])
+        first = self._first_of(address)
         if first is None or self._is_second(first):
             return None
-        owner = self._owners.get(first)
+        owner = self.get(first)
         return owner.nodes[0] if owner is not None and len(owner.nodes) == 1 else None
-
-
-def _take_out(index: dict, key: object, address: Address) -> None:  # type: ignore[type-arg]  # keys of several kinds
-    members = index.get(key)
-    if members is not None:
-        members.discard(address)
-        if not members:
-            del index[key]

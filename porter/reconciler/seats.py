@@ -11,13 +11,14 @@ SeatAge = tuple[str, str, int]
 class Seat:
     """One Service in one family. Compared by identity; changed by the ledger alone."""
 
-    __slots__ = ("_holders", "age", "claim", "family", "held", "kept", "route", "service", "slot")
+    __slots__ = ("_holders", "age", "claim", "family", "held", "kept", "key", "route", "service", "slot")
 
     def __init__(self, service: Service, family: Family, *, place: int, holders: dict[Address, list["Seat"]]) -> None:
-        self.slot: Slot = (service.key, family)
+        self.key = service.key
+        self.slot: Slot = (self.key, family)
         self.service = service
         self.family = family
-        self.age: SeatAge = (service.created, service.key, place)
+        self.age: SeatAge = (service.created, self.key, place)
         self.held: Address | None = None
         """What the API says that it has."""
         self.kept = False

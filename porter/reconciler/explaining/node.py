@@ -10,7 +10,7 @@ from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.objects import Agent, Nic, Way
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.announcing import is_published
-from porter.reconciler.eligibility import local_nodes, of_endpoints, of_itself, of_nic
+from porter.reconciler.eligibility import local_nodes, of_endpoints, of_itself, of_nic, serving_of
 from porter.reconciler.explaining.case import Case
 from porter.reconciler.explaining.gates import answers
 from porter.reconciler.explaining.unknown import unknown
@@ -138,7 +138,8 @@ def _why_not(case: Case, node: NodeName, address: Address, assignment: Assignmen
     if not assignment.nodes and placement.reason is not Reason.NO_ELIGIBLE_NODE:
         return placement  # no node was asked: the address has no endpoint, is reserved, or its protocol is a stub
     eip = case.world.eips.get(assignment.eip) if assignment.eip is not None else None
-    local = local_nodes(case.world, case.holders(address))
+    holders = case.holders(address)
+    local = local_nodes(holders, [serving_of(case.world, holder.key) for holder in holders])
     return of_itself(case.world, node) or of_nic(case.world, node, eip, address) or of_endpoints(node, local)
 
 
