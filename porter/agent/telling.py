@@ -123,7 +123,10 @@ class Teller:
                 protocol: [{"address": one.address, "nic": one.nic, "services": one.services} for one in announcements]
                 for protocol, announcements in reconciler.announcements(node).items()
             },
-            "eips": [pool for _, pool in sorted(reconciler.decisions.pools.items())],
+            "eips": [
+                {"eip": pool.eip, "ready": pool.ready, "reason": pool.reason, "sentence": pool.reason.sentence}
+                for _, pool in sorted(reconciler.decisions.pools.items())
+            ],
             "changes": self._recent.changes,
         }
 

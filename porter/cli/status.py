@@ -19,13 +19,14 @@ from porter.errors import PorterError
 _WIDTH: Final = 80
 _CHANGES: Final = 8
 _TIMEOUT = 5.0
+_LOOK = 1.0  # seconds between two looks at whether it has changed
 _KEYS: Final = {"node", "ready", "leading", "leader", "version", "log", "problems", "assignments", "eips", "changes"}
 Status = Mapping[str, Any]
 
 
 @click.command()
 @http_option("Where the agent serves its pages.")
-@click.option("--watch", is_flag=True, help="Follow it, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Follow it, also when the agent is started anew, until Ctrl-C.")
 @format_option()
 def status(*, http: str, watch: bool, output_format: str) -> None:
     """Show what an agent has and does now: what is not well, who waits and why, which node has which address.
@@ -40,22 +41,29 @@ def status(*, http: str, watch: bool, output_format: str) -> None:
     if not watch:
         _print(ask(http), output_format)
         return
-    before = None
+    now = ask(http)
+    _show(now, output_format)
+    shown: Status | None = now
     while True:
-        now = ask(http)
-        if now != before:
-            if output_format == "text":
-                click.clear()
-            _print(now, output_format)
-            before = now
-        time.sleep(1.0)
+        time.sleep(_LOOK)
+        try:
+            now = ask(http)
+        except PorterError as error:  # it may be started again
+            if shown is not None:
+                click.echo(f"porter: {error}; what is above is old", err=True)
+            shown = None
+            continue
+        if now != shown:
+            _show(now, output_format)
+            shown = now
 
 
 def ask(http: str) -> Status:
     """Return the status of an agent. Raises PorterError when it does not answer."""
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    where = f"127.0.0.1{http}" if http.startswith(":") else http  # as `porter run` reads it
     try:
-        with directly.open(f"http://{http}/status", timeout=_TIMEOUT) as answer:
+        with directly.open(f"http://{where}/status", timeout=_TIMEOUT) as answer:
             found = json.load(answer)
     except (OSError, ValueError, OverflowError, HTTPException) as error:
         said = error.reason if isinstance(error, urllib.error.URLError) else str(error).strip()
@@ -67,6 +75,12 @@ def ask(http: str) -> Status:
 
 def _nobody(http: str, said: object) -> PorterError:
     return PorterError(f"no agent answers on {http}: {said}; --http says where its pages are")
+
+
+def _show(found: Status, output_format: str) -> None:
+    if output_format == "text":
+        click.clear()
+    _print(found, output_format)
 
 
 def _print(found: Status, output_format: str) -> None:
@@ -103,8 +117,9 @@ def lines(found: Status) -> Iterator[str]:
     if found["eips"]:
         yield ""
         for pool in found["eips"]:
-            how = "ready" if pool["ready"] else "not ready"
-            yield f"  Eip {pool['eip']}: {how}, {used[pool['eip']]} in use"
+            how = "ready" if pool["ready"] else f"not ready: {pool.get('sentence', '')}"
+            text = f"Eip {pool['eip']}: {used[pool['eip']]} in use, {how}"
+            yield from _wrapped("  ", text, fg=None if pool["ready"] else "red")
     if found["changes"]:
         yield from ("", "What happened last:")
         for change in reversed(found["changes"][:_CHANGES]):

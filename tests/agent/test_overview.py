@@ -20,8 +20,8 @@ from porter.events.entries import AssignmentDecided, AssignmentEnded, LogSetAsid
 from porter.events.errors import LogError
 from porter.events.log import EventLog
 from porter.events.sentences import sentence
-from porter.model.assignment import Assignment, PoolState
-from porter.model.names import EipName, NodeName, ServiceKey
+from porter.model.assignment import Assignment
+from porter.model.names import NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
 from tests.agent.api import Api
 from tests.agent.command import PORTER, Command
@@ -39,7 +39,7 @@ def one(service: str = "default/web", address: str | None = "192.168.0.91", **mo
 
 
 def status(*assignments: dict[str, Any], **more: Any) -> dict[str, Any]:
-    pool = PoolState(eip=EipName("pool"), ready=True, reason=Verdict(reason=Reason.POOL_READY))
+    pool = {"eip": "pool", "ready": True, "reason": Verdict(reason=Reason.POOL_READY), "sentence": "ready"}
     return {
         "node": "node1",
         "version": "1",
@@ -171,7 +171,7 @@ def test_the_terminal_shows_the_same_in_80_columns() -> None:
             status(
                 one("default/served", since=AT.isoformat()),
                 one("a-long-namespace/a-service-with-a-long-name", None, reason="every Eip is full " * 6, since=None),
-                eips=[{"eip": "pool", "ready": False}],
+                eips=[{"eip": "pool", "ready": False, "sentence": "no plugin is installed for protocol 'ospf' " * 3}],
                 problems=["the API server cannot be reached: " + "very " * 20 + "far"],
                 ready=False,
                 changes=[{"seq": 1, "at": AT.isoformat(), "text": "this node announces", "bad": False}],
@@ -187,7 +187,7 @@ def test_the_terminal_shows_the_same_in_80_columns() -> None:
         "not ready",
         "1 waiting for an address",
         "192.168.0.91  default/served  node1, since 2026-11-21",
-        "Eip pool: not ready, 1 in use",
+        "Eip pool: 1 in use, not ready: no plugin is installed for protocol 'ospf'",
     ):
         assert word in text
 

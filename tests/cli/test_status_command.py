@@ -1,5 +1,10 @@
 """`porter status` where no agent answers: one sentence that says what to do, whoever answers instead."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +13,29 @@ from socket import create_server
 import pytest
 
 from porter.cli import main
+from tests.processes import killed
 
 OK = b"HTTP/1.0 200 OK\r\n\r\n"
 
 
+STATUS = {
+    "node": "node1",
+    "ready": True,
+    "leading": False,
+    "leader": None,
+    "version": "1",
+    "log": {"last_seq": 1},
+    "problems": [],
+    "assignments": [],
+    "eips": [],
+    "changes": [],
+}
+
+
 @contextmanager
-def answering(said: bytes) -> Iterator[str]:
+def answering(said: bytes, port: int = 0) -> Iterator[str]:
     """Answer one connection with these bytes; return where."""
-    with create_server(("127.0.0.1", 0)) as server:
+    with create_server(("127.0.0.1", port)) as server:
         server.settimeout(10)
 
         def answer() -> None:
@@ -72,3 +92,41 @@ def test_an_agent_is_never_asked_through_a_proxy(
         monkeypatch.delenv(name, raising=False)
     with answering(b"HTTP/1.0 404 Not Found\r\n\r\n") as http:
         assert "Not Found" in told(capsys, http)
+
+
+def status(node: str) -> bytes:
+    return OK + json.dumps({**STATUS, "node": node}).encode()
+
+
+def test_without_a_host_it_is_this_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(status("node1")) as http:
+        assert main(["status", "--http", http.removeprefix("127.0.0.1")]) == 0
+
+    assert capsys.readouterr().out == "node1: ready, leader: none, Porter 1, entry 1\n"
+
+
+def test_watching_goes_on_when_the_agent_is_started_again() -> None:
+    heed = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; from porter.cli import main; sys.exit(main())", "status", "--watch"]
+    with answering(status("node1")) as http:
+        porter = subprocess.Popen(
+            [*command, "--http", http],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    with porter, killed(porter):
+        assert porter.stdout is not None
+        assert porter.stderr is not None
+        assert porter.stdout.readline().startswith("node1: ready")
+        assert porter.stderr.readline() == (
+            f"porter: no agent answers on {http}: [Errno 111] Connection refused; --http says where its pages are; "
+            "what is above is old\n"
+        )
+        with answering(status("node2"), int(http.rpartition(":")[2])):
+            assert porter.stdout.readline().startswith("node2: ready")
+        porter.send_signal(signal.SIGINT)
+
+        assert porter.wait(10) == 130
+        assert porter.stderr.read().count("no agent answers") <= 1  # the second server has ended too

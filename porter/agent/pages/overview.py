@@ -12,7 +12,6 @@ from importlib import resources
 from typing import Any, Final
 
 from porter.agent.recent import Change
-from porter.model.assignment import PoolState
 
 MOST: Final = 500
 """Rows of a table; the JSON has all."""
@@ -65,7 +64,7 @@ def _main_part(status: Status) -> Iterator[str]:
     yield from _table("Addresses that nobody announces", ("address", "Service", "why", "since"), _silent, silent, "bad")
     yield from _table("Addresses", ("address", "Service", "node", "Eip", "since"), _served, served)
     holders = Counter(one["eip"] for one in assignments if one["address"] is not None)
-    eips = [(pool, holders[pool.eip]) for pool in status["eips"]]
+    eips = [(pool, holders[pool["eip"]]) for pool in status["eips"]]
     yield from _table("Eips", ("Eip", "state", "in use"), _eip, eips)
     yield from _table("What happened last", ("when", "entry", ""), _change, status["changes"])
     if not (assignments or status["eips"]):
@@ -111,10 +110,10 @@ def _served(one: Mapping[str, Any]) -> str:
     )
 
 
-def _eip(one: tuple[PoolState, int]) -> str:
+def _eip(one: tuple[Mapping[str, Any], int]) -> str:
     pool, used = one
-    state = "ready" if pool.ready else f"not ready: {pool.reason.sentence}"
-    return _row(escape(pool.eip), escape(state), f"{used:,}", kind="" if pool.ready else "bad")
+    state = "ready" if pool["ready"] else f"not ready: {pool['sentence']}"
+    return _row(escape(pool["eip"]), escape(state), f"{used:,}", kind="" if pool["ready"] else "bad")
 
 
 def _change(change: Change) -> str:
