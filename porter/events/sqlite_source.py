@@ -18,7 +18,7 @@ from porter.events.closing import Closing
 from porter.events.codec import KINDS, READERS
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
-from porter.events.snapshots import StoredSnapshot
+from porter.events.snapshots import StoredSnapshot, is_sealed
 from porter.events.standing_file import StandingFile
 from porter.events.version import SCHEMA_VERSION, VERSION_TABLE
 
@@ -30,6 +30,11 @@ _ENTRIES: Final = (
     "SELECT seq, at, kind, version, body FROM entry WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
 _SNAPSHOT_SEQS: Final = "SELECT seq FROM snapshot WHERE stream = ? ORDER BY seq"
+_SNAPSHOT: Final = (
+    "SELECT seq, s.at, s.format, s.state, s.checksum, entry.checksum "
+    "FROM snapshot AS s JOIN entry USING (stream, seq) WHERE stream = ? AND seq = ?"
+)
+_SNAPSHOT_TYPES: Final = [int, int, int, bytes, bytes, bytes]
 _NO_LIMIT: Final = 2**63 - 1
 _SEQ, _AT = itemgetter(0), itemgetter(1)
 _WRONG: Final = (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError)
@@ -124,6 +129,18 @@ class SqliteSource(Closing):
         except sqlite3.Error:
             raise _said_by_log(self._path, self._file.path, self._stream) from None
         return [seq for (seq,) in found if isinstance(seq, int)]
+
+    def snapshot_after(self, seq: int) -> StoredSnapshot | None:
+        """Return the snapshot after an entry; None where there is none, or one that is not as it was written."""
+        try:
+            row = self._file.connection.execute(_SNAPSHOT, (self._stream, seq)).fetchone()
+        except sqlite3.Error:
+            row = None
+        if row is not None and list(map(type, row)) == _SNAPSHOT_TYPES:
+            number, at, format_, state, checksum, entry = row
+            found = StoredSnapshot(seq=number, at=at, format=format_, state=state, checksum=checksum)
+            return found if is_sealed(entry, found) else None
+        return next((one for one in self.snapshots(seq) if one.seq == seq), None)
 
     @property
     def place(self) -> tuple[Path, str]:

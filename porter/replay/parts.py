@@ -128,7 +128,8 @@ def _work(pipe: Connection, path: Path, stream: str, part: Part) -> None:
 def _folded(path: Path, stream: str, part: Part, told: Callable[[int], None]) -> Folded | None:
     rules = installed_rules()
     with SqliteSource.open(path, stream=stream) as source:
-        reconciler, seq = resume(rules, (one for one in source.snapshots(part.after) if one.seq == part.after))
+        stored = source.snapshot_after(part.after)
+        reconciler, seq = resume(rules, () if stored is None else (stored,))
         if seq != part.after:
             raise LogError(f"the snapshot after entry {part.after} cannot be read")
         began = reconciler.snapshot()

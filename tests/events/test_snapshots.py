@@ -11,6 +11,7 @@ from porter.events.export import write_file
 from porter.events.exported import ExportedLog
 from porter.events.log import SNAPSHOTS
 from porter.events.snapshots import StoredSnapshot
+from porter.events.sqlite_source import SqliteSource
 from porter.events.verify import verify
 from tests.events.conftest import Place
 from tests.events.examples import some
@@ -87,6 +88,39 @@ def test_a_snapshot_that_was_altered_is_passed_over_and_named(lasting_place: Pla
         [found] = verify(log).breaks
     assert found.seq in {6, 7}
     assert found.what == f"the snapshot at entry {found.seq} is not as it was written"
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("SELECT 1", True),
+        ("UPDATE snapshot SET state = state || state WHERE seq = 6", False),
+        ("UPDATE snapshot SET state = 'text' WHERE seq = 6", False),
+        ("UPDATE snapshot SET format = 'x' WHERE seq = 6", False),
+        ("UPDATE snapshot SET seq = 'x' WHERE seq = 6", False),
+        ("DELETE FROM snapshot WHERE seq = 6", False),
+        ("UPDATE entry SET checksum = x'00' WHERE seq = 6", False),
+        ("UPDATE entry SET checksum = 'text' WHERE seq = 6", False),
+        ("DELETE FROM entry WHERE seq = 6", False),
+        (
+            "INSERT INTO gap SELECT stream, 1, 6, checksum FROM entry WHERE seq = 6; DELETE FROM entry WHERE seq = 6",
+            True,
+        ),
+    ],
+)
+def test_one_snapshot_is_read_from_a_file_as_among_all(tmp_path: Path, statement: str, found: bool) -> None:  # noqa: FBT001
+    place = Place(url=f"sqlite:///{tmp_path}/porter.db")
+    with place.writer() as log:
+        log.append(some(1, 9))
+        for seq in (3, 6, 9):
+            log.store_snapshot(snapshot(seq))
+    place.execute(statement)
+
+    with SqliteSource.open(tmp_path / "porter.db") as source, place.reader() as log:
+        among = next((one for one in log.snapshots() if one.seq == 6), None)
+        assert source.snapshot_after(6) == among
+        assert (among is not None) is found
+        assert source.snapshot_after(5) is None
 
 
 def test_an_export_carries_the_snapshots(place: Place, tmp_path: Path) -> None:
