@@ -36,14 +36,14 @@ _SNAPSHOT: Final = (
 )
 _SNAPSHOT_TYPES: Final = [int, int, int, bytes, bytes, bytes]
 _NO_LIMIT: Final = 2**63 - 1
-_SEQ, _AT = itemgetter(0), itemgetter(1)
+_SEQ, _AT, _BODY = itemgetter(0), itemgetter(1), itemgetter(4)
 _WRONG: Final = (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError)
 
 
 class _LeftOut(NamedTuple):
     kind: str
     version: int
-    takes: Callable[[int, str], bool]
+    takes: Callable[[int, Sequence[str]], int]
 
 
 class SqliteSource(Closing):
@@ -102,11 +102,13 @@ class SqliteSource(Closing):
         if page or last < min(limit, self.last_seq):
             yield from self._with_log("read", last, until, whole_after=whole_after)
 
-    def leave_out(self, kind: str, takes: Callable[[int, str], bool]) -> None:
-        """Leave out of what is being read the entries of a kind that `takes` takes, by their number and body.
+    def leave_out(self, kind: str, takes: Callable[[int, Sequence[str]], int]) -> None:
+        """Leave out of what is being read the entries of a kind that `takes` takes, and says how many these are.
 
-        It is asked once all before was read, of entries of the kind's current version; not of all of them, and never
-        of the last. What is read anew after this is whole again.
+        It is given the bodies of a run of such entries, of the kind's current version, with the number of the first,
+        once all before was read, and takes some from the first on; asked again of the rest when the one that it did
+        not take was read. It is not asked of all of them, and never of the last. What is read anew after this is whole
+        again.
         """
         self._left_out = _LeftOut(kind, KINDS[kind][1], takes)
 
@@ -235,19 +237,29 @@ def _recorded(page: Sequence[Any]) -> Generator[Recorded, None, int]:
 def _skimmed(page: Sequence[Any], left_out: _LeftOut) -> Generator[Recorded, None, int]:
     """Turn rows into entries but for those that are taken, up to a wrong one. Return how many were read."""
     skimmed, current, takes = left_out
-    last = page[-1][0]
     try:
         _check(list(map(_AT, page)))
     except _WRONG:
         return 0
-    for read, (seq, at, kind, version, body) in enumerate(page):
-        if kind == skimmed and version == current and seq != last and isinstance(body, str) and takes(seq, body):
-            continue
-        try:
-            entry = READERS[kind, version](body)
-        except _WRONG:
-            return read
-        yield Recorded(seq, at, entry)
+    others = [
+        place
+        for place, (_, _, kind, version, body) in enumerate(page)
+        if kind != skimmed or version != current or type(body) is not str
+    ]
+    if not others or others[-1] != len(page) - 1:
+        others.append(len(page) - 1)
+    read = 0
+    for other in others:
+        while read <= other:
+            if read < other:
+                read += takes(page[read][0], list(map(_BODY, page[read:other])))
+            seq, at, kind, version, body = page[read]
+            try:
+                entry = READERS[kind, version](body)
+            except _WRONG:
+                return read
+            yield Recorded(seq, at, entry)
+            read += 1
     return len(page)
 
 

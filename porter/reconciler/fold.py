@@ -6,7 +6,7 @@ entries it is in the same state and has given the same decisions. Not safe to sh
 
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from typing import Self
+from typing import Self, TypeAlias
 
 import msgspec
 
@@ -34,6 +34,9 @@ from porter.reconciler.snapshot import Snapshot
 from porter.reconciler.touched import touched_by
 from porter.reconciler.wishes import FAMILIES, families_of
 from porter.reconciler.world import World
+
+Move: TypeAlias = tuple[str, ServiceKey, Endpoints]
+"""Endpoints that are elsewhere now, behind the keys of their EndpointSlice and of their Service."""
 
 
 class Reconciler:
@@ -121,36 +124,41 @@ class Reconciler:
         return False
 
     def take_endpoints(self, endpoints: Endpoints) -> bool:
-        """Take in endpoints that merely move, of a Service that any node may serve or whose owner has one still.
-
-        Most of a log is that, and no decision can rest on it. False: nothing was taken in, and `fold` has to be asked.
-        """
+        """Take in endpoints that merely move. False: nothing was taken in, and `fold` has to be asked."""
         namespace = endpoints.namespace
-        service_key: ServiceKey = f"{namespace}/{endpoints.service}"  # type: ignore[assignment]  # without a call
-        return self.take_endpoints_of(f"{namespace}/{endpoints.name}", service_key, endpoints)
+        of: ServiceKey = f"{namespace}/{endpoints.service}"  # type: ignore[assignment]  # without a call
+        return self.take_moves(((f"{namespace}/{endpoints.name}", of, endpoints),)) == 1
 
-    def take_endpoints_of(self, key: str, service_key: ServiceKey, endpoints: Endpoints) -> bool:
-        """Take in the same, by the keys of the EndpointSlice and of its Service."""
+    def take_moves(self, moves: Iterable[Move]) -> int:
+        """Take in endpoints that merely move, of Services that any node may serve or whose owner has one still.
+
+        Most of a log is that, and no decision can rest on it. Return how many were taken in, from the first on; no
+        move is asked for after one that was not: `fold` has to be.
+        """
         if not self._is_current:
-            return False
+            return 0
         world = self.world
-        before = world.slices.get(key)
-        if before is None or before.service != endpoints.service:
-            return False
-        service = world.services.get(service_key)
-        if (
-            service is None
-            or (
-                service.policy == "Cluster"
-                and (before.ready or before.serving or before.unplaced)
-                and (endpoints.ready or endpoints.serving or endpoints.unplaced)
-            )
-            or before == endpoints
-            or (world.has_one_slice(service_key) and self._book.stays_settled(service_key, endpoints))
-        ):
-            world.slices[key] = endpoints
-            return True
-        return False
+        slices, services = world.slices, world.services
+        taken = 0
+        for key, of, endpoints in moves:
+            before = slices.get(key)
+            if before is None or before.service != endpoints.service:
+                break
+            service = services.get(of)
+            if not (
+                service is None
+                or (
+                    service.policy == "Cluster"
+                    and (before.ready or before.serving or before.unplaced)
+                    and (endpoints.ready or endpoints.serving or endpoints.unplaced)
+                )
+                or before == endpoints
+                or (world.has_one_slice(of) and self._book.stays_settled(of, endpoints))
+            ):
+                break
+            slices[key] = endpoints
+            taken += 1
+        return taken
 
     def _take_written(self, service: Service) -> bool:
         """Take in that the API shows of the Service what was decided, and nothing else is new of it."""

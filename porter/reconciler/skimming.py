@@ -5,13 +5,14 @@ again, so each is decoded once. Nothing is guessed: a beginning and a node are k
 `encode` writes it, so that what is put together of known ones is the text of what they say.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from porter.events.codec import KINDS, UndecodableEntryError, decode, encode
 from porter.events.entries import EndpointsObserved
 from porter.model.names import NodeName, ServiceKey, service_key
 from porter.model.objects import Endpoints
-from porter.reconciler.fold import Reconciler
+from porter.reconciler.fold import Move, Reconciler
 
 SKIMMED: Final = "endpoints.observed"
 """The kind of entry that is taken in so, in its current version."""
@@ -42,19 +43,28 @@ class Skimmer:
         self._places: dict[str, tuple[NodeName, ...]] = {}
         """The nodes of texts of known ones, by the end of such a text: put together once for all that end so."""
 
-    def takes(self, seq: int, body: str) -> bool:
-        """Take in an entry of kind `SKIMMED` and its current version. False: nothing was; it is to be folded."""
-        first, _, places = body.rpartition(_BETWEEN)
-        whose = self._whose.get(first)
-        nodes = self._places.get(places) or self._placed(places)
-        if whose is None or nodes is None:
-            self._learn(body, first, places)
-            return False
+    def takes(self, seq: int, bodies: Sequence[str]) -> int:
+        """Take in entries of kind `SKIMMED` and its current version, the first of which is number `seq`.
+
+        Return how many were, from the first on: the one after these is to be folded before the rest is given again.
+        """
         if seq <= self._after:
-            return False
-        key, of, namespace, name, service = whose
-        endpoints = Endpoints(namespace=namespace, name=name, service=service, ready=nodes)
-        return self._reconciler.take_endpoints_of(key, of, endpoints)
+            self._learn(bodies[0])
+            return 0
+        return self._reconciler.take_moves(self._moves(bodies))
+
+    def _moves(self, bodies: Sequence[str]) -> Iterator[Move]:
+        """Read texts of known beginnings and nodes, and learn from the first that has others."""
+        whose_of, nodes_of, placed = self._whose.get, self._places.get, self._placed
+        for body in bodies:
+            first, _, places = body.rpartition(_BETWEEN)
+            whose = whose_of(first)
+            nodes = nodes_of(places) or placed(places)
+            if whose is None or nodes is None:
+                self._learn(body)
+                return
+            key, of, namespace, name, service = whose
+            yield key, of, Endpoints(namespace=namespace, name=name, service=service, ready=nodes)
 
     def _placed(self, places: str) -> tuple[NodeName, ...] | None:
         """Return the nodes that a text ends with, and remember them; None where one is not known."""
@@ -69,7 +79,8 @@ class Skimmer:
         self._places[places] = nodes
         return nodes
 
-    def _learn(self, body: str, first: str, places: str) -> None:
+    def _learn(self, body: str) -> None:
+        first, _, places = body.rpartition(_BETWEEN)
         try:
             entry = decode(SKIMMED, _VERSION, body)
         except UndecodableEntryError:

@@ -1,6 +1,6 @@
 """Fold a recorded log again, and hold what this version decides against what was decided and recorded then."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias, assert_never, get_args
 
@@ -91,12 +91,12 @@ class Refold:
         """Whether the record has shown everything that this version decided."""
         return not self._pending
 
-    def takes(self, seq: int, body: str) -> bool:
-        """Take in by its text an entry that need not be given to `steps`; False: nothing was, and it has to be.
+    def takes(self, seq: int, bodies: Sequence[str]) -> int:
+        """Take in by their text entries that need not be given to `steps`; return how many, the next one has to be.
 
         None is while something decided waits for the record to show it: the next entry tells that it does not.
         """
-        return not self._pending and self._skimmer.takes(seq, body)
+        return 0 if self._pending else self._skimmer.takes(seq, bodies)
 
     def run(self, records: Iterable[Recorded]) -> Iterator[Refolded]:
         """Fold the records in order and yield what this version decides."""
