@@ -52,14 +52,21 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes], place: Place) -> None:
         self._process, self.place = process, place
 
-    def cpu(self) -> float:
-        """The seconds that it has computed."""
-        user, system = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    def cpu(self) -> list[float]:
+        """The seconds that each of its processes has computed: first the one that answers."""
+        return [sum(map(int, _stat(process)[11:13])) / os.sysconf("SC_CLK_TCK") for process in self._processes()]
 
     def resident(self) -> float:
         """Its resident memory in megabytes."""
-        return resident_megabytes(self._process.pid)
+        return sum(map(resident_megabytes, self._processes()))
+
+    def _processes(self) -> list[int]:
+        own = self._process.pid
+        return [own, *map(int, Path(f"/proc/{own}/task/{own}/children").read_text().split())]
+
+
+def _stat(process: int) -> list[str]:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 
 @contextmanager
@@ -154,7 +161,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             begin, before = time.monotonic(), server.cpu()
             writing.send("begin")
             written: Written = answer(writing, load["seconds"] + _PATIENCE)
-            took, computed = time.monotonic() - begin, server.cpu() - before
+            took = time.monotonic() - begin
+            computed = [round(100 * (now - was) / took) for was, now in zip(before, server.cpu(), strict=True)]
             watching.send("end")
             seen: Seen = answer(watching)
             resident = server.resident()
@@ -170,7 +178,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "events_per_s": round(len(seen.sent) / took),
         "events_per_write": round(len(seen.sent) / len(written.sent), 1),
         "lost": lost(watched, written.accepted, seen.counts),
-        "server_cpu_percent": round(100 * computed / took),
+        "server_cpu_percent": computed[0],
+        "connections_cpu_percent": sum(computed[1:]),
         "watches_cpu_percent": round(100 * seen.cpu_s / took),
         "writes_cpu_percent": round(100 * written.cpu_s / took),
         "server_rss_mb": round(resident, 1),

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from porter.lab import given
-from porter.lab.apiserver.tls import certificates
+from porter.lab.apiserver import tls
 from porter.lab.errors import LabError
 from porter.lab.kube import Kube, read_access
 
@@ -37,7 +37,8 @@ class _Whoami(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """A server that tells who asks by which certificate of its authority, and what it was sent as authorization."""
-    context, _ = certificates(tmp_path, ["127.0.0.1"])
+    tls.certificates(tmp_path, ["127.0.0.1"])
+    context = tls.context(tmp_path)
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(tmp_path / "ca.crt")
     made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Whoami)

@@ -12,16 +12,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
 from porter.lab.apiserver.audit import AuditLog
+from porter.lab.apiserver.front import Front
 from porter.lab.apiserver.journal import JournalError
 from porter.lab.apiserver.listening import Listen
+from porter.lab.apiserver.looping import run
 from porter.lab.apiserver.objects import utc_now
 from porter.lab.apiserver.server import DEFAULT_SERVICE_CIDR, ApiServer
 from porter.lab.apiserver.token_requests import SHORTEST
@@ -42,7 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
     try:
         options.dir.mkdir(parents=True, exist_ok=True)
-        _run(_serve(options))
+        front = Front.forked()
+        try:
+            run(_serve(options, front))
+        finally:
+            front.end()
     except JournalError as damaged:
         print(f"cannot begin: {damaged}", file=sys.stderr)  # noqa: T201  (this is the command)
         return 1
@@ -51,16 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"cannot serve on {places}: {failed}", file=sys.stderr)  # noqa: T201  (this is the command)
         return 1
     return 0
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run it in uvloop where that is installed: an event costs a third less there, most of it in TLS."""
-    try:
-        import uvloop  # noqa: PLC0415  (not for every platform)
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,7 +108,7 @@ def _ranges(text: str) -> str:
     return text
 
 
-async def _serve(options: argparse.Namespace) -> None:
+async def _serve(options: argparse.Namespace, front: Front) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -129,12 +123,15 @@ async def _serve(options: argparse.Namespace) -> None:
         audit=audit,
         objects=options.objects,
         advertise=options.advertise,
+        front=front,
     )
     where: list[Listen] = [one for some in options.listen for one in some]
     await server.start(*where)
     gc.collect()
     gc.freeze()  # what is there now stays: to look through it again and again is 50 ms in which nobody is answered
     gc.set_threshold(*_COLLECT)
+    lost = asyncio.ensure_future(front.lost())
+    lost.add_done_callback(lambda _: stop.set())
     try:
         if not where[0].netns:
             await _answers(server.url)
@@ -142,6 +139,8 @@ async def _serve(options: argparse.Namespace) -> None:
             server.kubeconfig(directory / f"kubeconfig-{one.address}", listener=index)
         server.kubeconfig(directory / "kubeconfig")  # last: whoever waits for it finds the others, too
         await stop.wait()
+        if lost.done():
+            raise ConnectionError("the process that holds its connections has ended")
     finally:
         await server.stop()
         if audit is not None:

@@ -34,9 +34,8 @@ class Connections:
 
     async def listen(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Take connections from a listening socket."""
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # what it accepts inherits it
         loop = asyncio.get_running_loop()
-        self._listening.append(await loop.create_server(self._made, sock=sock, ssl=context, backlog=BACKLOG))
+        self._listening.append(await loop.create_server(self.made, sock=sock, ssl=context, backlog=BACKLOG))
 
     def close(self) -> None:
         """Listen no more, and close the connections that are plain: all of them are idle."""
@@ -56,7 +55,8 @@ class Connections:
         """Have it no more: it is closed, or plain no longer."""
         self._opened.discard(connection)
 
-    def _made(self) -> Connection:
+    def made(self) -> Connection:
+        """What a new connection is read by, whoever has accepted it."""
         return Connection(self._handler, self, self._otherwise)
 
 

@@ -10,7 +10,6 @@ import contextlib
 import ipaddress
 import secrets
 import socket
-import ssl
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from porter.lab.apiserver.behaviours import behaviours
 from porter.lab.apiserver.builtin import BUILTIN
 from porter.lab.apiserver.connections import Connections
 from porter.lab.apiserver.deletes import Deletes
+from porter.lab.apiserver.front import Front
 from porter.lab.apiserver.furniture import furnish
 from porter.lab.apiserver.handling import Handler, Parts
 from porter.lab.apiserver.identities import Identities
@@ -67,17 +67,20 @@ class ApiServer:
         now: Clock = utc_now,
         bookmark_every: float = 60.0,
         history: int = WINDOW,
+        front: Front | None = None,
     ) -> None:
         """`service_cidr` may be two ranges with a comma; without a directory the certificates live as long as this.
 
         `shortest_token` is the least lifetime that a TokenRequest may ask for; `audit` is told of every request.
         `advertise` is where the Service `kubernetes` leads, by default the first listener.
         `objects` is a file that they are kept in, and read from: OSError or JournalError when it cannot be.
+        `front` holds the connections, if it is given; such a server is started once.
         """
         self.token = token or secrets.token_urlsafe(24)
         self.name = name
         self._tls = tls
         self._directory = directory
+        self._front = front
         self._own_directory: tempfile.TemporaryDirectory[str] | None = None
         self._advertise = advertise
         self._ranges = tuple(ipaddress.ip_network(one.strip()) for one in service_cidr.split(","))
@@ -168,6 +171,8 @@ class ApiServer:
             connections.close()
         if runner is not None:
             await runner.cleanup()
+        if self._front is not None:
+            await self._front.close()
         if self._journal is not None:
             self._journal.close()
         if self._own_directory is not None:
@@ -207,7 +212,7 @@ class ApiServer:
         return text
 
     async def _serve(self, sockets: list[socket.socket]) -> None:
-        context = self._context() if self._tls else None
+        certificates = self._certificates() if self._tls else None
         if self._journal is not None:
             self._journal.open()
         self._handler = Handler(self._parts)
@@ -219,18 +224,23 @@ class ApiServer:
         place = self._advertise or self._where[0]
         furnish(self._parts, address=place.address, port=place.port, ranges=self._ranges)
         self._connections = Connections(self._handler, server)
+        if self._front is not None:
+            await self._front.listen(sockets, certificates, self._connections.made)
+            return
+        context = tls.context(certificates) if certificates is not None else None
         for sock in sockets:
             await self._connections.listen(sock, context)
 
-    def _context(self) -> ssl.SSLContext:
+    def _certificates(self) -> Path:
+        """The directory of new certificates."""
         directory = self._directory
         if directory is None:
             self._own_directory = tempfile.TemporaryDirectory(prefix="porter-lab-")
             directory = Path(self._own_directory.name)
         inside = [str(network[1]) for network in self._ranges]
         addresses = ["127.0.0.1", "::1", *inside, *(one.address for one in self._where)]
-        context, self._authority = tls.certificates(directory, addresses)
-        return context
+        self._authority = tls.certificates(directory, addresses)
+        return directory
 
 
 def _request(
@@ -252,4 +262,5 @@ def _opened(one: socket.socket | tuple[str, int] | Listen) -> tuple[Listen, sock
     address, port = sock.getsockname()[:2]
     with contextlib.suppress(OSError):
         sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # what it accepts inherits it
     return Listen(address, port, netns), sock

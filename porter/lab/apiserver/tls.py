@@ -18,6 +18,7 @@ from porter.lab.apiserver.objects import utc_now
 
 _LIFE = timedelta(days=365)
 _EARLIER = timedelta(hours=1)  # clocks differ
+_CERTIFICATE, _KEY = "server.crt", "server.key"
 NAMES = (
     "localhost",
     "kubernetes",
@@ -27,8 +28,8 @@ NAMES = (
 )
 
 
-def certificates(directory: Path, addresses: Iterable[str]) -> tuple[ssl.SSLContext, bytes]:
-    """A server context for the addresses and the standard names, and its CA as PEM; the CA is kept between runs."""
+def certificates(directory: Path, addresses: Iterable[str]) -> bytes:
+    """Make a certificate for the addresses and the standard names; its CA as PEM, which is kept between runs."""
     directory.mkdir(parents=True, exist_ok=True)
     authority, authority_key = _authority(directory)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -49,11 +50,16 @@ def certificates(directory: Path, addresses: Iterable[str]) -> tuple[ssl.SSLCont
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    _write(directory / "server.crt", certificate.public_bytes(serialization.Encoding.PEM))
-    _write(directory / "server.key", _pem(key))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "server.crt", directory / "server.key")
-    return context, authority.public_bytes(serialization.Encoding.PEM)
+    _write(directory / _CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM))
+    _write(directory / _KEY, _pem(key))
+    return authority.public_bytes(serialization.Encoding.PEM)
+
+
+def context(directory: Path) -> ssl.SSLContext:
+    """The server context with the certificate that `certificates` has left in a directory."""
+    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    found.load_cert_chain(directory / _CERTIFICATE, directory / _KEY)
+    return found
 
 
 def _authority(directory: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -107,6 +109,40 @@ def test_it_ends_when_its_parent_does(tmp_path: Path) -> None:
         time.sleep(0.05)
     os.kill(child, signal.SIGKILL)
     pytest.fail("it outlived its parent")
+
+
+def connections_of(server: int) -> int:
+    """The process that holds a server's connections."""
+    [found] = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return int(found)
+
+
+def test_it_ends_when_the_process_that_holds_its_connections_does(tmp_path: Path) -> None:
+    command = [*COMMAND, "--listen", "127.0.0.1:0", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, text=True, stderr=subprocess.PIPE) as started, killed(started):
+        wait_for(tmp_path / "kubeconfig", started)
+        os.kill(connections_of(started.pid), signal.SIGKILL)
+        _, said = started.communicate(timeout=10)
+
+    assert started.returncode == 1
+    assert said.splitlines()[-1].startswith("cannot serve on 127.0.0.1:0: the process that holds its connections")
+
+
+def test_killed_it_leaves_its_connections_and_its_port(process: subprocess.Popen[str], tmp_path: Path) -> None:
+    known = admin(tmp_path / "kubeconfig")
+    holds = connections_of(process.pid)
+    with known.request("GET", "/api/v1/nodes?watch=1") as open_watch:
+        process.kill()
+        process.wait(5)
+
+        with pytest.raises((http.client.IncompleteRead, OSError)):  # ended in the middle, or reset
+            open_watch.read()
+    for _ in range(100):
+        if not running(holds):
+            break
+        time.sleep(0.05)
+    with socket.create_server(("127.0.0.1", int(known.url.rpartition(":")[2]))):
+        pass
 
 
 def running(pid: int) -> bool:

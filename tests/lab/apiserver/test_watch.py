@@ -304,7 +304,11 @@ def test_two_hundred_watchers_each_see_every_write_in_order(running: Running) ->
 
 
 def test_a_watcher_that_does_not_read_harms_nobody(start: Callable[[ApiServer], Running]) -> None:
-    client = start(ApiServer(tls=False, history=10)).client
+    harms_nobody(start(ApiServer(tls=False, history=10)).client)
+
+
+def harms_nobody(client: Client) -> None:
+    """Have a watcher that does not read, of a server with a history of 10, and one that does."""
     client.post(CONFIG_MAPS, {"metadata": {"name": "a"}})
     since = version(client)
     asked = f"GET {CONFIG_MAPS}?watch=1&timeoutSeconds=60&resourceVersion={since} HTTP/1.0\r\n"

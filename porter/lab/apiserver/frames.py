@@ -1,0 +1,85 @@
+"""What the server and the process that holds its connections tell each other: frames, over one stream of bytes.
+
+A frame is what happens to one connection; only bytes to send may be for many at once. No socket is here.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from struct import Struct
+from typing import Final, NamedTuple
+
+OPENED: Final = 1
+"""To the server, as all down to LOST: a client has connected."""
+CAME: Final = 2
+"""A client has sent these bytes."""
+UNREAD: Final = 3
+"""A client does not read what it is sent."""
+READ: Final = 4
+"""It reads again."""
+LOST: Final = 5
+"""The connection is closed: the last that is told of it."""
+SENT: Final = 6
+"""From the server, as all that follow: bytes for some clients."""
+CLOSED: Final = 7
+"""Close the connection, once it has sent what there is to send."""
+ABORTED: Final = 8
+"""Close it at once."""
+PAUSED: Final = 9
+"""Take no more from a client for now."""
+RESUMED: Final = 10
+"""Take from it again."""
+
+_HEAD = Struct("<BII")  # what, of which connection (SENT: to how many), how many bytes follow
+_NUMBERS: Final = "I"
+LIMITS: Final = 8 << 20, 1 << 20
+"""Bytes that may wait to be told before who tells them is paused, and that may wait when it goes on."""
+_MOST = 256 * 1024  # bytes to send in one frame: more goes in several, so that none is put together for long
+
+
+class Frame(NamedTuple):
+    """What is told, of which connection; of SENT, how many numbers stand before the bytes."""
+
+    what: int
+    number: int
+    data: bytes
+
+    def parts(self) -> tuple[Sequence[int], bytes]:
+        """Of SENT: to which connections, and the bytes."""
+        end = self.number * array(_NUMBERS).itemsize
+        return array(_NUMBERS, self.data[:end]), self.data[end:]
+
+
+class Frames:
+    """Frames out of a stream of bytes that comes in any pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def of(self, data: bytes) -> Iterator[Frame]:
+        """The frames that are whole with these bytes."""
+        data = self._rest + data if self._rest else data
+        self._rest = b""
+        at, size = 0, len(data)
+        while size - at >= _HEAD.size:
+            what, number, length = _HEAD.unpack_from(data, at)
+            end = at + _HEAD.size + length
+            if end > size:
+                break
+            yield Frame(what, number, data[at + _HEAD.size : end])
+            at = end
+        self._rest = data[at:]
+
+
+def framed(what: int, number: int, data: bytes = b"") -> bytes:
+    """What happened to one connection."""
+    return _HEAD.pack(what, number, len(data)) + data
+
+
+def sent(numbers: Sequence[int], data: bytes) -> Iterator[bytes]:
+    """Bytes for these connections, in as many frames as it takes."""
+    to = array(_NUMBERS, numbers).tobytes()
+    for start in range(0, len(data), _MOST):
+        piece = data[start : start + _MOST] if len(data) > _MOST else data
+        yield b"%b%b%b" % (_HEAD.pack(SENT, len(numbers), len(to) + len(piece)), to, piece)
