@@ -12,27 +12,32 @@ _LONG = 50_000  # entries from which on progress is shown
 
 
 @contextmanager
-def shown_progress(doing: str, entries: Iterable[_Entry], last: int, after: int = 0) -> Iterator[Iterator[_Entry]]:
+def shown_progress(
+    doing: str, entries: Iterable[_Entry], last: Callable[[], int], after: int = 0
+) -> Iterator[Iterator[_Entry]]:
     """Give the entries on, and show a bar with what is being done while many of them are taken.
 
-    They are those between the numbers `after` and `last`, in order. Where some are missing, as they were compacted away
-    or nobody asks for them, the bar goes on all the same.
+    They are those between the numbers `after` and `last`, in order; that is asked for only where somebody sees the bar.
+    Where some are missing, as they were compacted away or nobody asks for them, the bar goes on all the same.
     """
-    if last - after < _LONG or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         yield iter(entries)
         return
-    with shown_count(doing, last - after) as progress:
+    with shown_count(doing, lambda: last() - after) as progress:
         yield counted(entries, after, progress)
 
 
 @contextmanager
-def shown_count(doing: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how many of so many entries are done; the bar shows it where they are many."""
-    if total < _LONG:
+def shown_count(doing: str, total: Callable[[], int]) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how many of so many entries are done; the bar shows it where they are many.
+
+    The total is asked for only where somebody sees the bar.
+    """
+    if not sys.stderr.isatty() or (found := total()) < _LONG:
         yield lambda _done: None
         return
     with shown_steps(doing) as progress:
-        yield lambda done: progress(doing, done, total)
+        yield lambda done: progress(doing, done, found)
 
 
 @contextmanager

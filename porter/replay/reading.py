@@ -3,8 +3,10 @@
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 
 from porter.errors import PorterError
+from porter.events.chain import time_of
 from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError
 from porter.events.exported import ExportedLog
@@ -138,6 +140,17 @@ def _before(record: Recorded) -> MomentError:
     return MomentError(
         f"nothing was recorded up to that moment: the log begins with entry {record.seq}, {clock(record.at)}",
     )
+
+
+def last_until(source: Source, moment: Moment | None) -> int:
+    """Return the number of the last entry that is read up to a moment; only about it where a clock was set back."""
+    if moment is not None and isinstance(source, ExportedLog) and moment.at is not None:  # which is only read in order
+        covered = takewhile(lambda row: moment.covers(row.seq, time_of(row)), source.rows())
+        return max((row.seq for row in covered), default=0)
+    last = source.last_seq
+    if moment is None or moment.at is None:
+        return last if moment is None or moment.seq is None else min(last, moment.seq)
+    return bisect_left(range(last), x=True, key=lambda seq: not _is_reached(source, seq, moment))
 
 
 def records_following(opened: Callable[[], Source], idle: Callable[[], None]) -> Iterator[Recorded]:

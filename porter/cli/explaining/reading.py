@@ -12,7 +12,7 @@ from porter.reconciler.explaining.case import Case
 from porter.reconciler.explaining.history import History, When
 from porter.reconciler.explaining.hypotheses import Hypothesis, suppose
 from porter.replay.moments import parse_moment, too_early
-from porter.replay.reading import begun, records_until
+from porter.replay.reading import begun, last_until, records_until
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ def read_case(event_log: str, *, stream: str, at: str | None, supposing: Sequenc
     history = History()
     with (
         open_source(event_log, stream=stream) as source,
-        shown_progress("replaying", records_until(source, moment), source.last_seq) as read,
+        shown_progress("replaying", records_until(source, moment), lambda: last_until(source, moment)) as read,
     ):
         refold, records = begun(source, read, moment)
         for refolded in refold.run(history.follow(records)):

@@ -33,15 +33,14 @@ def export(*, event_log: str, stream: str, redact: bool, file: str, **options: A
     choice = choice_of(**options)
     with open_source(event_log, stream=stream) as source:
         after, until = choice.bounds(source)
-        last = source.last_seq
         items, snapshots = source.rows(after, until), source.snapshots(until)
         if redact:
             from porter.replay.redacting import RedactedLog  # noqa: PLC0415 - only --redact shall cost it
 
-            with shown_progress("reading names", source.read(), last) as records:
+            with shown_progress("reading names", source.read(), lambda: source.last_seq) as records:
                 redacted = RedactedLog(source, records)
             items, snapshots = redacted.rows(after, until), redacted.snapshots(after, until)
-        with shown_progress("exporting", items, last if until is None else min(last, until), after) as rows:
+        with shown_progress("exporting", items, lambda: min(source.last_seq, until or source.last_seq), after) as rows:
             if file == "-":
                 exports.write(rows, sys.stdout.buffer, snapshots)
                 return

@@ -47,7 +47,7 @@ def _copy(source: Source, target: EventLog, last: int) -> None:
     first = next(source.rows(), None)
     has_checksums = first is not None and bool(first.checksum)
     rows = source.rows() if has_checksums else chained(source.read())
-    with shown_progress("importing", rows, last) as shown:
+    with shown_progress("importing", rows, lambda: last) as shown:
         target.append_batches(iter(lambda: list(islice(shown, _BATCH)), []), source.snapshots())
 
 

@@ -87,7 +87,7 @@ def _statistics(event_log: str, stream: str) -> Statistics:
     newest: Row | None = None
     size = 0
     with open_source(event_log, stream=stream) as source:
-        with shown_progress("counting", source.rows(), source.last_seq) as rows:
+        with shown_progress("counting", source.rows(), lambda: source.last_seq) as rows:
             for row in rows:
                 counts[row.kind] += 1
                 size += row.size

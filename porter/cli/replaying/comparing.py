@@ -17,7 +17,7 @@ from porter.replay.between import between
 from porter.replay.lanes import Lanes
 from porter.replay.merging import Merged
 from porter.replay.moments import Moment, MomentError, parse_moment
-from porter.replay.reading import beginning, begun, records_to_fold, records_until
+from porter.replay.reading import beginning, begun, last_until, records_to_fold, records_until
 from porter.replay.what_if import WhatIf
 
 
@@ -30,7 +30,7 @@ def diff(asked: Asked, span: str) -> int:
     second = parse_moment(second_text, asked.now) if second_text.strip() else Moment()
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_progress("replaying", records_to_fold(source), source.last_seq) as read,
+        shown_progress("replaying", records_to_fold(source), lambda: last_until(source, second)) as read,
     ):
         refold, records = begun(source, read, second)
         found = between(records, refold.reconciler, first, second, after=refold.after)
@@ -47,7 +47,9 @@ def what_if(asked: Asked, path: Path) -> int:
     suppositions = read_edits(path)
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_progress("replaying", records_until(source, asked.moment), source.last_seq) as read,
+        shown_progress(
+            "replaying", records_until(source, asked.moment), lambda: last_until(source, asked.moment)
+        ) as read,
     ):
         real, records = begun(source, read, asked.moment)
         other, _ = beginning(source, real.reconciler.rules, asked.moment)

@@ -14,7 +14,7 @@ from porter.events.entries import Recorded
 from porter.events.sources import open_source
 from porter.reconciler.world import World
 from porter.replay.moments import Moment, parse_moment
-from porter.replay.reading import begun, records_following, records_until
+from porter.replay.reading import begun, last_until, records_following, records_until
 from porter.replay.refold import Refold
 from porter.replay.story import About
 from porter.replay.telling import Teller
@@ -75,7 +75,7 @@ def verify(asked: Asked, check: CheckKnown, jobs: int | None) -> int:
 
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_count("verifying", source.last_seq) as progress,
+        shown_count("verifying", lambda: last_until(source, asked.moment)) as progress,
         Verification(source, asked.moment, jobs=jobs, progress=progress) as verification,
     ):
         return 1 if print_verdict(verification) else 0
@@ -96,7 +96,7 @@ def _read(asked: Asked) -> Iterator[tuple[Teller, Refold, Iterator[Recorded]]]:
     moment = asked.moment
     with (
         open_source(asked.log, stream=asked.stream) as source,
-        shown_progress("replaying", records_until(source, moment), source.last_seq) as read,
+        shown_progress("replaying", records_until(source, moment), lambda: last_until(source, moment)) as read,
     ):
         refold, records = begun(source, read, moment, skims=True)
         yield Teller(refold, asked.about, is_cut=moment is not None), refold, records
