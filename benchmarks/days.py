@@ -9,8 +9,6 @@ last changes, pages of the log's database) fills in the first days; `growth_mb_a
 """
 
 import argparse
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from benchmarks.labs import of_this_run
 from benchmarks.memory import resident_megabytes
 from benchmarks.telling import say, tell
 from porter.lab import Lab, furniture, probe
@@ -148,8 +147,7 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=100)
     parser.add_argument("--changes", type=int, default=2000, help="changes of endpoints a day")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as folder:
-        os.environ["PORTER_LAB_DIR"] = folder
+    with of_this_run():
         tell(measure(options.days, options.services, options.changes), as_json=options.json)
 
 

@@ -13,7 +13,6 @@ import json
 import os
 import resource
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.labs import of_this_run
 from benchmarks.telling import tell
 from porter.lab import pins, processes, state
 from porter.lab.kube import Kube, path_of, read_access
@@ -162,7 +162,7 @@ def at_rest(subject: Subject, seconds: float) -> float:
 
 def measure(nodes: int, count: int, *, rest: float) -> dict[str, float]:
     """Everything, one lab after the other."""
-    small = Subject("bench-small")
+    small = Subject(f"bench{os.getpid()}-small")
     up = small.run("up")
     try:
         found = {"up_s": up.wall, "up_cpu_s": up.cpu + small.cpu()}
@@ -171,7 +171,7 @@ def measure(nodes: int, count: int, *, rest: float) -> dict[str, float]:
         down = small.run("down")
     found |= {"down_s": down.wall, "down_cpu_s": down.cpu}
     if nodes:
-        large = Subject("bench-large")
+        large = Subject(f"bench{os.getpid()}-large")
         topology = state.root() / "large.yaml"
         topology.parent.mkdir(exist_ok=True)  # `down` of the last lab takes it away
         topology.write_text(_network(nodes), encoding="utf-8")
@@ -194,8 +194,7 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=1000)
     parser.add_argument("--rest", type=float, default=10.0, help="seconds over which the cost at rest is taken")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as folder:
-        os.environ["PORTER_LAB_DIR"] = folder
+    with of_this_run():
         found = measure(options.nodes, options.services, rest=options.rest)
     tell(found.items(), as_json=options.json)
 

@@ -105,6 +105,11 @@ def names() -> list[str]:
         raise LabError(f"cannot read {root()}: {error.strerror}; set PORTER_LAB_DIR to another directory") from None
 
 
+def below(path: Path) -> list[Path]:
+    """The directories of the labs that a directory holds, at any depth."""
+    return sorted(file.parent for file in path.rglob(_FILE))
+
+
 def load(path: Path) -> State:
     """The state of a lab. Raises NoSuchLabError when there is none, LabError when it cannot be read."""
     try:

@@ -1,29 +1,25 @@
 """An agent that is told to end in a cluster of two: its address has another owner at once, not when its Lease runs out."""
 
-import os
 import signal
 import time
 from collections.abc import Iterator
-from importlib import resources
-from pathlib import Path
 
 import pytest
 
 from porter.lab import Lab, processes
+from tests.lab import labs
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 ADDRESS = "192.168.0.91"
 LEASE = 15.0
-YAML = Path(str(resources.files("porter.lab.tutorial")))
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setenv("PORTER_LAB_DIR", str(tmp_path))
-    with Lab.up(f"l{os.getpid()}", nodes=2, lease_duration=LEASE) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("l", nodes=2, lease_duration=LEASE) as made:
         for file in ("porter-layer2-eip.yaml", "porter-layer2.yaml", "porter-layer2-svc.yaml"):
-            made.kube("apply", "-f", str(YAML / file))
+            made.kube("apply", "-f", str(labs.YAML / file))
         yield made
 
 

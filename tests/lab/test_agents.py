@@ -47,8 +47,8 @@ SELDOM = {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "g", nodes=2, lease_duration=3.0, clocks=True) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("g", nodes=2, lease_duration=3.0, clocks=True) as made:
         for file in ("porter-layer2-eip.yaml", "porter-layer2.yaml", "porter-layer2-svc.yaml"):
             made.kube("apply", "-f", str(YAML / file))
         made.api.patch("Eip", "porter-layer2-eip", {"metadata": {"finalizers": sorted(keys.OLD_FINALIZERS)[:1]}})

@@ -43,8 +43,8 @@ def network() -> Topology:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "c", network=network(), lease_duration=3.0, clocks=True) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("c", network=network(), lease_duration=3.0, clocks=True) as made:
         made.kube("apply", "-f", str(YAML / "porter-layer2-eip.yaml"), "-f", str(YAML / "porter-layer2.yaml"))
         for name in NAMES:
             come(made, name, "porter-layer2-eip")

@@ -18,8 +18,8 @@ until = functools.partial(labs.until, within=20.0)
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "k", nodes=2, strict_arp=False) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("k", nodes=2, strict_arp=False) as made:
         made.kube("apply", "-f", str(YAML / "porter-layer2-eip.yaml"))
         yield made
 

@@ -27,8 +27,8 @@ CONTAINER = {"name": "c", "image": "luksa/kubia", "ports": [{"containerPort": 7,
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "d", nodes=2, families=("IPv4", "IPv6"), lease_duration=5.0, grace=2.0) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("d", nodes=2, families=("IPv4", "IPv6"), lease_duration=5.0, grace=2.0) as made:
         for name, pool in (("four", "192.168.0.91-192.168.0.99"), ("six", "2001:db8::91-2001:db8::99")):
             spec = {"address": pool, "interface": "eth0", "protocol": "layer2", "namespaces": ["default"]}
             eip = {"apiVersion": "network.kubesphere.io/v1alpha2", "kind": "Eip", "metadata": {"name": name}}

@@ -30,8 +30,8 @@ NODE1, NODE2, GATEWAY = "192.168.0.2", "192.168.0.3", "192.168.0.1"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "f", nodes=2, agents=False, grace=2.0) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("f", nodes=2, agents=False, grace=2.0) as made:
         yield made
 
 

@@ -68,36 +68,32 @@ def named(version: str, kind: str, name: str, namespace: str | None = None) -> O
     return {"apiVersion": version, "kind": kind, "metadata": metadata}
 
 
-def refused(places: pytest.TempPathFactory, kubeconfig: Path, **options: Any) -> str:
+def refused(kubeconfig: Path, **options: Any) -> str:
     """What `up` says, which leaves nothing."""
-    with pytest.raises(LabError) as caught, labs.up(places, "g", nodes=1, kubeconfig=kubeconfig, **options):
+    with pytest.raises(LabError) as caught, labs.up("g", nodes=1, kubeconfig=kubeconfig, **options):
         pass
     assert "\n" not in caught.value.message
     return str(caught.value.message)
 
 
-def test_what_a_lab_needs_there_is_said_before_anything_is_made(
-    tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path, kube: Kube, tmp_path: Path
-) -> None:
-    assert "porter manifests --only namespace --only crd --only rbac" in refused(tmp_path_factory, kubeconfig)
-    assert "Services of one family only" in refused(
-        tmp_path_factory, kubeconfig, agents=False, families=("IPv4", "IPv6")
-    )
+def test_what_a_lab_needs_there_is_said_before_anything_is_made(kubeconfig: Path, kube: Kube, tmp_path: Path) -> None:
+    assert "porter manifests --only namespace --only crd --only rbac" in refused(kubeconfig)
+    assert "Services of one family only" in refused(kubeconfig, agents=False, families=("IPv4", "IPv6"))
     assert "Services are of IPv4 where they ask for nothing else" in refused(
-        tmp_path_factory, kubeconfig, agents=False, families=("IPv6",)
+        kubeconfig, agents=False, families=("IPv6",)
     )
 
     for n in range(5):
         kube.apply(named("v1", "Node", f"n{n}"))
     try:
-        assert "has Nodes already (n0, n1, n2 and 2 more)" in refused(tmp_path_factory, kubeconfig)
+        assert "has Nodes already (n0, n1, n2 and 2 more)" in refused(kubeconfig)
     finally:
         for n in range(5):
             kube.delete("Node", f"n{n}")
 
     kube.apply({**named("v1", "ConfigMap", "kube-proxy", "kube-system"), "data": {"config.conf": "mode: ipvs"}})
     try:
-        assert "kube-proxy is there in part" in refused(tmp_path_factory, kubeconfig, agents=False)
+        assert "kube-proxy is there in part" in refused(kubeconfig, agents=False)
     finally:
         kube.delete("ConfigMap", "kube-proxy", namespace="kube-system")
 
@@ -106,7 +102,7 @@ def test_what_a_lab_needs_there_is_said_before_anything_is_made(
     weak = tmp_path / "weak"
     access = read_access(kubeconfig)._replace(token=installing_token["status"]["token"])
     weak.write_text(given.kubeconfigs(access, name="weak", gateway="192.168.0.1:6443")[0])
-    assert "use an administrator's" in refused(tmp_path_factory, weak)
+    assert "use an administrator's" in refused(weak)
 
 
 @pytest.mark.parametrize(
@@ -119,33 +115,30 @@ def test_what_a_lab_needs_there_is_said_before_anything_is_made(
     ],
 )
 def test_a_kubeconfig_that_does_not_serve_is_refused_in_a_sentence(
-    tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path, tmp_path: Path, change: tuple[str, str], said: str
+    kubeconfig: Path, tmp_path: Path, change: tuple[str, str], said: str
 ) -> None:
     file = tmp_path / "kubeconfig"
     file.write_text(kubeconfig.read_text().replace(*change))
 
-    assert said in refused(tmp_path_factory, file)
+    assert said in refused(file)
 
 
-def test_a_server_that_does_not_answer_is_told_as_one(
-    tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path, tmp_path: Path
-) -> None:
+def test_a_server_that_does_not_answer_is_told_as_one(kubeconfig: Path, tmp_path: Path) -> None:
     file = tmp_path / "kubeconfig"
     port = read_access(kubeconfig).server.rpartition(":")[2]
     file.write_text(kubeconfig.read_text().replace(f":{port}", ":1"))
 
-    assert "the API server at https://127.0.0.1:1 does not answer" in refused(tmp_path_factory, file)
+    assert "the API server at https://127.0.0.1:1 does not answer" in refused(file)
 
 
 def test_a_lab_on_a_given_server_serves_as_any_and_leaves_it_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory,
     server: tuple[Path, subprocess.Popen[bytes]],
     installed: Kube,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kubeconfig, process = server
     before = everything(installed)
-    with labs.up(tmp_path_factory, "g", nodes=1, kubeconfig=kubeconfig) as lab:
+    with labs.up("g", nodes=1, kubeconfig=kubeconfig) as lab:
         assert [node["metadata"]["name"] for node in installed.list("Node")] == ["node1"]
         for file in ("porter-layer2-eip.yaml", "porter-layer2.yaml", "porter-layer2-svc.yaml"):
             lab.kube("apply", "-f", str(YAML / file))
@@ -173,19 +166,15 @@ def test_a_lab_on_a_given_server_serves_as_any_and_leaves_it_as_it_was(
     assert [one["metadata"]["name"] for one in installed.list("Eip")] == ["porter-layer2-eip"]
 
 
-def test_a_cluster_with_controllers_of_its_own_gets_none_of_the_labs(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
-) -> None:
+def test_a_cluster_with_controllers_of_its_own_gets_none_of_the_labs(tmp_path: Path) -> None:
     said: list[str] = []
-    with serving(tmp_path / "server") as (kubeconfig, process):
+    with serving(tmp_path / "server") as (kubeconfig, process), labs.home():
         kube = Kube(read_access(kubeconfig))
         kube.apply(named("v1", "ServiceAccount", "default", "default"))
         words = ["--kubeconfig", str(kubeconfig), "--grace", "5"]
         theirs = subprocess.Popen(python("porter.lab.controllers", *words), stderr=subprocess.DEVNULL)
         try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("PORTER_LAB_DIR", str(tmp_path_factory.mktemp("labs")))
-                lab = Lab.up(f"h{os.getpid()}", nodes=1, agents=False, kubeconfig=kubeconfig, say=said.append)
+            lab = Lab.up(f"h{os.getpid()}", nodes=1, agents=False, kubeconfig=kubeconfig, say=said.append)
             assert lab.stage.process("controllers") is None
             assert any("which has controllers of its own" in line for line in said)
         finally:

@@ -19,9 +19,9 @@ IN_IPV6 = {"192.168.0.91-192.168.0.100": f"{ADDRESS}-2001:db8::100", "targetPort
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab() -> Iterator[Lab]:
     """The guide's manifests are in it, with a pool of IPv6 and the port on which the pods listen."""
-    with labs.up(tmp_path_factory, "six", nodes=2, families=("IPv6",)) as made:
+    with labs.up("six", nodes=2, families=("IPv6",)) as made:
         for name in ("porter-layer2-eip", "porter-layer2", "porter-layer2-svc"):
             text = (YAML / f"{name}.yaml").read_text()
             for guides, ours in IN_IPV6.items():

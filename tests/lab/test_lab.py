@@ -26,8 +26,8 @@ ARP = 0x0806
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "l", agents=False) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("l", agents=False) as made:
         made.kube("apply", "-f", str(YAML / "porter-layer2.yaml"), "-f", str(YAML / "porter-layer2-svc.yaml"))
         publish(made, SERVICE, ADDRESS)
         made.kube("rollout", "status", "deployment", "porter-layer2", "--timeout=20s")

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from porter.lab import Lab, namespaces, pins, state
+from tests.lab import labs
 
 pytestmark = pytest.mark.root
 
@@ -16,8 +18,9 @@ NAME = f"p{os.getpid()}"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORTER_LAB_DIR", str(tmp_path / "labs"))
+def home() -> Iterator[Path]:
+    with labs.home() as path:
+        yield path
 
 
 def sleeper(netns: str) -> subprocess.Popen[bytes]:

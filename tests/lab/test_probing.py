@@ -43,8 +43,8 @@ s.serve_forever()
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "p", nodes=2, agents=False) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("p", nodes=2, agents=False) as made:
         yield made
 
 

@@ -12,6 +12,7 @@ import pytest
 from porter.lab import Lab, namespaces, processes, state
 from porter.lab.errors import LabError, LabExistsError
 from porter.lab.processes import porter
+from tests.lab import labs
 from tests.lab.labs import until
 
 pytestmark = pytest.mark.root
@@ -20,12 +21,9 @@ NAME = f"s{os.getpid()}"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    path = tmp_path / "labs"
-    monkeypatch.setenv("PORTER_LAB_DIR", str(path))
-    yield path
-    for name in state.names():  # only after a failure
-        run("down", "--name", name)
+def home() -> Iterator[Path]:
+    with labs.home() as path:
+        yield path
 
 
 class Machine(NamedTuple):

@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 
 @pytest.fixture
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with labs.up(tmp_path_factory, "w", nodes=2, strict_arp=False) as made:
+def lab() -> Iterator[Lab]:
+    with labs.up("w", nodes=2, strict_arp=False) as made:
         yield made
 
 

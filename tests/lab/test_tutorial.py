@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from porter.lab import namespaces
 from porter.lab.processes import porter
+from tests.lab import labs
 
 GUIDES_FILES = {
     "porter-layer2-eip.yaml": "43fa9d5dbe03b90c",
@@ -19,6 +21,12 @@ GUIDES_FILES = {
     "porter-layer2.yaml": "2b528ada1e2f6095",
     "orion-eip.yaml": "435b45257259ffbb",
 }
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with labs.home() as path:
+        yield path
 
 
 @pytest.mark.parametrize("file", GUIDES_FILES)
@@ -32,11 +40,9 @@ def test_the_guides_files_are_kept_letter_for_letter(file: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "kubectl"), [("guide", True), ("orion", False)], ids=["guide", "orion, no kubectl"])
 def test_every_step_holds_and_nothing_stays_behind(
-    case: str, *, kubectl: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: str, *, kubectl: bool, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = tmp_path / "labs"
     name = f"w{os.getpid()}"
-    monkeypatch.setenv("PORTER_LAB_DIR", str(home))
     if not kubectl:
         commands = tmp_path / "commands"
         commands.mkdir()
