@@ -64,15 +64,16 @@ class Asker:
             return Looked(problem=_said(error, path))
 
     async def review(self, kind: str, spec: Mapping[str, Any]) -> Looked[Mapping[str, Any]]:
-        """Have a right reviewed, and return the answer's status: `allowed`, or `userInfo`. Nothing is stored."""
+        """Have a right reviewed, and return the answer's status: `allowed`, or `userInfo`. Nothing is stored.
+
+        A review that the server does not know is a problem: nothing is known of the right then.
+        """
         group = "authentication.k8s.io" if kind == "SelfSubjectReview" else "authorization.k8s.io"
         body = {"apiVersion": f"{group}/v1", "kind": kind, **({"spec": spec} if spec else {})}
         path = f"/apis/{group}/v1/{kind.lower()}s"
         try:
             answer = msgspec.json.decode(await self._ask("POST", path, body=body))
-        except NotFoundError:
-            return Looked()
-        except (ForbiddenError, InvalidError, ServerError, msgspec.DecodeError) as error:
+        except (NotFoundError, ForbiddenError, InvalidError, ServerError, msgspec.DecodeError) as error:
             return Looked(problem=_said(error, path))
         return Looked(value=answer.get("status") or {})
 

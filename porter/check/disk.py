@@ -63,13 +63,13 @@ def _space(directory: Path) -> Iterator[Finding]:
     found = os.statvfs(directory)
     free = found.f_bavail * found.f_frsize
     if found.f_flag & os.ST_RDONLY:
-        why = "nothing is acted on before it is logged"
+        why = "the agent ends at once"
         what = f"the disk of {directory} is read-only"
         commands = (f"mount -o remount,rw $(df --output=target {directory} | tail -1)",)
         yield Finding(check="log-disk", level="fault", what=what, why=why, commands=commands)
     elif free < _ENOUGH:
         level: Level = "fault" if free < _LEAST else "warning"
-        why = "the log grows with what happens, and an agent that cannot write to it decides nothing new"
+        why = "the log may take half a gigabyte (--keep-size); what does not fit waits in the agent's memory"
         what = f"only {free >> 20:,} MB are free at {directory}"
         yield Finding(check="log-disk", level=level, what=what, why=why, commands=(f"df -h {directory}",))
 
@@ -95,7 +95,7 @@ def _writing(directory: Path) -> Iterator[Finding]:
             yield Finding(check="log-disk", level="unknown", what=what)
             return
         what = f"{directory} cannot be written: {error.strerror}"
-        why = "nothing is acted on before it is logged"
+        why = "the agent ends at once"
         yield Finding(check="log-disk", level="fault", what=what, why=why, commands=(f"ls -ld {directory}",))
         return
     if seconds > _SLOW:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -197,7 +198,8 @@ def _eips_in(file: Path) -> Sequence[Mapping[str, Any]]:
         raise PorterError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except yaml.YAMLError as error:
         raise PorterError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
-    eips = [one for one in documents if isinstance(one, dict) and one.get("kind") == "Eip"]
+    lists = [one["items"] for one in documents if isinstance(one, dict) and isinstance(one.get("items"), list)]
+    eips = [one for one in (*documents, *chain(*lists)) if isinstance(one, dict) and one.get("kind") == "Eip"]
     if not eips:
         raise PorterError(f"there is no Eip in {file}; name a file with the pools to check")
     return eips

@@ -283,10 +283,14 @@ def test_on_a_node_a_pool_is_judged_as_if_an_agent_ran_there(
     assert "Porter is not installed in namespace porter-system yet" in [one["what"] for one in report["findings"]]
 
 
-def test_a_pool_in_a_file_stands_for_the_one_in_the_cluster(well: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("listed", [False, True], ids=["alone", "as kubectl get prints it"])
+def test_a_pool_in_a_file_stands_for_the_one_in_the_cluster(
+    well: Cluster, capsys: pytest.CaptureFixture[str], *, listed: bool
+) -> None:
     file = well.directory / "pools.yaml"
     eip = {"apiVersion": "network.kubesphere.io/v1alpha2", "kind": "Eip", "metadata": {"name": "edge"}}
-    file.write_text(json.dumps({**eip, "spec": {"address": "203.0.113.50", "protocol": "layer2"}}))
+    eip = {**eip, "spec": {"address": "203.0.113.50", "protocol": "layer2"}}
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [eip]} if listed else eip))
 
     _, report = look(well, capsys, "-f", str(file))
 
