@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 import yaml
 
+from porter.lab.apiserver import yamls
 from porter.lab.apiserver.errors import bad_request, unsupported_media
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Json, decode
@@ -18,34 +19,26 @@ from porter.lab.apiserver.schemas import definitions, schema_of
 from porter.lab.apiserver.strategic import strategic_merge
 
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
+YAML = "application/yaml"
 STRATEGIC_PATCH, APPLY_PATCH = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: what JSON can say, so no timestamps."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  (a table that PyYAML reads from the class)
-        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
 
 def body(raw: bytes, content_type: str) -> Any:
     """The value of a JSON or YAML body."""
     if content_type == MEDIA_TYPE:
         return protobuf_body(raw)
-    if content_type not in ("application/json", "application/yaml", "", "application/x-www-form-urlencoded"):
+    if content_type not in ("application/json", YAML, "", "application/x-www-form-urlencoded"):
         raise unsupported_media(
             "the body of the request was in an unknown format - accepted media types include: "
             "application/json, application/yaml",
             details=False,
         )
-    return yaml_body(raw) if content_type == "application/yaml" else json_body(raw)
+    return yaml_body(raw) if content_type == YAML else json_body(raw)
 
 
 def is_json(content_type: str) -> bool:
     """Whether a body that `body` reads is JSON."""
-    return content_type not in (MEDIA_TYPE, "application/yaml")
+    return content_type not in (MEDIA_TYPE, YAML)
 
 
 def json_body(raw: bytes) -> Any:
@@ -64,8 +57,8 @@ def yaml_body(raw: bytes) -> Any:
     except msgspec.DecodeError:
         pass
     try:
-        return yaml.load(raw, _Loader)
-    except yaml.YAMLError as failed:
+        return yamls.load(raw)
+    except (yaml.YAMLError, ValueError, TypeError) as failed:
         message = f"error decoding YAML: {failed}"
         raise bad_request(message) from failed
 

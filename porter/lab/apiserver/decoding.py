@@ -12,7 +12,7 @@ from porter.lab.apiserver.errors import Refusal, bad_request
 from porter.lab.apiserver.fitting import Fitting, holds
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Json
-from porter.lab.apiserver.repeated import Told, lines_of_repeated, only_unknown
+from porter.lab.apiserver.repeated import OF_YAML, Told, as_warnings, lines_of_repeated, only_unknown
 from porter.lab.apiserver.schema import below, is_of_type, prune, resolved, type_name
 from porter.lab.apiserver.schemas import PREFIX, definitions, for_kind, schema_for, schema_of
 
@@ -91,8 +91,8 @@ def check_keys(raw: bytes, found: Any, options: WriteOptions) -> None:
     """Refuse the configuration of an apply that names a field twice, or warn of it."""
     lines = lines_of_repeated(raw, found) if options.validation != "Ignore" else []
     if lines and options.validation == "Strict":
-        said = "\n  ".join(lines)
-        message = f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {said}"
+        said = "\n  ".join([OF_YAML, *lines])
+        message = f"error strict decoding YAML: error converting YAML to JSON: {said}"
         raise bad_request(message)
     options.warnings += lines
 
@@ -127,7 +127,7 @@ def _report(unknown: list[str], options: WriteOptions) -> None:
         return
     if options.validation == "Strict":
         raise Undecodable("strict decoding error: " + ", ".join(said))
-    options.warnings += said
+    options.warnings += as_warnings(said)
 
 
 @cache

@@ -31,6 +31,7 @@ from porter.lab.apiserver.audit import Audit, Audited
 from porter.lab.apiserver.bodies import (
     APPLY_PATCH,
     JSON_PATCH,
+    YAML,
     as_object,
     body,
     change_of,
@@ -57,7 +58,7 @@ from porter.lab.apiserver.plain import Request
 from porter.lab.apiserver.quick import MOST_BODY, JsonAnswer, body_of, is_plain
 from porter.lab.apiserver.rbac import Attributes
 from porter.lab.apiserver.reads import document, list_document, listed
-from porter.lab.apiserver.repeated import in_their_order, only_unknown, repeated_first, telling
+from porter.lab.apiserver.repeated import in_their_order, only_unknown, repeated_first, telling, telling_of_yaml
 from porter.lab.apiserver.reviews import reviewed
 from porter.lab.apiserver.scale import SCALE, scale_change, scale_of
 from porter.lab.apiserver.store import Key, Resource, Store
@@ -374,6 +375,8 @@ async def _body(request: Request, options: WriteOptions, kind: Kind) -> Any:
     found = body(raw, media)
     if is_json(media):
         options.told = telling(raw, found, repeated_first if kind.custom else in_their_order)
+    elif media == YAML:
+        options.told = telling_of_yaml(raw, found)
     return found
 
 

@@ -1,6 +1,6 @@
-"""Fields that a JSON body names twice: the last one counts, and the client is told in the API's words.
+"""Fields that a body names twice: the last one counts, and the client is told in the API's words.
 
-As sigs.k8s.io/json reads strictly. Nothing here knows a kind.
+As sigs.k8s.io/json and sigs.k8s.io/yaml read strictly. Nothing here knows a kind.
 """
 
 from __future__ import annotations
@@ -9,15 +9,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from porter.lab.apiserver import yamls
 from porter.lab.apiserver.objects import decode, encode
 from porter.lab.apiserver.schema import below
 
 _TOKENS = re.compile(r'(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")(?P<key>\s*:)?|[{}\[\],]')
 """Of valid JSON: its strings, those before a colon being keys, and what begins, parts and ends objects and lists."""
+
+
+OF_YAML: Final = "yaml: unmarshal errors:"
+"""How the YAML reader's sentence begins; a line each follows."""
 
 
 class Field(NamedTuple):
@@ -58,19 +63,38 @@ def telling(raw: bytes, value: Any, how: Manner) -> Told:
     return partial(how, fields=fields) if fields else only_unknown
 
 
+def telling_of_yaml(raw: bytes, value: Any) -> Told:
+    """What tells of a YAML body, whose value this is."""
+    lines = lines_of_repeated(raw, value)
+    return partial(_yaml_first, lines=lines) if lines else only_unknown
+
+
 def lines_of_repeated(raw: bytes, value: Any) -> list[str]:
-    """What is told of a JSON body that is read as YAML. Of YAML that is no JSON nothing is told."""
+    """The lines of a YAML body, which may well be JSON, where a field is named again."""
     try:
         decode(raw)
     except msgspec.DecodeError:
-        return []
+        return list(yamls.lines_of_repeated(raw))
     found = (one for one in _fields_if_repeated(raw, value) if one.again)
     return [f"line {one.line}: key {encode(one.key).decode()} already set in map" for one in found]
+
+
+def as_warnings(said: Iterable[str]) -> Iterator[str]:
+    """Split a refusal's sentences for a client who is only warned: YAML's reader says all in one."""
+    for sentence in said:
+        if sentence.startswith(OF_YAML):
+            yield from (line.strip() for line in sentence.splitlines()[1:])
+        else:
+            yield sentence
 
 
 def only_unknown(unknown: Iterable[str]) -> list[str]:
     """What is told of a body that names nothing twice: the fields that its kind does not know."""
     return [f'unknown field "{path}"' for path in unknown]
+
+
+def _yaml_first(unknown: Iterable[str], *, lines: Iterable[str]) -> list[str]:
+    return ["\n  ".join([OF_YAML, *lines]), *only_unknown(unknown)]
 
 
 def repeated_first(unknown: Iterable[str], *, fields: Iterable[Field], of: str = "") -> list[str]:

@@ -102,13 +102,6 @@ def json_is_spoken(client: Client) -> None:
     assert client.ask("POST", f"{CORE}/configmaps", b"\xa0", content_type="application/cbor").status == 415
 
 
-def the_last_of_two_counts(client: Client) -> None:
-    raw = b"metadata: {name: twice}\ndata: {a: '1'}\ndata: {a: '2'}"
-    answer = client.ask("POST", f"{CORE}/configmaps?fieldValidation=Strict", raw, content_type="application/yaml")
-
-    assert (answer.status, answer.body["data"], answer.headers.get("Warning")) == (201, {"a": "2"}, None)
-
-
 def some_functions_are_unknown(client: Client) -> None:
     schema: Any = {"type": "object", "properties": {"spec": {"type": "string"}}}
     schema["x-kubernetes-validations"] = [{"rule": "ip(self.spec).family() == 4"}]
@@ -149,7 +142,6 @@ TRIED: dict[str, Callable[[Client], None]] = {
     "Admission webhooks, quotas, priority and fairness": there_is_no_admission,
     "`exec`, `logs`, `port-forward`, `eviction`, `proxy`; the old paths `/api/v1/watch/…`": nothing_runs,
     "Protobuf answers, protobuf bodies of other kinds, CBOR": json_is_spoken,
-    "A field that a YAML body names twice": the_last_of_two_counts,
     "CEL's `ip()`, `cidr()`, `quantity()`, `format`": some_functions_are_unknown,
     "Every rule of every built-in kind": some_rules_are_not_known,
     "Paths and operations in OpenAPI v2 as protobuf": little_is_told_in_protobuf,

@@ -313,6 +313,8 @@ def test_unknown_fields_are_told_in_a_warning(client: Client) -> None:
         pytest.param("GET", f"{CONFIG_MAPS}?continue=nothing", None, "", 400, id="wrong continue"),
         pytest.param("POST", CONFIG_MAPS, b"[" * 100_000, "application/json", 400, id="nested without an end"),
         pytest.param("POST", CONFIG_MAPS, b"{a: " * 20_000, "application/yaml", 400, id="YAML nested without an end"),
+        pytest.param("POST", CONFIG_MAPS, b"data: &x [*x]", "application/yaml", 400, id="YAML that holds itself"),
+        pytest.param("POST", CONFIG_MAPS, b"[a, b]: c", "application/yaml", 400, id="a list as a key of YAML"),
         pytest.param("GET", f"{CONFIG_MAPS}?limit={'9' * 5000}", None, "", 400, id="limit is endless"),
         pytest.param("GET", f"{CONFIG_MAPS}?timeoutSeconds=--1", None, "", 400, id="two signs"),
         pytest.param("GET", f"{CONFIG_MAPS}?continue=WyJhIixbImEiXV0=", None, "", 400, id="continue of other types"),

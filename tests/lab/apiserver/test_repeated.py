@@ -1,4 +1,4 @@
-"""A field that a JSON body names twice is told as a real server tells it.
+"""A field that a body names twice is told as a real server tells it.
 
 The bodies and the sentences are those of Kubernetes' own test/integration/apiserver/field_validation_test.go.
 """
@@ -13,7 +13,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from porter.lab.apiserver.objects import decode
-from porter.lab.apiserver.repeated import in_their_order, only_unknown, repeated_first, telling
+from porter.lab.apiserver.repeated import in_their_order, lines_of_repeated, only_unknown, repeated_first, telling
 from tests.lab.apiserver.client import APPLY, JSON_PATCH, MERGE, STRATEGIC, Client
 from tests.lab.apiserver.samples import UNHURRIED, definition
 
@@ -102,6 +102,43 @@ OF_A_CUSTOM_OBJECT = [
     'unknown field "spec.unknown1"',
     'unknown field "spec.unknownDupe"',
 ]
+DEPLOYMENT_IN_YAML = b"""\
+metadata:
+  name: dupename
+  name: d
+  unknownMeta: metaVal
+  labels: {app: nginx}
+spec:
+  unknown1: val1
+  unknownDupe: valDupe
+  unknownDupe: valDupe2
+  paused: true
+  paused: false
+  selector:
+    matchLabels: {app: nginx}
+  template:
+    metadata:
+      labels: {app: nginx}
+    spec:
+      containers:
+      - name: nginx
+        image: nginx:latest
+        unknownNested: val1
+        imagePullPolicy: Always
+        imagePullPolicy: Never
+"""
+LINES = [
+    'line 3: key "name" already set in map',
+    'line 9: key "unknownDupe" already set in map',
+    'line 11: key "paused" already set in map',
+    'line 23: key "imagePullPolicy" already set in map',
+]
+UNKNOWN_IN_YAML = [  # in the order of JSON's keys, into which the YAML was turned
+    'unknown field "metadata.unknownMeta"',
+    f'unknown field "{CONTAINER}.unknownNested"',
+    'unknown field "spec.unknown1"',
+    'unknown field "spec.unknownDupe"',
+]
 APPLIED = b"""{
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -178,14 +215,63 @@ def test_of_a_custom_object_it_is_told_what_is_named_twice_and_then_what_is_unkn
     assert (taken.status, warned(taken)) == (201, OF_A_CUSTOM_OBJECT)
 
 
-def test_of_an_apply_the_line_is_told(client: Client) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_of_a_body_in_yaml_the_lines_are_told_and_then_what_is_unknown(client: Client, method: str) -> None:
+    path, body, media = DEPLOYMENTS, DEPLOYMENT_IN_YAML, "application/yaml"
+    if method == "PUT":
+        client.post(DEPLOYMENTS, plain())
+        path = f"{DEPLOYMENTS}/d"
+
+    refused = client.ask(method, f"{path}?fieldValidation=Strict", body, content_type=media)
+    ignored = client.ask(method, f"{path}?fieldValidation=Ignore&dryRun=All", body, content_type=media)
+    taken = client.ask(method, path, body, content_type=media)
+
+    lines, unknown = "\n  ".join(LINES), ", ".join(UNKNOWN_IN_YAML)
+    assert refused.status == 400
+    assert refused.body["message"] == (
+        'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
+        f"yaml: unmarshal errors:\n  {lines}, {unknown}"
+    )
+    assert (ignored.status < 300, warned(ignored)) == (True, [])
+    assert (taken.status < 300, warned(taken)) == (True, LINES + UNKNOWN_IN_YAML)
+    assert taken.body["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] == "Never"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: {b: 1, b: 2}\na: 3", ['line 1: key "b" already set in map', 'line 2: key "a" already set in map']),
+        ("a:\n- b: 1\n  b:\n    c: 2", ['line 4: key "b" already set in map']),
+        (
+            "1: a\nyes: b\n'1': c\non: d\n1: e",
+            ["line 4: key true already set in map", "line 5: key 1 already set in map"],
+        ),
+        ("a: &x {b: 1, b: 2}\nc: *x", ['line 1: key "b" already set in map']),
+        ("a: &x [*x]\na: 1", ['line 2: key "a" already set in map']),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  b: 2", []),
+        ("a: 1\nb: {a: 1}", []),
+    ],
+)
+def test_a_key_of_yaml_is_told_with_the_line_of_its_value(text: str, said: list[str]) -> None:
+    assert lines_of_repeated(text.encode(), None) == said
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (APPLIED, 7),
+        (b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  a: '1'\n  a: '2'\n", 6),
+    ],
+    ids=["JSON", "YAML"],
+)
+def test_of_an_apply_the_line_is_told(client: Client, body: bytes, line: int) -> None:
     path = "/api/v1/namespaces/default/configmaps/c?fieldManager=m"
 
-    refused = client.ask("PATCH", f"{path}&fieldValidation=Strict", APPLIED, content_type=APPLY)
+    refused = client.ask("PATCH", f"{path}&fieldValidation=Strict", body, content_type=APPLY)
     assert client.ask("GET", path).status == 404
-    taken = client.ask("PATCH", path, APPLIED, content_type=APPLY)
+    taken = client.ask("PATCH", path, body, content_type=APPLY)
 
-    said = 'line 7: key "a" already set in map'
+    said = f'line {line}: key "a" already set in map'
     assert refused.status == 400
     assert refused.body["message"] == (
         f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {said}"
