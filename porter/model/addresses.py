@@ -172,8 +172,15 @@ def _parse_network(text: str) -> AddressRange:
 
 def parse_network(text: str) -> Network | None:
     """Read a CIDR, host bits allowed, or return None when the text is none."""
+    stripped = text.strip()
+    return _parsed_network(stripped) if len(stripped) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _parsed_network(text: str) -> Network | None:
+    """Read a CIDR once: the NICs of all nodes say the same ones again with every report."""
     try:
-        return ip_network(text.strip(), strict=False)
+        return ip_network(text, strict=False)
     except ValueError:
         return None
 

@@ -82,7 +82,7 @@ class Book:
     def seed(self, assignments: Iterable[Assignment], pools: Iterable[PoolState]) -> None:
         """Begin with what was decided earlier."""
         for assignment in assignments:
-            self._enter((assignment.service, assignment.family), assignment)
+            self._enter((assignment.service, assignment.family), None, assignment)
         self._pool_states = {pool.eip: pool for pool in pools}
 
     def rebuild(self) -> Turn:
@@ -100,21 +100,21 @@ class Book:
         """Tell at once that the owner of a Service's address stays, whose only EndpointSlice is now this."""
         return self._owners.stays_settled(service, endpoints)
 
-    def confirm(self, before: Service, service: Service) -> bool:
+    def confirm(self, key: ServiceKey, before: Service, service: Service) -> bool:
         """Take in a Service on which the API now shows what was decided, or a part of that, and nothing else is new.
 
         Of most changes of a Service that is all: nothing is given or elected. False: nothing was taken in.
         """
         if service.written_node is None or before != _as_written_on(service, before):
             return False
-        claim = self._ledger.confirmed(service)
+        claim = self._ledger.confirmed(key, service)
         if claim is None or claim.address is None:
             return False
-        verdict = self._owners.confirm(service.key, claim, service.written_node)
+        verdict = self._owners.confirm(key, claim, service.written_node)
         if verdict is None:
             return False
-        self._ledger.confirm(service, claim)
-        slot = (service.key, family_of(claim.address))
+        self._ledger.confirm(key, service, claim)
+        slot = (key, family_of(claim.address))
         known = self._assignments[slot]
         self._assignments[slot] = msgspec.structs.replace(known, reason=claim.reason, placement=verdict)
         return True
@@ -181,10 +181,7 @@ class Book:
             if before == after:
                 continue
             turned[slot] = (before, after)
-            if before is not None:
-                self._strike(slot, before)
-            if after is not None:
-                self._enter(slot, after)
+            self._enter(slot, before, after)
         return turned
 
     def _assemble(self, slot: Slot) -> Assignment | None:
@@ -193,19 +190,24 @@ class Book:
             return None
         return assignment_of(slot, claim, self._owners.get(claim.address) if claim.address is not None else None)
 
-    def _enter(self, slot: Slot, assignment: Assignment) -> None:
-        self._assignments[slot] = assignment
-        for node in assignment.nodes:
-            self._of_node.setdefault(node, set()).add(slot)
-        if assignment.eip is not None:
-            self._of_eip.setdefault(assignment.eip, set()).add(slot)
-
-    def _strike(self, slot: Slot, assignment: Assignment) -> None:
-        del self._assignments[slot]
-        for node in assignment.nodes:
-            self._of_node[node].discard(slot)
-        if assignment.eip is not None:
-            self._of_eip[assignment.eip].discard(slot)
+    def _enter(self, slot: Slot, before: Assignment | None, after: Assignment | None) -> None:
+        """Put down what a slot has in the place of what it had."""
+        if after is None:
+            self._assignments.pop(slot, None)
+        else:
+            self._assignments[slot] = after
+        old_nodes, nodes = before.nodes if before is not None else (), after.nodes if after is not None else ()
+        if nodes != old_nodes:
+            for node in old_nodes:
+                self._of_node[node].discard(slot)
+            for node in nodes:
+                self._of_node.setdefault(node, set()).add(slot)
+        old_eip, eip = before.eip if before is not None else None, after.eip if after is not None else None
+        if eip != old_eip:
+            if old_eip is not None:
+                self._of_eip[old_eip].discard(slot)
+            if eip is not None:
+                self._of_eip.setdefault(eip, set()).add(slot)
 
     # ------------------------------------------------------------------------------------------ small parts
 

@@ -58,6 +58,8 @@ class _Roll:
         self._well: frozenset[NodeName] = frozenset()
         self._elsewhere: tuple[Candidate, ...] = ()
         """What is said of all nodes, sorted by name, where none of them has an endpoint that counts."""
+        self._place: dict[NodeName, int] = {}
+        """Where each of them stands there."""
 
     def set(self, node: NodeName, verdict: Verdict | None) -> Verdict | None:
         """Keep a verdict; None: the node is gone. Return the one before."""
@@ -79,9 +81,9 @@ class _Roll:
         """Who may and who may not, where only these nodes have endpoints that count."""
         if self._poll is None:
             self._judged()
-        here, elsewhere = self._well & nodes, self._elsewhere
-        eligible = tuple(sorted(here)) if len(here) > 1 else tuple(here)
-        return Poll(eligible, lambda: tuple([candidate for candidate in elsewhere if candidate.node not in here]))
+        eligible = sorted(self._well & nodes)
+        elsewhere, places = self._elsewhere, [self._place[node] for node in eligible]
+        return Poll(tuple(eligible), lambda: _without(elsewhere, places))
 
     def _judged(self) -> Poll:
         judged = sorted(self.verdicts.items())
@@ -90,7 +92,16 @@ class _Roll:
         self._poll = Poll(tuple(name for name, _ in judged if name not in refused), lambda: candidates)
         self._well = frozenset(self._poll.eligible)
         self._elsewhere = tuple(refused.get(name) or _without_endpoint(name) for name, _ in judged)
+        self._place = {name: place for place, (name, _) in enumerate(judged)}
         return self._poll
+
+
+def _without(candidates: tuple[Candidate, ...], places: Sequence[int]) -> tuple[Candidate, ...]:
+    """Leave out the candidates at these places, which ascend: few of many, so the rest is not looked at."""
+    left = list(candidates)
+    for place in reversed(places):
+        del left[place]
+    return tuple(left)
 
 
 @lru_cache(maxsize=10_000)

@@ -162,10 +162,11 @@ class Reconciler:
 
     def _take_written(self, service: Service) -> bool:
         """Take in that the API shows of the Service what was decided, and nothing else is new of it."""
-        before = self.world.services.get(service.key)
-        if before is None or not self._book.confirm(before, service):
+        key = service.key
+        before = self.world.services.get(key)
+        if before is None or not self._book.confirm(key, before, service):
             return False
-        self.world.services[service.key] = service
+        self.world.services[key] = service
         return True
 
     def _decided(self, turn: Turn, cause: int) -> Iterator[Decided]:

@@ -92,15 +92,17 @@ class Ledger:
         """Return every address that somebody has."""
         return iter(self._holders)
 
-    def confirmed(self, service: Service) -> Claim | None:
+    def confirmed(self, key: ServiceKey, service: Service) -> Claim | None:
         """Return what a Service has now that the API shows it so, which is new only in what Porter writes on it.
 
         None unless that is what it had, it alone has that address, in one family, and nobody else is concerned.
         """
-        seats = self._seats_of.get(service.key, ())
+        seats = self._seats_of.get(key, ())
         seat = seats[0] if len(seats) == 1 else None
         if seat is None or seat.claim is None or seat.address is None or len(seat.beside()) > 1:
             return None
+        if seat.kept and _is_written_alike(seat.service, service):
+            return seat.claim
         held = held_addresses(service).get(seat.family)
         if held is None:
             return seat.claim if seat.held is None else None  # what is given rests on nothing that Porter writes
@@ -120,9 +122,9 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------ telling
 
-    def confirm(self, service: Service, claim: Claim) -> None:
+    def confirm(self, key: ServiceKey, service: Service, claim: Claim) -> None:
         """Take in a Service whose claim is `confirmed`: nothing else is to be done."""
-        seat = self._seats_of[service.key][0]
+        (seat,) = self._seats_of[key]
         seat.service = service
         if seat.kept or held_addresses(service).get(seat.family) is None:
             return
@@ -470,3 +472,12 @@ class Ledger:
                 if address in pool.range:
                     room.take(address)
             self._rooms[name] = room
+
+
+def _is_written_alike(one: Service, other: Service) -> bool:
+    """Tell whether of what Porter writes on a Service the node alone is another: the claim does not rest on that."""
+    return (one.addresses, one.written_eip, one.written_protocol) == (
+        other.addresses,
+        other.written_eip,
+        other.written_protocol,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from porter.model.addresses import Address, AddressRange, parse_address, parse_network
+from porter.model.names import NodeName
 from porter.model.objects import Agent, Eip, Nic, Node
 from porter.model.reasons import Reason, Verdict
 from porter.reconciler.world import World
@@ -47,13 +48,14 @@ def can_any_node_announce(eip: Eip, addresses: AddressRange, world: World) -> Ve
     """Return that the pool is ready when some node's agent has a NIC for it, else why no node has."""
     if not world.agents:
         return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail="no Porter agent has reported yet")
-    refused: list[str] = []
-    for agent in sorted(world.agents.values(), key=lambda agent: agent.node):
+    refused: list[tuple[NodeName, str]] = []
+    for agent in world.agents.values():
         choice = choose_nic(agent, world.nodes.get(agent.node), eip, addresses.first_address)
         if choice.nic is not None or choice.verdict.reason is not Reason.NIC_MISSING:
             return Verdict(reason=Reason.POOL_READY)
-        refused.append(f"{agent.node}: {choice.verdict.sentence}")
-    return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail=shortened(refused))
+        refused.append((agent.node, choice.verdict.sentence))
+    detail = shortened([f"{node}: {sentence}" for node, sentence in sorted(refused)])
+    return Verdict(reason=Reason.NO_NODE_CAN_ANNOUNCE, detail=detail)
 
 
 def can_reach_targets(world: World) -> frozenset[str]:

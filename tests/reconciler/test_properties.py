@@ -119,10 +119,14 @@ def test_histories_of_objects_may_be_interleaved(older: list[Thing], newer: list
 @given(crowded.worlds(), st.lists(disturbances, max_size=6))
 def test_folding_and_deciding_anew_agree(things: list[Thing], more: list[Observed]) -> None:
     reconciler = folded(*things)
+    assert reconciler.decisions == decide(reconciler.world, RULES)
     for entry in more:
-        fold(reconciler, entry)
+        told = decided_of(fold(reconciler, entry))
 
-        assert lasting(reconciler.decisions) == lasting(decide(reconciler.world, RULES))
+        anew = decide(reconciler.world, RULES)
+        assert lasting(reconciler.decisions) == lasting(anew)
+        for found in (decision.assignment for decision in told):
+            assert found.candidates == anew.assignments[found.service, found.family].candidates
 
 
 @examples

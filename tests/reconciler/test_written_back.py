@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porter.events.entries import Observed
+from porter.events.entries import AgentSilent, Observed
+from porter.model.names import NodeName
 from porter.model.objects import Service
 from porter.model.reasons import Reason
 from porter.reconciler.decide import decide
@@ -28,7 +29,7 @@ def owner_of(reconciler: Reconciler, key: str) -> str:
 def taken_in(reconciler: Reconciler, shown: Service) -> bool:
     """Tell whether the book takes the Service in as what was decided; then the world has it too."""
     before = reconciler.world.services[shown.key]
-    if not reconciler._book.confirm(before, shown):
+    if not reconciler._book.confirm(shown.key, before, shown):
         return False
     reconciler.world.services[shown.key] = shown
     return True
@@ -54,6 +55,22 @@ def test_nothing_is_decided_anew_when_the_leader_writes_what_was_decided(wish: d
     assert lasting(reconciler.decisions) == lasting(decide(reconciler.world, RULES))
     (found,) = reconciler.assignments_of(web.key)
     assert found.reason.reason is Reason.HELD
+
+
+def test_nothing_is_decided_anew_when_the_leader_writes_that_it_has_moved() -> None:
+    web = service("default/web")
+    reconciler = folded(POOL, *nodes(), *served(web))
+    kept = published(web, HELD, node=owner_of(reconciler, web.key))
+    assert taken_in(reconciler, kept)
+    before = kept.written_node
+    fold(reconciler, AgentSilent(node=NodeName(str(before)), seconds=6.0))
+    owner = owner_of(reconciler, web.key)
+
+    assert not taken_in(reconciler, msgspec.structs.replace(kept, written_node=NodeName("node9")))
+    assert taken_in(reconciler, msgspec.structs.replace(kept, written_node=NodeName(owner)))
+    assert lasting(reconciler.decisions) == lasting(decide(reconciler.world, RULES))
+    (found,) = reconciler.assignments_of(web.key)
+    assert (found.nodes, found.sentence) == ((owner,), "the Service names this node, and it is still eligible")
 
 
 @pytest.mark.parametrize(
