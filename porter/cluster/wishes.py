@@ -17,8 +17,18 @@ class ServiceWish:
     assignments: tuple[Assignment, ...]
 
     def fits(self, known: Service) -> bool:
-        """Tell whether the Service still asks for what it asked for when this was decided."""
-        return self.service is None or _asks(known) == _asks(self.service)
+        """Tell whether this may be written over what the API shows now.
+
+        The Service must ask for what it asked for when this was decided, and show what it showed then, or what is
+        wanted. Where it shows something else, the decision that was made from that is on its way: written before, this
+        would be what the next one is made from, and the two could take turns for long.
+        """
+        before = self.service
+        if before is None or known is before:
+            return True
+        nodes = {before.written_node, None, *(node for one in self.assignments for node in one.nodes)}
+        addresses = {*before.addresses, *(one.address for one in self.assignments)}
+        return known.written_node in nodes and addresses.issuperset(known.addresses) and _asks(known) == _asks(before)
 
     def is_news_after(self, before: "ServiceWish | None") -> bool:
         """Tell whether the API may have to show something else for this wish than for the one before.
@@ -27,6 +37,7 @@ class ServiceWish:
         """
         return (
             before is None
+            or (self.service is not None and not before.fits(self.service))
             or len(before.assignments) != len(self.assignments)
             or _rests_on(before.service) != _rests_on(self.service)
             or any(_is_news(one, other) for one, other in zip(self.assignments, before.assignments, strict=True))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from porter.events.entries import Published, PublishFailed
@@ -121,6 +122,40 @@ def test_the_newest_wish_wins(tmp_path: Path) -> None:
             await until(lambda: len(bodies) >= 2)
 
             assert bodies[1]["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.168.0.98"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("shown", "address", "node"),
+    [
+        pytest.param(["192.168.0.91"], "192.168.0.91", "node2", id="an owner"),
+        pytest.param([], "192.168.0.92", "node1", id="an address"),
+    ],
+)
+def test_what_was_decided_before_something_else_was_shown_waits_for_the_next_decision(
+    tmp_path: Path, shown: list[str], address: str, node: str
+) -> None:
+    """Else what is shown is always what was decided one decision ago, and each brings about the other, again and again."""
+    services = Services([WEB])
+    services.objects[PATH]["metadata"]["annotations"] = {"layer2.porter.kubesphere.io/v1alpha1": "node2"}
+    services.objects[PATH]["status"]["loadBalancer"]["ingress"] = [{"ip": one, "ipMode": "VIP"} for one in shown]
+
+    async def main() -> None:
+        async with bench(tmp_path, list(services.objects.values())) as one:
+            services.serve(one)
+            before = one.services.mirror.known[WEB]
+            one.want("192.168.0.91", node="node1")
+            await until(lambda: one.patches() and not one.publisher.busy)
+            written = len(one.patches())
+            wanted = [assigned("web", address, node, service=WEB)]
+
+            one.publisher.want_service(WEB, before, wanted)
+            await asyncio.sleep(0.2)
+            assert len(one.patches()) == written
+            one.publisher.want_service(WEB, one.services.mirror.known[WEB], wanted)
+            await until(lambda: not one.publisher.busy)
+            assert len(one.patches()) > written
 
     asyncio.run(main())
 
