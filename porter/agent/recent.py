@@ -31,7 +31,8 @@ from porter.events.errors import LogError
 from porter.events.log import EventLog
 from porter.events.sentences import sentence
 from porter.model.addresses import Family
-from porter.model.names import ServiceKey
+from porter.model.names import NodeName, ServiceKey
+from porter.model.reasons import Verdict
 
 LOOK_BACK = 20_000
 """Entries at the end of the log that are read: a fraction of a second."""
@@ -61,11 +62,26 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Something failed, or a Service is without what it needs."""
 
 
+class _Held(msgspec.Struct, frozen=True):
+    """What a Service has, or waits for, and since when."""
+
+    address: str | None
+    nodes: tuple[NodeName, ...]
+    reason: Verdict | None
+    """Why it waits; None where it has an address, whatever is said of that meanwhile."""
+    at: datetime
+
+    def after(self, before: Self | None) -> Self:
+        """Return it with the time of the one before where that is the same."""
+        same = before is not None and msgspec.structs.replace(self, at=before.at) == before
+        return before if before is not None and same else self
+
+
 class Recent:
     """What is remembered of the log for the pages. Belongs to the event loop."""
 
     def __init__(self) -> None:
-        self._since: dict[tuple[ServiceKey, Family], datetime | None] = {}
+        self._held: dict[tuple[ServiceKey, Family], _Held | None] = {}
         """None for what has ended before the log was read: what the log says of it is older."""
         self._told: deque[Recorded] = deque(maxlen=_KEPT)
         self.complete = False
@@ -80,12 +96,17 @@ class Recent:
         )
 
     def since(self, service: ServiceKey, family: Family) -> datetime | None:
-        """When what a Service has was decided; None when that is longer ago than the log was looked through."""
-        return self._since.get((service, family))
+        """Since when a Service has this address on these nodes, or waits for this reason.
+
+        None when that is longer ago than the log was looked through.
+        """
+        held = self._held.get((service, family))
+        return None if held is None else held.at
 
     def before(self, earlier: Self) -> None:
         """Take in what the log tells of the time before this agent began. Once, and at any time."""
-        self._since = {key: at for key, at in (earlier._since | self._since).items() if at is not None}
+        newer = {key: held and held.after(earlier._held.get(key)) for key, held in self._held.items()}
+        self._held = {key: held for key, held in (earlier._held | newer).items() if held is not None}
         self._told = deque([*earlier._told, *self._told], maxlen=_KEPT)
         self.complete = True
 
@@ -93,12 +114,14 @@ class Recent:
         """Take in an entry."""
         entry = record.entry
         match entry:
-            case AssignmentDecided(assignment=assignment):
-                self._since[assignment.service, assignment.family] = record.at
+            case AssignmentDecided(assignment=one):
+                key = (one.service, one.family)
+                reason = one.reason if one.address is None else None
+                self._held[key] = _Held(one.address, one.nodes, reason, record.at).after(self._held.get(key))
             case AssignmentEnded() if self.complete:
-                self._since.pop((entry.service, entry.family), None)
+                self._held.pop((entry.service, entry.family), None)
             case AssignmentEnded():
-                self._since[entry.service, entry.family] = None
+                self._held[entry.service, entry.family] = None
             case _:
                 pass
         if isinstance(entry, _TOLD):

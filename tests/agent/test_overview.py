@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from porter.agent.pages.http import HttpServer, Pages, listen
@@ -21,7 +22,7 @@ from porter.events.errors import LogError
 from porter.events.log import EventLog
 from porter.events.sentences import sentence
 from porter.model.assignment import Assignment
-from porter.model.names import NodeName, ServiceKey
+from porter.model.names import EipName, NodeName, ServiceKey
 from porter.model.reasons import Reason, Verdict
 from tests.agent.api import Api
 from tests.agent.command import PORTER, Command
@@ -122,6 +123,31 @@ def test_since_when_is_the_newest_decision_and_nothing_after_its_end() -> None:
     assert recent.since(ServiceKey("default/a"), "IPv4") == AT.replace(minute=3)
     assert recent.since(ServiceKey("default/b"), "IPv4") is None
     assert [(change.seq, change.bad) for change in recent.changes] == [(4, False), (3, True), (2, True), (1, False)]
+
+
+def again(seq: int, old: Recorded, **changed: object) -> Recorded:
+    assert isinstance(old.entry, AssignmentDecided)
+    assignment = msgspec.structs.replace(old.entry.assignment, **changed)
+    return Recorded(seq, AT.replace(minute=seq), AssignmentDecided(cause=1, assignment=assignment))
+
+
+def test_an_address_is_held_for_as_long_as_it_is_on_its_node_whatever_is_decided_of_its_pool() -> None:
+    held, waits = decided(1, "default/a", "192.168.0.91"), decided(2, "default/b", None)
+    other = Verdict(reason=Reason.POOL_EXHAUSTED)
+    alive, restarted = Recent(), Recent()
+    for one in (held, waits, again(3, held, eip=EipName("new"), reason=Verdict(reason=Reason.HELD)), again(4, waits)):
+        alive.take(one)
+    restarted.take(again(5, held, eip=EipName("new")))
+    restarted.before(remembered([held, waits]))
+
+    for recent in (alive, restarted):
+        assert recent.since(ServiceKey("default/a"), "IPv4") == AT.replace(minute=1)
+        assert recent.since(ServiceKey("default/b"), "IPv4") == AT.replace(minute=2)
+
+    alive.take(again(6, held, nodes=(NodeName("node2"),)))
+    alive.take(again(7, waits, reason=other))
+    assert alive.since(ServiceKey("default/a"), "IPv4") == AT.replace(minute=6)
+    assert alive.since(ServiceKey("default/b"), "IPv4") == AT.replace(minute=7)
 
 
 @pytest.mark.parametrize("to", ["", "/var/lib/porter/porter.db.damaged-1"])
