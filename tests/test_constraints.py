@@ -1,6 +1,8 @@
-"""constraints.txt pins all that `make venv` installs: what Porter and its extras require, and what that requires."""
+"""Porter requires what it imports, and constraints.txt pins that with all that it requires in turn."""
 
+import ast
 import re
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -36,3 +38,25 @@ def test_whatever_is_installed_is_pinned() -> None:
 
     assert len(needed) > 40
     assert needed - PINNED == set()
+
+
+def imported() -> Iterator[str]:
+    """The packages that Porter's modules import, wherever in them."""
+    for file in (ROOT / "porter").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def test_whatever_is_imported_is_required_by_name() -> None:
+    requirements = [Requirement(line) for line in metadata.requires("porter-lb") or ()]
+    named = {canonicalize_name(one.name) for one in requirements if 'extra == "test"' not in str(one.marker)}
+    providers = metadata.packages_distributions()
+    foreign = set(imported()) - sys.stdlib_module_names - {"porter"}
+
+    assert len(foreign) > 10
+    assert [
+        one for one in sorted(foreign) if not named & {canonicalize_name(name) for name in providers.get(one, ())}
+    ] == []
