@@ -170,10 +170,13 @@ def test_in_iptables_mode_the_service_is_served_and_no_node_answers_an_echo(lab:
         until("datagrams back", lambda: loses_nothing(lab, BOTH, "udp"))
         assert lab.ping(BOTH, wait=0.3) is None
         until("its own connections", lambda: len(hits(lab, BOTH, host="node1")) == 2)
+        lab.api.patch("Service", "web", {"spec": {"selector": {"app": "nobody"}}})
+        until("a refusal, as there is no pod", lambda: hits(lab, BOTH, 1) == {"ConnectionRefusedError"})
     finally:
+        lab.api.patch("Service", "web", {"spec": {"selector": {"app": "web"}}})
         mode("ipvs")
     until("the address again", lambda: local_to("node1") and local_to("node2"))
-    assert "lookup 100" not in lab.exec("node1", ["ip", "-6", "rule"]).stdout
+    assert lab.exec("node1", ["ip", "-6", "rule"]).stdout == lab.exec("client", ["ip", "-6", "rule"]).stdout
 
 
 def test_the_command_probes_ipv6(lab: Lab) -> None:

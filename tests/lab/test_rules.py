@@ -42,11 +42,26 @@ def test_local_policy_without_a_pod_here_drops() -> None:
     assert table(objects.service(policy="Local"), PODS, node="node3")[BALANCER] == Rule((), drops=True)
 
 
-def test_without_any_ready_pod_connections_are_refused() -> None:
+@pytest.mark.parametrize("policy", ["Cluster", "Local"])
+def test_without_any_ready_pod_connections_are_refused(policy: str) -> None:
+    """Everywhere: kube-proxy drops only what a pod elsewhere would have answered."""
     unready = [objects.pod(f"web-{n}", on=f"node{n}", ip=f"10.244.{n}.2", ready=False) for n in (1, 2)]
     pods = [unready[0], objects.leaving(unready[1])]
+    service = objects.service(policy=policy)
+    service["spec"]["internalTrafficPolicy"] = policy
 
-    assert table(objects.service(), pods)[BALANCER] == Rule((), drops=False)
+    found = table(service, pods)
+
+    assert found[BALANCER] == found[NODE_PORT] == found[CLUSTER] == Rule((), drops=False)
+
+
+def test_with_local_policy_endpoints_of_another_family_are_none() -> None:
+    service = objects.service(policy="Local")
+    service["spec"] |= {"clusterIPs": ["10.233.0.7", "fd00:10:233::7"], "ipFamilies": ["IPv4", "IPv6"]}
+
+    found = table(service, PODS, node="node3")
+
+    assert (found[NODE_PORT], found[NODE_PORT6]) == (Rule((), drops=True), Rule((), drops=False))
 
 
 def test_pods_that_end_have_no_connections_while_there_is_a_ready_one() -> None:

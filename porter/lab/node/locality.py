@@ -13,7 +13,7 @@ from porter.lab.network import SERVICE_LINK
 from porter.lab.node import addresses
 from porter.lab.node.rules import Place
 
-_TABLE = 100  # of routes: no other is used in a lab's node
+_FIRST, _SECOND, _LAST = 1, 2, 3  # of rules: for a place, for the rest of its address, for whatever is local besides
 
 
 class Locality(Protocol):
@@ -50,7 +50,11 @@ class Ipvs:
 
 
 class Iptables:
-    """A rule for each port, and the addresses nobody's."""
+    """A rule for each port, and the addresses nobody's.
+
+    A kernel answers from an address only if it stands in the table `local`, be it but to refuse a connection. So the
+    addresses are there, and rules before the one for that table let it be seen by packets for the ports alone.
+    """
 
     def __init__(self, own: Sequence[Address]) -> None:
         self._own = {address.version: address for address in own}
@@ -60,22 +64,26 @@ class Iptables:
         """Add rules and what they lead to."""
         wanted = self._places(places)
         for version, own in self._own.items():
-            new = _of(version, wanted - self._here)
-            # The node's own connections come from its own address: the answers to a Service's would find no way back.
-            route = f"dev lo table {_TABLE} src {own}"
-            lines = [f"route replace local {address} {route}" for address in _each_address(new)]
-            await addresses.batch([*lines, *(f"rule add {_selector(place)}" for place in new)], version=version)
+            here, new = _of(version, self._here), _of(version, wanted - self._here)
+            lines = [f"rule add pref {_LAST} lookup local", "rule del pref 0"] if new and not here else []
+            lines += [f"rule add {_selector(place)}" for place in new]
+            for address in sorted(_addresses(new) - _addresses(here), key=in_order):
+                lines.append(f"rule add {_otherwise(address)}")
+                # The node's own connections come from its own address: answers to a Service's would find no way back.
+                lines.append(f"route replace local {address} dev lo table local src {own}")
+            await addresses.batch(lines, version=version)
         self._here |= wanted
 
     async def narrow(self, places: Collection[Place]) -> None:
         """Take them away."""
         wanted = self._places(places)
-        left = {place.address for place in wanted}
         for version in self._own:
-            gone = _of(version, self._here - wanted)
-            lines = [f"rule del {_selector(place)}" for place in gone]
-            routes = [address for address in _each_address(gone) if address not in left]
-            lines += [f"route del local {address} dev lo table {_TABLE}" for address in routes]
+            left, gone = _of(version, wanted), _of(version, self._here - wanted)
+            lines = []
+            for address in sorted(_addresses(gone) - _addresses(left), key=in_order):
+                lines += [f"route del local {address} dev lo table local", f"rule del {_otherwise(address)}"]
+            lines += [f"rule del {_selector(place)}" for place in gone]
+            lines += ["rule add pref 0 lookup local", f"rule del pref {_LAST}"] if gone and not left else []
             await addresses.batch(lines, version=version)
         self._here = wanted
 
@@ -92,9 +100,15 @@ def _of(version: int, places: Collection[Place]) -> list[Place]:
     return sorted((one for one in places if one.address.version == version), key=lambda place: place.order)
 
 
-def _each_address(places: Collection[Place]) -> list[Address]:
-    return sorted({place.address for place in places}, key=in_order)
+def _addresses(places: Collection[Place]) -> frozenset[Address]:
+    return frozenset(place.address for place in places)
 
 
 def _selector(place: Place) -> str:
-    return f"to {place.address} ipproto {place.protocol.lower()} dport {place.port} lookup {_TABLE}"
+    """What is for a place is the node's."""
+    return f"pref {_FIRST} to {place.address} ipproto {place.protocol.lower()} dport {place.port} lookup local"
+
+
+def _otherwise(address: Address) -> str:
+    """What else is for its address is not."""
+    return f"pref {_SECOND} to {address} lookup main"

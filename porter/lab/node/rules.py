@@ -1,7 +1,8 @@
 """What kube-proxy makes of Services and EndpointSlices: which address and port leads where. Pure, no sockets.
 
-A rule without targets still says what becomes of a connection: refused, or dropped without a word when the policy is
-Local and no endpoint is on this node (so that a wrong owner is seen as lost traffic).
+A rule without targets still says what becomes of a connection: dropped without a word when the policy is Local and the
+endpoints are on other nodes (so that a wrong owner is seen as lost traffic), refused when there is none at all
+(iptables/proxier.go of kube-proxy).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -89,24 +90,27 @@ def _of_service(
         if protocol not in {"TCP", "UDP"}:
             continue  # SCTP: the relays in user space speak none
         found = _endpoints(slices, port.get("name", ""), protocol)
-        here = [endpoint for endpoint in found if endpoint.node == node]
         for own in cluster:
             place = Place(own, port["port"], protocol)
-            yield place, _rule(place, here if inside else found, drops=inside)
+            yield place, _rule(place, found, only=node if inside else None)
         outside = [Place(own, port["nodePort"], protocol) for own in addresses if port.get("nodePort")]
         for ingress in service.get("status", {}).get("loadBalancer", {}).get("ingress") or []:
             own = read_address(ingress.get("ip"))
             if own and ingress.get("ipMode", "VIP") == "VIP":
                 outside.append(Place(own, port["port"], protocol))
         for place in (one for one in outside if one.address.version in families):
-            yield place, _rule(place, here if local else found, drops=local)
+            yield place, _rule(place, found, only=node if local else None)
 
 
-def _rule(place: Place, endpoints: list[Endpoint], *, drops: bool) -> Rule:
-    """The ready ones of the place's family; only where there is none, those that end (KEP-1669)."""
+def _rule(place: Place, endpoints: list[Endpoint], *, only: str | None) -> Rule:
+    """The ready ones of the place's family; only where there is none, those that end (KEP-1669).
+
+    `only` is the node that they must be on; None: any.
+    """
     same = [one for one in endpoints if one.place.address.version == place.address.version]
-    taken = {one.place for one in same if one.ready} or {one.place for one in same}
-    return Rule(targets=tuple(sorted(taken, key=lambda target: target.order)), drops=drops)
+    near = [one for one in same if only in {one.node, None}]
+    taken = {one.place for one in near if one.ready} or {one.place for one in near}
+    return Rule(targets=tuple(sorted(taken, key=lambda target: target.order)), drops=only is not None and bool(same))
 
 
 def _endpoints(slices: list[Object], port_name: str, protocol: str) -> list[Endpoint]:
