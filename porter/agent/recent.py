@@ -31,8 +31,8 @@ from porter.events.errors import LogError
 from porter.events.log import EventLog
 from porter.events.sentences import sentence
 from porter.model.addresses import Family
-from porter.model.names import NodeName, ServiceKey
-from porter.model.reasons import Verdict
+from porter.model.assignment import Assignment
+from porter.model.names import ServiceKey
 
 LOOK_BACK = 20_000
 """Entries at the end of the log that are read: a fraction of a second."""
@@ -65,16 +65,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class _Held(msgspec.Struct, frozen=True):
     """What a Service has, or waits for, and since when."""
 
-    address: str | None
-    nodes: tuple[NodeName, ...]
-    reason: Verdict | None
-    """Why it waits; None where it has an address, whatever is said of that meanwhile."""
+    assignment: Assignment
     at: datetime
 
     def after(self, before: Self | None) -> Self:
-        """Return it with the time of the one before where that is the same."""
-        same = before is not None and msgspec.structs.replace(self, at=before.at) == before
-        return before if before is not None and same else self
+        """Return it with the time of the one before where nothing has moved since."""
+        if before is None or not self.assignment.same_place(before.assignment):
+            return self
+        return msgspec.structs.replace(self, at=before.at)
 
 
 class Recent:
@@ -114,10 +112,9 @@ class Recent:
         """Take in an entry."""
         entry = record.entry
         match entry:
-            case AssignmentDecided(assignment=one):
-                key = (one.service, one.family)
-                reason = one.reason if one.address is None else None
-                self._held[key] = _Held(one.address, one.nodes, reason, record.at).after(self._held.get(key))
+            case AssignmentDecided(assignment=assignment):
+                key = (assignment.service, assignment.family)
+                self._held[key] = _Held(assignment, record.at).after(self._held.get(key))
             case AssignmentEnded() if self.complete:
                 self._held.pop((entry.service, entry.family), None)
             case AssignmentEnded():

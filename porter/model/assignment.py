@@ -34,12 +34,11 @@ class Assignment(Value, frozen=True, kw_only=True):
 
     def same_outcome(self, other: "Assignment") -> bool:
         """Tell whether the two differ only in why: such a difference is no decision."""
-        if (self.address, self.eip, self.protocol, self.nodes) != (
-            other.address,
-            other.eip,
-            other.protocol,
-            other.nodes,
-        ):
+        return (self.eip, self.protocol) == (other.eip, other.protocol) and self.same_place(other)
+
+    def same_place(self, other: "Assignment") -> bool:
+        """Tell whether the two have the same address on the same nodes, or lack one or both for the same reason."""
+        if (self.address, self.nodes) != (other.address, other.nodes):
             return False
         if self.address is None:
             return self.reason == other.reason

@@ -1,5 +1,6 @@
 """What a node's log tells of what the node has done."""
 
+import msgspec
 import pytest
 
 from porter.events.entries import (
@@ -7,6 +8,7 @@ from porter.events.entries import (
     AgentStopped,
     Announced,
     AnnouncementFailed,
+    AssignmentDecided,
     Entry,
     PluginFailed,
     Published,
@@ -14,8 +16,9 @@ from porter.events.entries import (
     Recorded,
     Withdrawn,
 )
-from porter.model.names import NodeName, ServiceKey
-from porter.reconciler.explaining.history import History
+from porter.model.names import EipName, NodeName, ServiceKey
+from porter.reconciler.explaining.history import History, When
+from tests.cluster.cluster import assigned
 from tests.reconciler.explained import NOON
 
 STARTED = AgentStarted(node=NodeName("node1"), porter="1.0", schema="1")
@@ -83,3 +86,15 @@ def test_a_write_that_failed_stands_until_one_succeeds() -> None:
 def test_a_log_without_a_start_is_nobodys() -> None:
     assert history_of(ON_ETH0).node is None
     assert history_of(STARTED).node == "node1"
+
+
+def test_an_address_is_held_for_as_long_as_it_is_on_its_node_whatever_is_decided_of_its_pool() -> None:
+    history = History()
+    held = assigned("web", "192.168.0.91", "node1")
+    for seq, one in enumerate((held, msgspec.structs.replace(held, eip=EipName("other"))), 1):
+        history.decided(AssignmentDecided(cause=1, assignment=one), When(seq=seq, at=NOON))
+    assert history.since((held.service, held.family)) == When(seq=1, at=NOON)
+
+    moved = msgspec.structs.replace(held, nodes=(NodeName("node2"),))
+    history.decided(AssignmentDecided(cause=1, assignment=moved), When(seq=3, at=NOON))
+    assert history.since((held.service, held.family)) == When(seq=3, at=NOON)

@@ -19,6 +19,7 @@ from porter.events.entries import (
     Recorded,
     Withdrawn,
 )
+from porter.model.assignment import Assignment
 from porter.model.names import NodeName, ServiceKey
 from porter.reconciler.terms import Slot
 
@@ -47,7 +48,7 @@ class History:
     def __init__(self) -> None:
         self.node: NodeName | None = None
         """Whose log it is; None until its agent has started."""
-        self._since: dict[Slot, When] = {}
+        self._since: dict[Slot, tuple[Assignment, When]] = {}
         self._answering: dict[_Place, dict[str, Answering]] = {}
         self._failed: dict[_Place, str] = {}
         self._plugins: dict[str, str] = {}
@@ -63,15 +64,18 @@ class History:
         """Take note of a decision."""
         match decision:
             case AssignmentDecided(assignment=one):
-                self._since[one.service, one.family] = when
+                before = self._since.get((one.service, one.family))
+                stays = before is not None and one.same_place(before[0])
+                self._since[one.service, one.family] = (one, before[1] if before is not None and stays else when)
             case AssignmentEnded():
                 self._since.pop((decision.service, decision.family), None)
             case _:
                 pass
 
     def since(self, slot: Slot) -> When | None:
-        """Return since when a Service has what it has in this family."""
-        return self._since.get(slot)
+        """Return since when a Service has its address of this family on its nodes, or waits for what it waits for."""
+        found = self._since.get(slot)
+        return None if found is None else found[1]
 
     def answering(self, protocol: str, address: str) -> Answering | None:
         """Return on which NIC this node answers for an address, of several the first by name."""
