@@ -353,7 +353,8 @@ class Handler:
         options, how = await _delete_options(request)
         obj, gone = self._parts.deletes.delete(kind, asked.key, options, how)
         if not gone or kind.returns_deleted:
-            return json_answer(document(kind, obj, wanted, now=self._parts.now, include="Metadata"))
+            status = HTTPStatus.ACCEPTED if how.in_the_old_way and not gone else HTTPStatus.OK
+            return json_answer(document(kind, obj, wanted, now=self._parts.now, include="Metadata"), status)
         details = {"name": asked.name, "group": kind.group, "kind": kind.plural, "uid": metadata(obj)["uid"]}
         details = {key: value for key, value in details.items() if value}
         return json_answer(

@@ -28,6 +28,8 @@ class Deletion:
     policy: str = BACKGROUND
     preconditions: Json = field(default_factory=dict)
     grace: int | None = None
+    in_the_old_way: bool = False
+    """Whether it says by `orphanDependents` that what is owned goes too."""
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
@@ -72,7 +74,10 @@ def deletion(query: Mapping[str, str], body: Json) -> Deletion:
     grace = body.get("gracePeriodSeconds") if body else _seconds(query.get("gracePeriodSeconds"))
     if grace is not None and grace < 0:
         grace = 1  # rest.BeforeDelete
-    return Deletion(policy=_propagation(query, body), preconditions=body.get("preconditions") or {}, grace=grace)
+    orphan = _orphan(query, body)
+    policy = _propagation(query, body, orphan=orphan)
+    preconditions = body.get("preconditions") or {}
+    return Deletion(policy=policy, preconditions=preconditions, grace=grace, in_the_old_way=orphan is False)
 
 
 def _seconds(text: str | None) -> int | None:
@@ -82,11 +87,16 @@ def _seconds(text: str | None) -> int | None:
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
-def _propagation(query: Mapping[str, str], body: Json) -> str:
+def _orphan(query: Mapping[str, str], body: Json) -> bool | None:
+    """What `orphanDependents` says, None where it does not."""
+    if body:
+        found: bool | None = body.get("orphanDependents")
+        return found
+    return flag(query, "orphanDependents") if "orphanDependents" in query else None
+
+
+def _propagation(query: Mapping[str, str], body: Json, *, orphan: bool | None) -> str:
     policy = body.get("propagationPolicy") if body else query.get("propagationPolicy")
-    orphan = body.get("orphanDependents") if body else None
-    if not body and "orphanDependents" in query:
-        orphan = flag(query, "orphanDependents")
     found = []
     if orphan is not None and policy is not None:
         found.append(wrong("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"))
