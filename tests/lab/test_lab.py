@@ -320,8 +320,13 @@ def test_a_node_without_power_is_gone_and_comes_back_with_what_it_knew(lab: Lab)
     for name in ("kept", "forced"):
         lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod(name, app="other", node=node)})
     until("their addresses", lambda: all("podIP" in lab.api.get("Pod", name)["status"] for name in ("kept", "forced")))
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+    lab.api.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "gone"}, "spec": spec})
+    publish(lab, "gone", "192.168.0.94")
+    until("its address", lambda: "192.168.0.94" in lab.exec(node, ["ip", "-brief", "address"]).stdout)
 
     lab.fail(node, "power")
+    lab.api.delete("Service", "gone")
     assert not processes.alive(before)
     assert lab.ping(address, wait=0.3) is None
     for name in ("kept", "forced"):
@@ -334,6 +339,9 @@ def test_a_node_without_power_is_gone_and_comes_back_with_what_it_knew(lab: Lab)
     until("Ready again", lambda: "NotReady" not in lab.kube("get", "nodes"))
     assert lab.ping(address) is not None
     until("an end", lambda: not lab.api.list("Pod", namespace="default", labelSelector="app=other"))
+    shown = lab.exec(node, ["ip", "-brief", "address", "show", "kube-ipvs0"]).stdout
+    assert ADDRESS in shown
+    assert "192.168.0.94" not in shown
 
 
 def porter_lab(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,8 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from porter.lab.following import Api, Cache, connect
+from porter.lab.network import SERVICE_LINK
+from porter.lab.node import addresses
 from porter.lab.node.kubelet import Kubelet
 from porter.lab.node.pods import Pods
 from porter.lab.node.proxy import Proxy
@@ -18,7 +20,7 @@ from porter.lab.until import until_told
 
 async def run(arguments: argparse.Namespace) -> None:
     """Register the node, run its pods, relay its connections, until cancelled."""
-    name, addresses = arguments.name, arguments.address
+    name, own = arguments.name, arguments.address
     async with Api(await connect(arguments.kubeconfig)) as api, asyncio.TaskGroup() as tasks:
         for_kubelet, for_pods, for_proxy = Trigger(), Trigger(), Trigger()
         nodes = Cache(api, "Node", changed=for_kubelet.changed)
@@ -28,7 +30,7 @@ async def run(arguments: argparse.Namespace) -> None:
         kubelet = Kubelet(
             *(api, nodes),
             name=name,
-            addresses=addresses,
+            addresses=own,
             pods=arguments.pods,
             labels=dict(label.split("=", 1) for label in arguments.label),
             control_plane=arguments.control_plane,
@@ -41,7 +43,8 @@ async def run(arguments: argparse.Namespace) -> None:
         loop = asyncio.get_running_loop()  # what faults of a kubelet ask for
         loop.add_signal_handler(signal.SIGUSR1, kubelet.fall_silent)
         loop.add_signal_handler(signal.SIGUSR2, kubelet.speak, look)
-        proxy = Proxy(services, slices, node=name, addresses=addresses)
+        await addresses.batch([f"addr flush dev {SERVICE_LINK}"])  # of a node that lost its power: no boot leaves these
+        proxy = Proxy(services, slices, node=name, addresses=own)
 
         async def use(mode: str) -> None:
             await proxy.use(mode)
@@ -50,7 +53,7 @@ async def run(arguments: argparse.Namespace) -> None:
         containers = Pods(
             *(api, pods),
             node=name,
-            addresses=addresses,
+            addresses=own,
             ranges=arguments.pods,
             use=use,
             again=for_pods.changed,
