@@ -152,6 +152,7 @@ class Agent:
             runner=self._runner,
             adapter=self._adapter,
             recent=self._recent,
+            words=self._words,
         )
         self._complaints = Complaints(self._teller.troubles)
         self._exposition = exposition(self._teller.readings)

@@ -10,6 +10,7 @@ from porter.agent.pipeline import Pipeline
 from porter.agent.recent import Recent
 from porter.agent.recorder import Recorder
 from porter.agent.settings import Settings
+from porter.agent.words import Words
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.health import Trouble
 from porter.events.entries import (
@@ -46,9 +47,11 @@ class Teller:
         runner: Runner,
         adapter: ClusterAdapter,
         recent: Recent,
+        words: Words,
     ) -> None:
         self._settings = settings
         self._recent = recent
+        self._words = words
         self._reconciler = reconciler
         self._recorder = recorder
         self._pipeline = pipeline
@@ -115,6 +118,7 @@ class Teller:
                     "protocol": assignment.protocol,
                     "nodes": assignment.nodes,
                     "reason": assignment.sentence,
+                    "failure": self._words.failures.get(assignment.address or ""),
                     "since": self._recent.since(assignment.service, assignment.family),
                 }
                 for _, assignment in sorted(reconciler.decisions.assignments.items())
@@ -143,6 +147,7 @@ class Teller:
             waiting_services=len({one.service for one in assignments if one.address is None}),
             unannounced=len({one.address for one in assignments if one.address is not None and not one.nodes}),
             announced=sum(len(group) for group in announcements.values()),
+            failing=len(self._words.failures),
             leader=self._adapter.is_leader,
             plugin_failures=self._runner.failures,
             plugin_counts=self._runner.counts,

@@ -35,6 +35,11 @@ class Words:
         self._failed: dict[str, str] = {}
         self._said: dict[ServiceKey, tuple[bool, str]] = {}
 
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """The addresses that this node is to announce and cannot, each with why."""
+        return self._failed
+
     def want(self, wanted: Wanted) -> None:
         """Take note of what this node is to announce from now on: of anything else it says nothing."""
         if wanted == self._wanted:

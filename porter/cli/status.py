@@ -112,7 +112,9 @@ def lines(found: Status) -> Iterator[str]:
             nodes = ", ".join(one["nodes"])
             head = f"  {one['address']:<{wide}}  {one['service']:<{name}}  "
             text = nodes + _since(one) if nodes else f"nobody: {one['reason']}{_since(one)}"
-            yield from _wrapped(head, text, fg=None if nodes else "red")
+            failure = one.get("failure")
+            text += f": {failure}" if failure else ""
+            yield from _wrapped(head, text, fg=None if nodes and not failure else "red")
     used = Counter(one["eip"] for one in given)
     if found["eips"]:
         yield ""

@@ -70,12 +70,16 @@ def test_a_stranger_with_the_address_is_named_on_the_service_and_in_the_log_unti
         )
         quarantine = f"192.168.0.91: another host ({mac}) answers for it, as node1 hears"
         agent.wait("the quarantine", lambda: quarantine in never_handed_out(api))
+        assert agent.status()["assignments"][0]["failure"] == announced(api)[1].removeprefix("node1 ")
+        assert agent.metrics()["porter_addresses_failing"] == 1
         (claimed,) = agent.of(AddressClaimed)
         assert claimed == AddressClaimed(address="192.168.0.91", nic="eth0", mac=mac, node=NodeName("node1"))
 
     agent.wait("the announcement", lambda: announced(api)[0] == "True", within=40)
     assert announced(api)[1] == f"node1 answers for 192.168.0.91 on eth0 with {NODE.hex(':')}"
     agent.wait("the end of the quarantine", lambda: "192.168.0.91:" not in never_handed_out(api))
+    assert agent.status()["assignments"][0]["failure"] is None
+    assert agent.metrics()["porter_addresses_failing"] == 0
     assert len(agent.of(AddressClaimed)) == 1
 
 

@@ -36,7 +36,7 @@ EVIL = "<script>alert('x')</script>"
 
 def one(service: str = "default/web", address: str | None = "192.168.0.91", **more: Any) -> dict[str, Any]:
     found = {"service": service, "family": "IPv4", "address": address, "eip": "pool", "protocol": "layer2"}
-    return {**found, "nodes": ["node1"], "reason": "first free", "since": AT, **more}
+    return {**found, "nodes": ["node1"], "reason": "first free", "since": AT, "failure": None, **more}
 
 
 def status(*assignments: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -63,21 +63,24 @@ def test_every_service_is_in_the_part_that_fits_it() -> None:
             one("default/served"),
             one("default/waits", None, nodes=[], reason="every Eip is full"),
             one("default/silent", "192.168.0.92", nodes=[], reason="no endpoint"),
+            one("default/contested", "192.168.0.93", failure="a stranger answers"),
         )
     )
     waits, silent, served = (found.index(f"default/{name}") for name in ("waits", "silent", "served"))
 
-    heads = ("Services that wait for an address", "Addresses that nobody announces", "<h2>Addresses <small>1")
+    heads = ("Services that wait for an address", "Addresses that nobody announces", "<h2>Addresses <small>2")
     places = [found.index(head) for head in heads]
     assert places[0] < waits < places[1] < silent < places[2] < served
     assert "every Eip is full" in found
-    assert "<td>2</td>" in found  # both addresses are of the pool
+    assert "<td>3</td>" in found  # all addresses are of the pool
+    assert "<tr class='bad'><td>192.168.0.93</td><td>default/contested</td>" in found
+    assert "</span>: a stranger answers</td>" in found
 
 
 def test_no_word_from_outside_is_taken_for_html() -> None:
     found = page(
         status(
-            one(EVIL, EVIL, nodes=[EVIL], eip=EVIL, reason=EVIL),
+            one(EVIL, EVIL, nodes=[EVIL], eip=EVIL, reason=EVIL, failure=EVIL),
             one(EVIL, None, reason=EVIL),
             node=EVIL,
             leader=EVIL,
@@ -196,6 +199,7 @@ def test_the_terminal_shows_the_same_in_80_columns() -> None:
         json.dumps(
             status(
                 one("default/served", since=AT.isoformat()),
+                one("default/contested", "192.168.0.92", since=None, failure="a stranger answers"),
                 one("a-long-namespace/a-service-with-a-long-name", None, reason="every Eip is full " * 6, since=None),
                 eips=[{"eip": "pool", "ready": False, "sentence": "no plugin is installed for protocol 'ospf' " * 3}],
                 problems=["the API server cannot be reached: " + "very " * 20 + "far"],
@@ -212,8 +216,9 @@ def test_the_terminal_shows_the_same_in_80_columns() -> None:
     for word in (
         "not ready",
         "1 waiting for an address",
-        "192.168.0.91  default/served  node1, since 2026-11-21",
-        "Eip pool: 1 in use, not ready: no plugin is installed for protocol 'ospf'",
+        "192.168.0.91  default/served     node1, since 2026-11-21",
+        "192.168.0.92  default/contested  node1: a stranger answers",
+        "Eip pool: 2 in use, not ready: no plugin is installed for protocol 'ospf'",
     ):
         assert word in text
 

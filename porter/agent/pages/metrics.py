@@ -19,6 +19,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     waiting_services: int
     unannounced: int
     announced: int
+    failing: int
     leader: bool
     plugin_failures: Mapping[str, str]
     plugin_counts: Mapping[str, Mapping[str, int]]
@@ -43,6 +44,7 @@ class _Agent(Collector):
             ("porter_services_waiting", "Services that wait for an address.", now.waiting_services),
             ("porter_addresses_without_node", "Addresses that no node announces.", now.unannounced),
             ("porter_addresses_announced", "Addresses that this node must answer for.", now.announced),
+            ("porter_addresses_failing", "Those of them that it cannot answer for.", now.failing),
             ("porter_leader", "1 on the agent that publishes.", int(now.leader)),
             ("porter_plugins_failing", "Protocol plugins that failed last.", len(now.plugin_failures)),
         ):

@@ -101,12 +101,14 @@ def _silent(one: Mapping[str, Any]) -> str:
 
 def _served(one: Mapping[str, Any]) -> str:
     nodes, reason = escape(", ".join(one["nodes"])), escape(one["reason"], quote=True)
+    failure = f": {escape(one['failure'])}" if one["failure"] else ""
     return _row(
         escape(one["address"]),
         escape(one["service"]),
-        f"<span title='{reason}'>{nodes}</span>",
+        f"<span title='{reason}'>{nodes}</span>{failure}",
         escape(one["eip"] or ""),
         _moment(one["since"]),
+        kind="bad" if failure else "",
     )
 
 
