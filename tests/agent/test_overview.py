@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -272,6 +274,16 @@ def test_the_page_is_live_in_a_browser_and_says_when_it_is_not(served: Served, b
 
     served.stop()
     settle(lambda: browser.run("document.getElementById('live').className") == "off", 20)
+
+
+@pytest.mark.parametrize("page", ["", "overview.css", "changes", "healthz", "readyz", "status", "metrics"])
+def test_nothing_can_be_changed_through_a_page(served: Served, page: str) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        request = urllib.request.Request(f"{served.url}/{page}", data=b"{}", method=method)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request, timeout=10)
+        caught.value.close()
+        assert caught.value.code == 405
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
