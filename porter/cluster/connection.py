@@ -8,7 +8,6 @@ neither its models are used nor its requests, which look into every body for wha
 import asyncio
 import os
 import socket
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -21,13 +20,8 @@ import aiohttp
 import msgspec
 
 from porter.cluster.access import SERVICE_ACCOUNT, Access, open_access
-from porter.cluster.errors import (
-    CertificateError,
-    ClusterError,
-    ServerError,
-    UnreachableError,
-    error_of,
-)
+from porter.cluster.errors import ClusterError, ServerError, error_of
+from porter.cluster.failures import failure_of
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -204,7 +198,8 @@ class Connection:
         except ClusterError:
             raise
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError and SSLError are OSErrors
-            raise self._sentence(error, request) from error
+            silence = request.limit.sock_read
+            raise failure_of(error, server=self.server, asked=request, silence=silence) from error
 
     async def _send(self, request: _Request) -> aiohttp.ClientResponse:
         access = self._access
@@ -233,24 +228,3 @@ class Connection:
             before, self._retired, self._access = self._retired, self._access, fresh
             if before is not None:
                 await before.session.close()
-
-    def _sentence(self, error: Exception, request: _Request) -> ClusterError:
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
-            return CertificateError(
-                f"TLS with the API server {self.server} failed: {_words(error)}; check certificate-authority and "
-                "the client certificate of the kubeconfig",
-            )
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return UnreachableError(f"the API server {self.server} cannot be reached: {_words(error)}")
-        if isinstance(error, aiohttp.InvalidURL):
-            return CertificateError(f"the kubeconfig names the server {self.server!r}, which is no URL")
-        if isinstance(error, aiohttp.SocketTimeoutError) and request.limit.sock_read is not None:
-            return UnreachableError(f"nothing came for {request.limit.sock_read:g} s on {request}: it is opened again")
-        if isinstance(error, TimeoutError):
-            return UnreachableError(f"the API server {self.server} did not answer {request} in time")
-        return UnreachableError(f"the answer of the API server to {request} was cut off: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    return " ".join(str(inner).split()) or type(error).__name__
