@@ -26,6 +26,7 @@ from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import STRATEGIC_PATCH, Connection
 from porter.cluster.timings import PublishTimings
 from porter.events.entries import Observed, ServiceObserved
+from porter.loop import run
 from porter.model import keys
 from porter.model.names import NodeName, ServiceKey
 from porter.model.objects import Agent as AgentReport
@@ -230,7 +231,7 @@ def measure(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--agents", type=int)
     parser.add_argument("--for", type=float, dest="seconds")
     parser.add_argument("--lease", type=float, default=LEASE, metavar="SECONDS")
-    return asyncio.run(_main(parser.parse_args(arguments)))
+    return run(_main(parser.parse_args(arguments)))
 
 
 if __name__ == "__main__":

@@ -130,6 +130,7 @@ def run(
     # The agent brings the Kubernetes client, which `porter run --help` can do without.
     from porter.agent.agent import run_agent  # noqa: PLC0415
     from porter.agent.settings import Settings  # noqa: PLC0415
+    from porter.loop import run as run_in_loop  # noqa: PLC0415
 
     settings = Settings(
         node=NodeName(node_name.strip()),
@@ -146,7 +147,7 @@ def run(
         dry_run=dry_run,
     )
     with suppress(asyncio.CancelledError):  # told to stop before it had begun
-        asyncio.run(run_agent(settings))
+        run_in_loop(run_agent(settings))
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -24,6 +24,7 @@ from tests.plugins.netns import inside
 T = TypeVar("T")
 E = TypeVar("E")
 PORTER = Path(sys.executable).with_name("porter")
+_WITHOUT = "import sys; sys.modules[sys.argv.pop(1)] = None; from porter.cli import main; main()"
 
 
 @dataclass(kw_only=True)
@@ -36,6 +37,8 @@ class Command:
     netns: str = ""
     lease: float = 2.0
     more: Sequence[str] = ()
+    without: str = ""
+    """A module that it cannot import, as if that were not installed."""
     disk: str = ""
     """The size of a disk of its own for its log, as mount has it; empty for none. It is gone with the process."""
     _port: int = 0
@@ -64,7 +67,8 @@ class Command:
     def start(self) -> None:
         with open_socket(Listen("127.0.0.1", 0, self.netns)) as free:
             self._port = free.getsockname()[1]
-        argv = [str(PORTER), "run", "--kubeconfig", str(self.kubeconfig), "--node-name", self.node]
+        argv = [str(PORTER)] if not self.without else [sys.executable, "-c", _WITHOUT, self.without]
+        argv += ["run", "--kubeconfig", str(self.kubeconfig), "--node-name", self.node]
         folder = self._disk if self.disk else self.directory
         argv += ["--event-log", str(folder / f"{self.node}.db"), "--http", f"127.0.0.1:{self._port}"]
         argv += ["--lease-duration", str(self.lease), *self.more]

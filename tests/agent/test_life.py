@@ -159,7 +159,11 @@ def test_an_api_server_that_was_away_changes_nothing(api: Api, agent: Command, n
     assert (api.addresses("web"), api.addresses("other")) == (["192.168.0.91"], ["192.168.0.92"])
 
 
-def test_sigterm_withdraws_releases_both_leases_and_says_so_last(api: Api, agent: Command, net: Wire) -> None:
+@pytest.mark.parametrize("without", ["", "uvloop"])
+def test_sigterm_withdraws_releases_both_leases_and_says_so_last(
+    api: Api, agent: Command, net: Wire, without: str
+) -> None:
+    agent.without = without
     client = serving(api, agent, net)
     assert api.holder("porter-leader").startswith("node1")
     assert api.holder("porter-node-node1") == "node1"

@@ -21,10 +21,10 @@ from porter.lab.apiserver.audit import AuditLog
 from porter.lab.apiserver.front import Front
 from porter.lab.apiserver.journal import JournalError
 from porter.lab.apiserver.listening import Listen
-from porter.lab.apiserver.looping import run
 from porter.lab.apiserver.objects import utc_now
 from porter.lab.apiserver.server import DEFAULT_SERVICE_CIDR, ApiServer
 from porter.lab.apiserver.token_requests import SHORTEST
+from porter.loop import run
 
 _PR_SET_PDEATHSIG = 1  # prctl.h
 _COLLECT = 10_000, 20, 100  # objects are JSON, free of cycles: garbage is looked for seldom, and a little at a time

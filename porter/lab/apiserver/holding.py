@@ -35,7 +35,7 @@ from porter.lab.apiserver.frames import (
     framed,
 )
 from porter.lab.apiserver.listening import BACKLOG
-from porter.lab.apiserver.looping import run
+from porter.loop import run
 
 _PR_SET_PDEATHSIG = 1  # prctl.h
 _MOST_SOCKETS, _MOST_WORDS = 64, 8192
