@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from porter.cluster.publication import Patch, plan_service
 from porter.cluster.views import ConditionView, IngressView, ServiceView
 from porter.cluster.wishes import ServiceWish
+from porter.model import keys
 from porter.model.assignment import Assignment
 from porter.model.objects import Service
 from porter.model.reasons import Reason, Verdict
@@ -118,3 +119,57 @@ def test_what_a_published_service_comes_back_with_is_no_news(wanted: ServiceWish
 def test_whatever_the_api_shows_of_a_wish_is_news(wanted: ServiceWish) -> None:
     assert wanted.is_news_after(wish(FIRST))
     assert wanted.is_news_after(None)
+
+
+shown = st.builds(
+    lambda ips, node, family: ServiceView(
+        namespace="default",
+        name="web",
+        uid="u",
+        version="1",
+        ingress=tuple(IngressView(ip=ip, ip_mode="VIP") for ip in ips),
+        annotations=() if node is None else ((keys.layer2_node(family), node),),
+    ),
+    st.lists(st.sampled_from(["192.168.0.91", "192.168.0.92", "10.9.9.9"]), unique=True, max_size=2),
+    st.sampled_from([None, "node1", "node2", "node3"]),
+    st.sampled_from(["porter", "openelb"]),
+)
+
+
+def as_known(view: ServiceView, service: Service) -> Service:
+    """The Service that the watch brings when the API shows this."""
+    nodes = dict(view.annotations)
+    return msgspec.structs.replace(
+        service,
+        written_node=nodes.get(keys.layer2_node("porter")) or nodes.get(keys.layer2_node("openelb")),
+        addresses=view.ips,
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(shown, services, st.lists(assignments, max_size=1))
+def test_a_wish_may_be_written_to_its_end_whatever_was_shown_when_it_was_made(
+    view: ServiceView, service: Service, found: list[Assignment]
+) -> None:
+    wanted = ServiceWish(service=as_known(view, service), assignments=tuple(found))
+
+    for _ in range(3):
+        assert wanted.fits(as_known(view, service))
+        patch = next(plan_service(view, wanted.service, wanted.assignments, now=NOW), None)
+        if patch is None:
+            return
+        view = after(view, patch)
+    raise AssertionError("two patches are enough")
+
+
+@pytest.mark.parametrize(
+    "now",
+    [{"written_node": "node2"}, {"addresses": ("192.168.0.92",)}, {"addresses": ("192.168.0.91", "10.9.9.9")}],
+)
+def test_what_is_shown_since_and_not_wanted_is_for_the_next_decision(now: dict[str, Any]) -> None:
+    made_from = msgspec.structs.replace(SERVICE, written_node="node3", addresses=("192.168.0.90",))
+    wanted = ServiceWish(service=made_from, assignments=(FIRST,))
+    known = msgspec.structs.replace(made_from, **now)
+
+    assert not wanted.fits(known)
+    assert ServiceWish(service=known, assignments=(FIRST,)).is_news_after(wanted)
