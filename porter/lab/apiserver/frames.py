@@ -21,17 +21,19 @@ READ: Final = 4
 LOST: Final = 5
 """The connection is closed: the last that is told of it."""
 SENT: Final = 6
-"""From the server, as all that follow: bytes for some clients."""
-CLOSED: Final = 7
+"""From the server, as all that follow: bytes for a client."""
+SENT_TO_MANY: Final = 7
+"""Bytes for some clients."""
+CLOSED: Final = 8
 """Close the connection, once it has sent what there is to send."""
-ABORTED: Final = 8
+ABORTED: Final = 9
 """Close it at once."""
-PAUSED: Final = 9
+PAUSED: Final = 10
 """Take no more from a client for now."""
-RESUMED: Final = 10
+RESUMED: Final = 11
 """Take from it again."""
 
-_HEAD = Struct("<BII")  # what, of which connection (SENT: to how many), how many bytes follow
+_HEAD = Struct("<BII")  # what, of which connection (SENT_TO_MANY: of how many), how many bytes follow
 _NUMBERS: Final = "I"
 LIMITS: Final = 8 << 20, 1 << 20
 """Bytes that may wait to be told before who tells them is paused, and that may wait when it goes on."""
@@ -39,14 +41,14 @@ _MOST = 256 * 1024  # bytes to send in one frame: more goes in several, so that 
 
 
 class Frame(NamedTuple):
-    """What is told, of which connection; of SENT, how many numbers stand before the bytes."""
+    """What is told, of which connection; of SENT_TO_MANY, how many numbers stand before the bytes."""
 
     what: int
     number: int
     data: bytes
 
     def parts(self) -> tuple[Sequence[int], bytes]:
-        """Of SENT: to which connections, and the bytes."""
+        """Of SENT_TO_MANY: to which connections, and the bytes."""
         end = self.number * array(_NUMBERS).itemsize
         return array(_NUMBERS, self.data[:end]), self.data[end:]
 
@@ -79,7 +81,10 @@ def framed(what: int, number: int, data: bytes = b"") -> bytes:
 
 def sent(numbers: Sequence[int], data: bytes) -> Iterator[bytes]:
     """Bytes for these connections, in as many frames as it takes."""
-    to = array(_NUMBERS, numbers).tobytes()
+    to = array(_NUMBERS, numbers).tobytes() if len(numbers) > 1 else b""
     for start in range(0, len(data), _MOST):
         piece = data[start : start + _MOST] if len(data) > _MOST else data
-        yield b"%b%b%b" % (_HEAD.pack(SENT, len(numbers), len(to) + len(piece)), to, piece)
+        if to:
+            yield b"%b%b%b" % (_HEAD.pack(SENT_TO_MANY, len(numbers), len(to) + len(piece)), to, piece)
+        else:
+            yield framed(SENT, numbers[0], piece)

@@ -30,6 +30,7 @@ from porter.lab.apiserver.frames import (
     READ,
     RESUMED,
     SENT,
+    SENT_TO_MANY,
     UNREAD,
     Frames,
     framed,
@@ -167,6 +168,9 @@ class Holder(asyncio.Protocol):
         clients = self._clients
         for frame in self._frames.of(data):
             if frame.what == SENT:
+                if (client := clients.get(frame.number)) is not None:
+                    client.transport.write(frame.data)
+            elif frame.what == SENT_TO_MANY:
                 numbers, what = frame.parts()
                 for number in numbers:
                     if (client := clients.get(number)) is not None:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from aiohttp import HttpVersion, HttpVersion11
-from multidict import CIMultiDict, MultiMapping
+from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
-_REMEMBERED = 4096  # queries: the same few are asked again and again
+_REMEMBERED, _REMEMBERED_LENGTH = 4096, 2048  # queries, and headers up to so many bytes: the same come again and again
 _HEAD = re.compile(
     rb"(GET|POST|PUT|PATCH|DELETE) ((?:/[\w~:-][\w.~:-]*)+/?)(?:\?([\w.~=&-]+))? HTTP/1\.1\r\n"
     rb"((?:[\w-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)+)\r\n"
@@ -76,19 +76,24 @@ class PlainRequest:
     keep_alive: ClassVar[bool] = True
 
 
+class _Fields(NamedTuple):
+    """The header fields of a request, and what two of them say."""
+
+    headers: MultiMapping[str]
+    host: str
+    length: int
+
+
 def plain_request(data: bytes) -> PlainRequest | None:
     """The request, if these bytes are one that is plain, and nothing else."""
     found = _HEAD.match(data)
     if found is None:
         return None
-    method, path, asked, fields = (part.decode() for part in found.groups(b""))
-    headers = CIMultiDict(_field(line) for line in fields.split("\r\n")[:-1])
-    if any(name in headers for name in _UNUSUAL) or len(headers.getall("Host", ())) != 1:
-        return None
-    body, lengths = data[found.end() :], headers.getall("Content-Length", ())
-    if len(lengths) > 1 or (lengths and not _LENGTH.fullmatch(lengths[0])):
-        return None
-    if len(body) != (int(lengths[0]) if lengths else 0):
+    method, path, asked = (part.decode() for part in found.groups(b"")[:3])
+    raw = found[4]
+    fields = _fields(raw) if len(raw) < _REMEMBERED_LENGTH else _fields.__wrapped__(raw)
+    body = data[found.end() :]
+    if fields is None or len(body) != fields.length:
         return None
     query = _query(asked)
     if query is None:
@@ -98,10 +103,22 @@ def plain_request(data: bytes) -> PlainRequest | None:
         path=path,
         path_qs=f"{path}?{asked}" if asked else path,
         query=query,
-        headers=headers,
-        host=headers["Host"],
+        headers=fields.headers,
+        host=fields.host,
         body=body,
     )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _fields(raw: bytes) -> _Fields | None:
+    """The header fields; None where one is unusual. A client sends the same again and again."""
+    headers = CIMultiDict(_field(line) for line in raw.decode().split("\r\n")[:-1])
+    lengths = headers.getall("Content-Length", ())
+    if any(name in headers for name in _UNUSUAL) or len(headers.getall("Host", ())) != 1:
+        return None
+    if len(lengths) > 1 or (lengths and not _LENGTH.fullmatch(lengths[0])):
+        return None
+    return _Fields(CIMultiDictProxy(headers), headers["Host"], int(lengths[0]) if lengths else 0)
 
 
 def _field(line: str) -> tuple[str, str]:
