@@ -11,6 +11,15 @@ from porter.lab.apiserver.objects import Json
 class Behaviour:
     """Called by the write path with objects to change in place; `old` is the stored object, never to be changed."""
 
+    sections: tuple[str, ...] = ()
+    """What of an object `default`, `allocate` and `validate` are about: where all of that is as it is stored, it has
+    come through them already, and they are not called. None named: they are always called.
+    """
+
+    def concerned(self, obj: Json, old: Json | None) -> bool:
+        """Whether they are to be called."""
+        return not self.sections or old is None or any(obj.get(part) != old.get(part) for part in self.sections)
+
     def fresh(self, obj: Json) -> None:
         """A new object: set what its creation sets, the status above all."""
 

@@ -6,6 +6,7 @@ parts that differ is enough, and the entries stay as they are but for a time. Wh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from porter.lab.apiserver.fields import Path, Writer, is_set, item_step, list_keys, owned_part
@@ -73,14 +74,28 @@ def _collect(  # noqa: PLR0917  (a step of _changed_parts, called there only)
                 below = properties.get(key, extra if isinstance(extra, dict) else {})
                 _collect(old[key], inner, below, definitions, (*path, "f:" + key), found)
     elif isinstance(old, list) and isinstance(new, list) and keys:
-        before, after = _by_step(old, keys), _by_step(new, keys)
-        _must(before.keys() == after.keys())
-        for step, item in after.items():
-            if before[step] != item:
-                _collect(before[step], item, schema.get("items", {}), definitions, (*path, step), found)
+        for step, before, after in _pairs(old, new, keys):
+            if before != after:
+                _collect(before, after, schema.get("items", {}), definitions, (*path, step), found)
     else:
         _must(not isinstance(old, dict) and not isinstance(new, dict) and not is_set(schema) and not keys)
         found.append(path)
+
+
+def _pairs(old: list[Any], new: list[Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
+    """The items of two lists, each with the step that both have."""
+    if len(old) == len(new) == 1 and all(
+        isinstance(one, dict) for one in (*old, *new)
+    ):  # most are: no step to look for
+        if old[0] != new[0]:
+            step = item_step(new[0], keys)
+            _must(item_step(old[0], keys) == step)
+            yield step, old[0], new[0]
+        return
+    before, after = _by_step(old, keys), _by_step(new, keys)
+    _must(before.keys() == after.keys())
+    for step, item in after.items():
+        yield step, before[step], item
 
 
 def _by_step(items: list[Any], keys: tuple[str, ...]) -> dict[str, Any]:

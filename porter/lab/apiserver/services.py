@@ -43,6 +43,8 @@ def _wants_health_port(spec: Json) -> bool:
 class ServiceBehaviour(Behaviour):
     """Gives out cluster IPs and node ports, each once; follows the store to know which are taken."""
 
+    sections = ("spec", "status")
+
     def __init__(self, ranges: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> None:
         self._ranges = ranges
         self._addresses: dict[str, int] = {}
@@ -52,7 +54,7 @@ class ServiceBehaviour(Behaviour):
 
     def follow(self, resource: Resource, change: Change) -> None:
         """Count what a stored Service holds, and stop counting what it held before."""
-        if resource != SERVICES:
+        if resource != SERVICES or (not change.deleted and _spec(change.object) == _spec(change.previous)):
             return
         for obj, step in ((change.previous, -1), (None if change.deleted else change.object, 1)):
             spec = _spec(obj)

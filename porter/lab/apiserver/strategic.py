@@ -50,7 +50,8 @@ def strategic_merge(document: Json, patch: Json, definitions: Json, schema: str)
 def _merge_map(  # noqa: C901  (one case for each directive)
     document: Any, patch: Json, definitions: Json, schema: str
 ) -> Json:
-    directive, plain = patch.get("$patch"), _without_directives(patch)
+    has_directives = any(key.startswith("$") for key in patch)
+    directive, plain = patch.get("$patch"), _without_directives(patch) if has_directives else patch
     if directive == "replace":
         return plain
     if directive == "delete":
@@ -68,7 +69,7 @@ def _merge_map(  # noqa: C901  (one case for each directive)
             merged[key] = _merge_list(merged.get(key), value, order, definitions, schema, key)
         else:
             merged[key] = value
-    for key, values in patch.items():
+    for key, values in patch.items() if has_directives else ():
         if key.startswith("$deleteFromPrimitiveList/"):
             name = key.partition("/")[2]
             merged[name] = [one for one in merged.get(name) or [] if one not in values]
@@ -80,8 +81,6 @@ def _merge_map(  # noqa: C901  (one case for each directive)
 
 
 def _without_directives(patch: Json) -> Json:
-    if not any(key.startswith("$") for key in patch):
-        return patch
     return {k: v for k, v in patch.items() if k not in ("$patch", "$retainKeys") and not k.startswith(_DIRECTIVES)}
 
 

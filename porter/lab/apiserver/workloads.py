@@ -50,6 +50,8 @@ def _default_container(container: Json, *, host_network: bool) -> None:
 class PodBehaviour(Behaviour):
     """A Pod is pending until somebody reports otherwise: nothing schedules or runs it here."""
 
+    sections = ("spec",)
+
     def fresh(self, obj: Json) -> None:
         """Set what the creation sets."""
         obj["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
@@ -75,6 +77,8 @@ class PodBehaviour(Behaviour):
 
 class TemplateBehaviour(Behaviour):
     """Deployments, DaemonSets and ReplicaSets: a selector and a template, and the defaults of each kind."""
+
+    sections = ("spec",)
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -82,12 +82,16 @@ class Writes:
         wanted = change(old)
         if not isinstance(wanted, dict):
             raise errors.rejected_patch()
-        obj: Json = copied(_without_what_is_kept(wanted, old))
+        patched = _without_what_is_kept(wanted, old)
+        untouched = {} if kind.custom else _own_sections(patched, old)
+        touched: Json = copied({part: value for part, value in patched.items() if part not in untouched})
         try:
-            _same_kind(obj, old)
-            clean(obj, kind, options)
+            _same_kind(patched, old)
+            clean(touched, kind, options)
         except Undecodable as why:
             raise errors.unpatchable(wanted, why) from why
+        whole = untouched | touched
+        obj = {part: whole[part] for part in patched | touched if part in whole}
         _same_place(obj, key.namespace, key.name)
         return self._rewritten(kind, key, obj, old=old, subresource=subresource, options=options)
 
@@ -169,7 +173,11 @@ class Writes:
         obj = _only_the_part(kind, obj, old, subresource)
         inherited(obj, old)
         behaviour = self._behaviours.get(kind.name, NOTHING) if not kind.custom else NOTHING
-        self._default(kind, obj, old, behaviour)
+        if kind.custom or behaviour.concerned(obj, old):
+            obj |= copied(_own_sections(obj, old))
+            self._default(kind, obj, old, behaviour)
+        else:
+            behaviour = NOTHING
         self._complete(kind, obj, old, behaviour)
         if kind.generation and _content(obj) != _content(old):
             metadata(obj)["generation"] = metadata(old).get("generation", 0) + 1
@@ -245,21 +253,26 @@ def _schema_errors(kind: Kind, obj: Json, old: Json | None) -> list[FieldError]:
 
 
 def _only_the_part(kind: Kind, obj: Json, old: Json, subresource: str) -> Json:
-    """What a request may change: all but the status, or the status alone."""
+    """What a request may change, all but the status, or the status alone; the rest is the stored object's own."""
     if subresource == "status" and kind.custom:
-        whole: Json = copied({key: value for key, value in old.items() if key != "status"})
+        whole = {key: value for key, value in old.items() if key != "status"} | {"metadata": copied(metadata(old))}
         if "status" in obj:
             whole["status"] = obj["status"]
         return whole
     if subresource == "status":
-        kept: Json = copied({key: value for key, value in old.items() if key not in ("metadata", "status")})
+        kept = {key: value for key, value in old.items() if key not in ("metadata", "status")}
         return {key: value for key, value in obj.items() if key in ("metadata", "status")} | kept
     if not kind.status:
         return obj
     part = {key: value for key, value in obj.items() if key != "status"}
     if "status" in old:
-        part["status"] = copied(old["status"])
+        part["status"] = old["status"]
     return part
+
+
+def _own_sections(obj: Json, old: Json) -> Json:
+    """What of an object is a stored object's own, and so never to be changed in place; metadata is never shared."""
+    return {part: value for part, value in obj.items() if part in old and value is old[part] and part != "metadata"}
 
 
 def _without_status(kind: Kind, obj: Json) -> Json:
