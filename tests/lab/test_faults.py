@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from porter.cli.lab.breaking import fail, recover
 from porter.lab import Lab, faults, furniture, namespaces, processes
 from porter.lab.errors import LabError
 from porter.lab.faults import How
@@ -47,11 +48,14 @@ def are_ready(lab: Lab, *nodes: str) -> None:
     until(f"{nodes} ready", lambda: furniture.ready_nodes(lab.api) == set(nodes), within=30.0)
 
 
-def reaches(lab: Lab, source: str, address: str, port: int = 22) -> bool:
+SHORT = 0.3  # seconds: enough to know that nothing comes back
+
+
+def reaches(lab: Lab, source: str, address: str, port: int = 22, *, wait: float = 1.0) -> bool:
     """Whether a TCP packet comes back: a refusal is an answer."""
     stream = namespaces.inside(lab.namespace(source), lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     with stream:
-        stream.settimeout(1.0)
+        stream.settimeout(wait)
         try:
             stream.connect((address, port))
         except ConnectionRefusedError:
@@ -61,9 +65,9 @@ def reaches(lab: Lab, source: str, address: str, port: int = 22) -> bool:
         return True
 
 
-def api(lab: Lab, source: str) -> bool:
+def api(lab: Lab, source: str, *, wait: float = 1.0) -> bool:
     """Whether the API server takes a connection from a host."""
-    return reaches(lab, source, GATEWAY, lab.topology.api_port)
+    return reaches(lab, source, GATEWAY, lab.topology.api_port, wait=wait)
 
 
 def lost(lab: Lab, address: str, count: int, *, wait: float = 0.05) -> int:
@@ -109,7 +113,8 @@ def test_what_passes_a_bad_cable_is_whole(lab: Lab) -> None:
 @pytest.mark.sees("no-api")
 def test_a_node_may_lose_the_api_server_alone(lab: Lab) -> None:
     lab.fail("node1", "no-api")
-    seen = (api(lab, "node1"), api(lab, "node2"), reaches(lab, "node1", NODE2), lab.ping(NODE1) is not None)
+    cut = api(lab, "node1", wait=SHORT)
+    seen = (cut, api(lab, "node2"), reaches(lab, "node1", NODE2), lab.ping(NODE1) is not None)
     lab.recover("node1")
 
     assert seen == (False, True, True, True)
@@ -119,7 +124,8 @@ def test_a_node_may_lose_the_api_server_alone(lab: Lab) -> None:
 @pytest.mark.sees("no-peers")
 def test_a_node_may_lose_the_other_nodes_alone(lab: Lab) -> None:
     lab.fail("node1", "no-peers")
-    seen = (reaches(lab, "node1", NODE2), reaches(lab, "node2", NODE1), api(lab, "node1"), lab.ping(NODE1) is not None)
+    cut = reaches(lab, "node1", NODE2, wait=SHORT), reaches(lab, "node2", NODE1, wait=SHORT)
+    seen = (*cut, api(lab, "node1"), lab.ping(NODE1) is not None)
     heard = [answer.mac for answer in lab.arp(NODE1)]  # a broadcast of the client's still reaches it
     lab.recover("node1")
 
@@ -133,7 +139,8 @@ def test_a_broadcast_of_a_node_without_peers_reaches_all_but_them(lab: Lab) -> N
         with lab.capture(host, protocol=0x0806) as capture:
             lab.exec("node1", ["ip", "neigh", "flush", "all"])
             lab.exec("node1", ["ip", "neigh", "del", "192.168.0.77", "dev", "eth0"])
-            reaches(lab, "node1", "192.168.0.77")
+            with namespaces.inside(lab.namespace("node1"), lambda: socket.socket(type=socket.SOCK_DGRAM)) as question:
+                question.sendto(b"", ("192.168.0.77", 9))  # nobody; its MAC is asked for
             frames = [frame for frame in capture.frames(wait=0.2) if frame.kind != OTHERHOST]
             return any(lab.mac("node1") == frame.source for frame in frames)
 
@@ -383,6 +390,29 @@ def test_kinds_have_other_names_by_what_is_cut_off_or_wrong(lab: Lab, target: st
 
     assert done == names
     assert names.items() <= faults.ALIASES.items()
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "option", "told"),
+    [
+        ("node1", "loss", "--loss=40", "loss 40%"),
+        ("node1", "delay", "--delay=50", "delay 50 ms"),
+        ("apiserver", "slow", "--delay=250", "slow 250 ms"),
+        ("apiserver", "errors", "--code=503", "errors 503"),
+        ("apiserver", "cuts", "--every=0.5", "cuts every 0.5 s"),
+    ],
+)
+def test_the_command_says_how_badly_in_the_units_of_its_options(  # noqa: PLR0917  (one row of the table above)
+    lab: Lab, target: str, kind: str, option: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PORTER_LAB_DIR", str(lab.directory.parent))
+        fail.main(["--name", lab.name, "--kind", kind, option, target], standalone_mode=False)
+        recover.main(["--name", lab.name, target], standalone_mode=False)
+
+    broken, mended = capsys.readouterr().out.splitlines()
+    assert broken.endswith(f"{target} is broken: {told}")
+    assert mended.endswith(f"{target} is mended")
 
 
 def test_one_fault_at_a_time_and_status_tells_it(lab: Lab) -> None:
