@@ -102,6 +102,8 @@ def _access(configuration: Configuration, whose: str) -> Access:
     if configuration.proxy and urlsplit(configuration.proxy).scheme not in {"http", "https"}:
         raise KubeconfigError(f"{whose} names the proxy {configuration.proxy}, and Porter knows only HTTP proxies")
     _trim_token(configuration, whose)
+    # From Python 3.13 on certificates without key identifiers would be refused, which kubectl takes and clusters have.
+    configuration.disable_strict_ssl_verification = True
     try:
         transport = _transport(configuration)
         tls = RESTClientObject(configuration).ssl_context

@@ -123,6 +123,12 @@ def test_a_certificate_that_is_not_to_be_verified_is_not_and_empty_fields_are_no
     asyncio.run(main())
 
 
+def test_no_certificate_is_refused_that_kubectl_takes(tmp_path: Path) -> None:
+    access = opened(kubeconfig(tmp_path / "config", "https://127.0.0.1:9", token="t"))
+
+    assert access.configuration.disable_strict_ssl_verification, "Python 3.13 and newer are stricter by themselves"
+
+
 def test_a_context_without_a_user_is_nobody(tmp_path: Path) -> None:
     path = changed(kubeconfig(tmp_path / "config", "https://127.0.0.1:9", token="t"), context={"user": None})
 
