@@ -8,8 +8,10 @@ import argparse
 import asyncio
 import socket
 import sys
+from ipaddress import ip_address
 
 from porter.lab.carrying import carry
+from porter.lab.families import place, socket_family
 from porter.lab.namespaces import inside
 from porter.lab.until import until_told
 
@@ -44,11 +46,12 @@ def main() -> int:
     parser.add_argument("--listen", nargs=2, required=True, metavar=("ADDRESS", "PORT"))
     parser.add_argument("--to", nargs=2, required=True, metavar=("HOST", "PORT"))
     options = parser.parse_args()
-    place = (options.listen[0], int(options.listen[1]))
+    address, port = ip_address(options.listen[0]), int(options.listen[1])
+    where, family = (str(address), port), socket_family(address)
     try:
-        listening = inside(options.netns, lambda: socket.create_server(place))
+        listening = inside(options.netns, lambda: socket.create_server(where, family=family))
     except OSError as failed:
-        print(f"cannot listen on {place[0]}:{place[1]}: {failed}", file=sys.stderr)  # noqa: T201 - the command's
+        print(f"cannot listen on {place(address, port)}: {failed}", file=sys.stderr)  # noqa: T201 - the command's
         return 1
     asyncio.run(until_told(Gate(options.to[0], int(options.to[1])).serve(listening)))
     return 0
