@@ -5,11 +5,12 @@ be decoded, damage) it leaves to `EventLog`, which knows what to say of it.
 """
 
 import sqlite3
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import msgspec
 
@@ -36,14 +37,12 @@ _SNAPSHOT: Final = (
 )
 _SNAPSHOT_TYPES: Final = [int, int, int, bytes, bytes, bytes]
 _NO_LIMIT: Final = 2**63 - 1
-_SEQ, _AT, _BODY = itemgetter(0), itemgetter(1), itemgetter(4)
+_SEQ, _AT, _KIND, _VERSION, _BODY = map(itemgetter, range(5))
 _WRONG: Final = (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError)
 
 
-class _LeftOut(NamedTuple):
-    kind: str
-    version: int
-    takes: Callable[[int, Sequence[str]], int]
+Takes: TypeAlias = Callable[[int, Sequence[str]], int]
+"""Given the number of the first of a run of entries and the bodies of all: returns how many of them it takes."""
 
 
 class SqliteSource(Closing):
@@ -54,7 +53,8 @@ class SqliteSource(Closing):
         self._file = file
         self._stream = stream
         self._log: EventLog | None = None
-        self._left_out: _LeftOut | None = None
+        self._left_out: dict[str, Takes] = {}
+        """By kind."""
 
     @classmethod
     def open(cls, path: Path, *, stream: str = "") -> Self:
@@ -89,32 +89,28 @@ class SqliteSource(Closing):
     def read(self, after: int = 0, until: int | None = None, *, whole_after: int | None = None) -> Iterator[Recorded]:
         """Yield the entries with `after < seq <= until`, in order, in bounded memory; see `EventLog.read`."""
         last, limit = after, _NO_LIMIT if until is None else until
-        self._left_out = None
+        self._left_out = {}
         while True:
             page = self._page(last, limit)
             if not page or not _is_whole(page, last):
                 break
-            left_out = self._now_left_out()
-            read = yield from (_recorded(page) if left_out is None else _skimmed(page, left_out))
+            # What is left out is asked for with each page, since `leave_out` comes while they are read.
+            read = yield from (_skimmed(page, self._left_out) if self._left_out else _recorded(page))
             last += read
             if read < len(page):
                 break
         if page or last < min(limit, self.last_seq):
             yield from self._with_log("read", last, until, whole_after=whole_after)
 
-    def leave_out(self, kind: str, takes: Callable[[int, Sequence[str]], int]) -> None:
+    def leave_out(self, kind: str, takes: Takes) -> None:
         """Leave out of what is being read the entries of a kind that `takes` takes, and says how many these are.
 
         It is given the bodies of a run of such entries, of the kind's current version, with the number of the first,
         once all before was read, and takes some from the first on; asked again of the rest when the one that it did
-        not take was read. It is not asked of all of them, and never of the last. What is read anew after this is whole
-        again.
+        not take was read. It is not asked of all of them, and never of the last. Several kinds may be left out, each by
+        a call of its own. What is read anew after this is whole again.
         """
-        self._left_out = _LeftOut(kind, KINDS[kind][1], takes)
-
-    def _now_left_out(self) -> _LeftOut | None:
-        """Return what is left out by now: asked for each page, since `leave_out` comes while they are read."""
-        return self._left_out
+        self._left_out[kind] = takes
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they are stored, with their checksums."""
@@ -234,33 +230,39 @@ def _recorded(page: Sequence[Any]) -> Generator[Recorded, None, int]:
     return len(page)
 
 
-def _skimmed(page: Sequence[Any], left_out: _LeftOut) -> Generator[Recorded, None, int]:
+def _skimmed(page: Sequence[Any], left_out: Mapping[str, Takes]) -> Generator[Recorded, None, int]:
     """Turn rows into entries but for those that are taken, up to a wrong one. Return how many were read."""
-    skimmed, current, takes = left_out
     try:
         _check(list(map(_AT, page)))
     except _WRONG:
         return 0
-    others = [
-        place
-        for place, (_, _, kind, version, body) in enumerate(page)
-        if kind != skimmed or version != current or type(body) is not str
-    ]
-    if not others or others[-1] != len(page) - 1:
-        others.append(len(page) - 1)
-    read = 0
-    for other in others:
-        while read <= other:
-            if read < other:
-                read += takes(page[read][0], list(map(_BODY, page[read:other])))
-            seq, at, kind, version, body = page[read]
+    last = page[-1]
+    done = 0
+    for skimmed, rows in groupby(page, _KIND):
+        run = list(rows)
+        takes = left_out.get(skimmed)
+        bodies = () if takes is None else _bodies(run if run[-1] is not last else run[:-1], KINDS[skimmed][1])
+        read = 0
+        while read < len(run):
+            if takes is not None and read < len(bodies):
+                read += takes(run[read][0], bodies[read:])
+                if read == len(run):
+                    break
+            seq, at, kind, version, body = run[read]
             try:
                 entry = READERS[kind, version](body)
             except _WRONG:
-                return read
+                return done + read
             yield Recorded(seq, at, entry)
             read += 1
-    return len(page)
+        done += read
+    return done
+
+
+def _bodies(run: Sequence[Any], version: int) -> Sequence[str]:
+    """Return the bodies of rows of one kind; none where any is of another version, or no text."""
+    bodies = list(map(_BODY, run))
+    return bodies if set(map(_VERSION, run)) <= {version} and set(map(type, bodies)) <= {str} else ()
 
 
 def _check(times: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ from porter.reconciler.resuming import resume
 from porter.reconciler.skimming import SKIMMED
 from porter.replay.lots import with_recorded_lots
 from porter.replay.moments import Moment, MomentError
-from porter.replay.refold import Refold
+from porter.replay.refold import COMPARED, Refold
 from porter.replay.text import clock
 
 _PAUSE = 0.5  # seconds between looks at a log that is followed
@@ -73,12 +73,14 @@ def begun(
     until: Moment | None = None,
     *,
     skims: bool = False,
+    tells: bool = True,
 ) -> tuple[Refold, Iterator[Recorded]]:
     """Return a fold that stands where the log begins, by the rules that are installed here, and what to give it.
 
     `records` are those of the source, from its first entry; none beyond `until` must be folded. `skims`: every one that
     the source yields is folded at once, so it may leave out what the fold takes in by its text, which halves the work.
-    Raises PorterError as `beginning` does.
+    Not `tells`: only differences are asked for, so decisions that were recorded as this version takes them are left out
+    too. Raises PorterError as `beginning` does.
     """
     installed = installed_rules()
     found, rules = with_recorded_lots(records, installed, source.snapshots())
@@ -86,21 +88,28 @@ def begun(
     # Not where entries are read ahead of the fold: recorded lots, and those beyond a moment by the clock.
     skims &= rules is installed and (until is None or until.seq is not None)
     refold = Refold(rules, reconciler=reconciler, after=after)
-    if skims and isinstance(source, SqliteSource):
-        source.leave_out(SKIMMED, refold.takes)
+    if skims:
+        _skim(source, refold, tells=tells)
     return refold, found
+
+
+def _skim(source: Source, refold: Refold, *, tells: bool) -> None:
+    """Have a source leave out what a fold takes by its text of what is read from now on, if it can."""
+    if isinstance(source, SqliteSource):
+        source.leave_out(SKIMMED, refold.takes)
+        if not tells:
+            source.leave_out(COMPARED, refold.agrees)
 
 
 def read_on(source: Source, refold: Refold, after: int, until: int | None) -> Iterator[Recorded]:
     """Yield the entries with `after < seq <= until`, to be folded at once by a fold that stands at entry `after`.
 
-    It may leave out what the fold takes in by its text.
+    For who asks for differences alone: it may leave out what the fold takes in by its text, and what agrees with it.
     """
     records = _whole(source, after, until, whole_after=after)
     first = next(records, None)
     if first is not None:
-        if isinstance(source, SqliteSource):
-            source.leave_out(SKIMMED, refold.takes)
+        _skim(source, refold, tells=False)
         yield first
         yield from records
 

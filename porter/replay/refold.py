@@ -6,6 +6,7 @@ from typing import Final, TypeAlias, assert_never, get_args
 
 import msgspec
 
+from porter.events.codec import encode
 from porter.events.entries import (
     AgentStarted,
     AssignmentDecided,
@@ -21,6 +22,8 @@ from porter.reconciler.skimming import Skimmer
 
 _OBSERVED: Final = frozenset(get_args(Observed))
 _DECIDED: Final = frozenset(get_args(Decided))
+COMPARED: Final = "assignment.decided"
+"""The kind of nearly all decisions: compared by their text where that is all that is asked for."""
 
 Subject: TypeAlias = tuple[str, str]
 """What a decision is about: a Service and a family, or an Eip's name behind an empty text."""
@@ -97,6 +100,20 @@ class Refold:
         None is while something decided waits for the record to show it: the next entry tells that it does not.
         """
         return 0 if self._pending else self._skimmer.takes(seq, bodies)
+
+    def agrees(self, _seq: int, bodies: Sequence[str]) -> int:
+        """Take recorded decisions of kind `COMPARED` that are this version's to the letter; return how many, in order.
+
+        The next one has to be given to `steps`. For who asks for differences alone: nothing is told of those taken.
+        """
+        taken = 0
+        for body in bodies:
+            subject = next(iter(self._pending), None)
+            if subject is None or encode(self._pending[subject])[::2] != (COMPARED, body.encode()):
+                break
+            del self._pending[subject]
+            taken += 1
+        return taken
 
     def run(self, records: Iterable[Recorded]) -> Iterator[Refolded]:
         """Fold the records in order and yield what this version decides."""

@@ -139,7 +139,7 @@ def _is_redacted(source: Source) -> bool:
 
 def _begun(source: Source, moment: Moment | None, bounds: Sequence[int]) -> tuple[Refold, Iterator[Recorded]]:
     records = records_to_fold(source, bounds[0]) if bounds else records_until(source, moment)
-    return begun(source, records, moment, skims=True)
+    return begun(source, records, moment, skims=True, tells=False)
 
 
 def _parts(bounds: Sequence[int], moment: Moment | None) -> Iterator[Part]:

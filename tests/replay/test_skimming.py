@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from porter.cli import main
 from porter.events.codec import encode
-from porter.events.entries import AgentSilent, AgentStarted, EndpointsObserved, Observed, Recorded, ServiceObserved
+from porter.events.entries import (
+    AgentHeard,
+    AgentSilent,
+    AgentStarted,
+    AssignmentDecided,
+    EndpointsObserved,
+    Observed,
+    Recorded,
+    ServiceObserved,
+)
 from porter.events.sources import open_source
 from porter.model.names import NodeName
 from porter.model.objects import Endpoints
@@ -20,6 +29,7 @@ from porter.reconciler.fold import Reconciler
 from porter.reconciler.skimming import Skimmer
 from porter.replay.page.gathering import gather
 from porter.replay.reading import begun
+from porter.replay.refold import Difference
 from porter.replay.story import About
 from tests.reconciler import crowded
 from tests.replay.recording import ADDRESS, BEGIN, POOL, log_at, recorded
@@ -240,6 +250,74 @@ def test_a_row_that_is_wrong_among_those_that_are_taken_is_refused_as_ever(
     assert main(["replay", str(long_log), "--until", "2099-01-01T00:00"]) != 0  # by the clock nothing is taken
     assert capsys.readouterr().err == refused
     assert "900" in refused or "899" in refused
+
+
+def moving_about(times: int) -> Iterator[Observed]:
+    """Yield a life in which the endpoints move for more than a page, and then the address goes away and comes back."""
+    yield from moving(600)
+    for _ in range(times):
+        yield AgentSilent(node=NodeName("node1"), seconds=6.0)
+        yield AgentHeard(node=NodeName("node1"))
+
+
+def decisions_in(records: list[Recorded]) -> list[int]:
+    return [one.seq for one in records if isinstance(one.entry, AssignmentDecided) and one.seq > 512]
+
+
+def test_where_differences_alone_are_asked_for_decisions_are_not_read_that_were_recorded_as_they_are_taken(
+    tmp_path: Path,
+) -> None:
+    records = recorded(moving_about(5))
+    with open_source(str(log_at(tmp_path / "porter.db", records))) as source:
+        refold, all_of_them = begun(source, source.read(), skims=True)
+        told = list(refold.steps(all_of_them))
+        comparing, fewer = begun(source, source.read(), skims=True, tells=False)
+        read: list[Recorded] = []
+        steps = list(comparing.steps(kept(fewer, read)))
+
+        assert not [step for step in [*told, *steps] if isinstance(step, Difference)]
+        assert len(decisions_in(records)) == 10
+        assert decisions_in(read) == [source.last_seq]
+        assert comparing.is_settled
+        assert comparing.reconciler.snapshot() == refold.reconciler.snapshot()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differences"),
+    [
+        pytest.param("", "", 0, id="nothing"),
+        pytest.param("}}", "}} ", 0, id="a space"),
+        pytest.param('{"cause"', '{"more":1,"cause"', 0, id="a field that nobody knows"),
+        pytest.param("its Porter agent is silent", "it is", 0, id="words"),
+        pytest.param('"agent-silent"', '"node-not-ready"', 0, id="why another node may not"),
+        pytest.param('"nodes":["', '"nodes":["x","', 1, id="its nodes"),
+        pytest.param('"cause":', '"cause":1', 1, id="its cause"),
+        pytest.param('"service":"default/web"', '"service":"default/other"', 2, id="its Service"),
+        pytest.param('"agent-silent"', '"unheard-of"', None, id="a reason that nobody knows"),
+    ],
+)
+def test_a_decision_that_was_recorded_otherwise_is_told_alike_by_its_text_and_by_what_it_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, differences: int | None
+) -> None:
+    records = recorded(moving_about(5))
+    path = log_at(tmp_path / "porter.db", records)
+    altered = decisions_in(records)[4]  # the agent has fallen silent once more
+    with sqlite3.connect(path) as connection:
+        body = encode(records[altered - 1].entry)[2].decode()
+        assert old in body
+        connection.execute("UPDATE entry SET body = ? WHERE seq = ?", (body.replace(old, new, 1), altered))
+    connection.close()
+
+    told = []
+    for asked in ([], ["--until", "2099-01-01T00:00"]):  # by the clock nothing is taken
+        status = main(["replay", str(path), "--verify", *asked])
+        told.append((status, *capsys.readouterr()))
+    assert told[0] == told[1]
+    if differences is None:
+        assert f"entry {altered}" in told[0][2]
+    else:
+        assert told[0][0] == (1 if differences else 0)
+        assert told[0][1].count("recorded:") == differences
 
 
 def test_a_difference_is_told_alike_whether_entries_are_taken_or_all_are_folded(
