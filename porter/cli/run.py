@@ -2,13 +2,10 @@
 
 import asyncio
 import re
-import signal
-import sys
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
@@ -126,7 +123,6 @@ def run(
     if 0 < gratuitous_interval < 1:
         raise PorterError("--gratuitous-interval is below one second: choose 0 for never, or at least 1")
     demand_kubeconfig(kubeconfig, context=context)
-    signal.signal(signal.SIGTERM, _end)
     # The agent brings the Kubernetes client, which `porter run --help` can do without.
     from porter.agent.agent import run_agent  # noqa: PLC0415
     from porter.agent.settings import Settings  # noqa: PLC0415
@@ -148,8 +144,3 @@ def run(
     )
     with suppress(asyncio.CancelledError):  # told to stop before it had begun
         run_in_loop(run_agent(settings))
-
-
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End now: nothing has begun. Of process 1, as in a container, the kernel drops signals that nobody handles."""
-    sys.exit()
