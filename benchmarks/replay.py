@@ -1,15 +1,14 @@
 """How fast a log is replayed: `python -m benchmarks.replay [--entries N] [--json]`.
 
 The log is a made-up life of a cluster (benchmarks.cluster_life) in SQLite, appended as an agent appends it, with its
-snapshots. What is read is read in processes of their own, so that their memory is that of a replay and of nothing else.
+snapshots. What is read is read in processes of their own (benchmarks.replay_reading), so that their memory is that of a
+replay and of nothing else.
 A long log is verified in parts on all processors, as the command does: `ratio` is of the times, `ratio_cpu` of the
 processor time of all parts together.
 """
 
 import argparse
 import json
-import resource
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -24,14 +23,13 @@ from benchmarks.telling import tell
 from porter.agent.starting import state_of
 from porter.agent.upkeep import EVERY
 from porter.cli.collector import collect_seldom
-from porter.events.codec import decode, is_observed
+from porter.events.codec import is_observed
 from porter.events.entries import LeaderObserved, Recorded
 from porter.events.log import EventLog
 from porter.events.sources import open_source
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.resuming import packed
 from porter.replay.reading import installed_rules
-from porter.replay.verifying import Verification
 
 BATCH = 500
 SINGLE = 300
@@ -39,6 +37,7 @@ FEW = 100_000
 """Entries of the shorter log: twice as long, a replay must need no more memory."""
 TAIL = 5_000
 """Entries behind a snapshot."""
+READING = "benchmarks.replay_reading"
 
 
 def write(path: Path, entries: int) -> dict[str, Any]:
@@ -82,42 +81,6 @@ def append_singly(path: Path) -> float:
     return round(statistics.quantiles(times, n=100)[98], 2)
 
 
-def decode_bare(path: Path) -> dict[str, Any]:
-    """Read and decode every row, and nothing else."""
-    connection = sqlite3.connect(path)
-    begin, cpu = time.perf_counter(), time.process_time()
-    for kind, version, body in connection.execute("SELECT kind, version, body FROM entry ORDER BY stream, seq"):
-        decode(kind, version, body)
-    found = {"bare_decode_s": _since(begin), "bare_decode_cpu_s": round(time.process_time() - cpu, 3)}
-    connection.close()
-    return found
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read the log as a replay does, and do nothing with its entries."""
-    begin = time.perf_counter()
-    with open_source(str(path)) as source:
-        for _ in source.read():
-            pass
-    return {"read_s": _since(begin)}
-
-
-def replay(path: Path) -> dict[str, Any]:
-    """Fold the whole log and hold it against the decisions recorded, as `porter replay --verify` does."""
-    begin, cpu = time.perf_counter(), time.process_time()
-    with open_source(str(path)) as source, Verification(source) as verification:
-        differences = sum(1 for _ in verification.differences())
-        helpers = verification.jobs - 1
-    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return {
-        "replay_s": _since(begin),
-        "replay_cpu_s": round(time.process_time() - cpu + others.ru_utime + others.ru_stime, 3),
-        "jobs": verification.jobs,
-        "differences": differences,
-        "rss_mb": round((own.ru_maxrss + helpers * others.ru_maxrss) / 1000, 1),  # Linux counts in KiB
-    }
-
-
 def snapshot(path: Path) -> dict[str, Any]:
     """Store the state before the last entries of a log in it, as an agent does."""
     with open_source(str(path)) as source:
@@ -145,9 +108,9 @@ def _since(begin: float) -> float:
     return round(time.perf_counter() - begin, 3)
 
 
-def apart(*what: str) -> dict[str, Any]:
-    """Run a part of this module in a process of its own."""
-    ran = subprocess.run([sys.executable, "-m", __spec__.name, *what], check=True, capture_output=True, text=True)
+def apart(module: str, *what: str) -> dict[str, Any]:
+    """Run a part of a module in a process of its own."""
+    ran = subprocess.run([sys.executable, "-m", module, *what], check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
 
@@ -157,17 +120,17 @@ def measure(folder: Path, entries: int) -> Iterator[tuple[str, Any]]:
     few, many = folder / "few.db", folder / "many.db"
     write(few, min(FEW, entries))
     yield from write(many, entries).items()
-    yield "rss_mb_100k", apart("--replay", str(few))["rss_mb"]
-    before, replayed, after = (apart(part, str(many)) for part in ("--bare", "--replay", "--bare"))
+    yield "rss_mb_100k", apart(READING, "replay", str(few))["rss_mb"]
+    before, replayed, after = (apart(READING, part, str(many)) for part in ("bare", "replay", "bare"))
     yield from replayed.items()
     yield "entries_per_s", round(entries / replayed["replay_s"])
-    yield from apart("--read", str(many)).items()
+    yield from apart(READING, "read", str(many)).items()
     bare = {name: min(before[name], after[name]) for name in before}  # the machine's noise only adds
     yield from bare.items()
     yield "ratio", round(replayed["replay_s"] / bare["bare_decode_s"], 2)
     yield "ratio_cpu", round(replayed["replay_cpu_s"] / bare["bare_decode_cpu_s"], 2)
-    yield from apart("--snapshot", str(many)).items()
-    yield from apart("--start", str(many)).items()
+    yield from apart(__spec__.name, "--snapshot", str(many)).items()
+    yield from apart(__spec__.name, "--start", str(many)).items()
     yield "append_p99_ms", append_singly(many)
 
 
@@ -176,17 +139,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    for part in ("--replay", "--bare", "--read", "--snapshot", "--start"):
+    for part in ("--snapshot", "--start"):
         parser.add_argument(part, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     collect_seldom()  # as every command does
-    if options.replay:
-        print(json.dumps(replay(options.replay)))
-    elif options.bare:
-        print(json.dumps(decode_bare(options.bare)))
-    elif options.read:
-        print(json.dumps(read(options.read)))
-    elif options.snapshot:
+    if options.snapshot:
         print(json.dumps(snapshot(options.snapshot)))
     elif options.start:
         print(json.dumps(start_from_snapshot(options.start)))
