@@ -5,6 +5,7 @@ porter/replay/verifying.py. Whatever goes wrong here, that part is simply folded
 """
 
 import contextlib
+import gc
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import get_context, resource_tracker
@@ -57,7 +58,7 @@ class Helper(Closing):
         self._said: Folded | None = None
         context = get_context("spawn")  # a fork would share the open database
         self._pipe, other = context.Pipe(duplex=False)
-        self._process = context.Process(target=_work, args=(other, path, stream, part), daemon=True)
+        self._process = context.Process(target=_work, args=(other, path, stream, part, gc.get_threshold()), daemon=True)
         with other, contextlib.suppress(OSError), _deaf_to_interrupts():  # not started, it is one that is gone
             self._process.start()
 
@@ -116,8 +117,12 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe: Connection, path: Path, stream: str, part: Part) -> None:
-    """Fold a part and send what came of it, None where nothing did: in the process of a helper."""
+def _work(pipe: Connection, path: Path, stream: str, part: Part, thresholds: tuple[int, int, int]) -> None:
+    """Fold a part and send what came of it, None where nothing did: in the process of a helper.
+
+    It looks for garbage as often as who asked.
+    """
+    gc.set_threshold(*thresholds)
     folded: Folded | None = None
     with contextlib.suppress(Exception):  # the fold of who asked meets the same, and says what it is
         folded = _folded(path, stream, part, pipe.send)
