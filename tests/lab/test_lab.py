@@ -213,6 +213,7 @@ def test_a_node_that_is_cut_off_becomes_not_ready_and_so_do_its_endpoints(lab: L
 
 def test_a_restarted_deployment_rolls_over_while_it_serves(lab: Lab) -> None:
     before = pods(lab)
+    change(lab)
     point(lab, "node3")
 
     lab.kube("rollout", "restart", "deployment", "porter-layer2")

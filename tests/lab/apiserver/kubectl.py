@@ -12,6 +12,8 @@ from typing import Any
 
 from tests.lab.apiserver.client import Client
 
+NEWER = 34
+"""From here on kubectl says from which namespace it deletes, and nothing of a Node's kube-proxy. 1.33 is older, 1.36 newer."""
 CRD = """
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.apiserver.kubectl import EIP, WEB, Kubectl, masked
+from tests.lab.apiserver.kubectl import EIP, NEWER, WEB, Kubectl, masked
 from tests.processes import killed
 
 POOL = "/apis/network.kubesphere.io/v1alpha2/eips/pool"
@@ -261,6 +261,7 @@ def test_describe_shows_an_eip(shop: Kubectl) -> None:
 
 def test_describe_shows_a_node(shop: Kubectl) -> None:
     age = "Age" if shop.minor >= NEW_HEADERS else "AGE"
+    proxy = "" if shop.minor >= NEWER else "  Kube-Proxy Version:\n"
     assert masked(shop("describe", "node", "n1")) == (
         "Name: n1\n"
         "Roles: worker\n"
@@ -286,7 +287,7 @@ def test_describe_shows_a_node(shop: Kubectl) -> None:
         "  Architecture:\n"
         "  Container Runtime Version: containerd://2.0\n"
         "  Kubelet Version: v1.36.0\n"
-        "  Kube-Proxy Version:\n"
+        f"{proxy}"
         "Non-terminated Pods: (0 in total)\n"
         f"  Namespace Name CPU Requests CPU Limits Memory Requests Memory Limits {age}\n"
         "  --------- ---- ------------ ---------- --------------- ------------- ---\n"

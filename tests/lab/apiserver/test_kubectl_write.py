@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.lab.apiserver.kubectl import EIP, WEB, Kubectl
+from tests.lab.apiserver.kubectl import EIP, NEWER, WEB, Kubectl
 from tests.lab.labs import YAML
 
 NEW = 25  # from here on the server validates, and kubectl says more of what it refuses
@@ -169,7 +169,10 @@ def test_scale_changes_the_replicas(kubectl: Kubectl) -> None:
 def test_delete_says_what_went(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=WEB)
 
-    assert kubectl("delete", "-f", "-", stdin=WEB) == 'deployment.apps "web" deleted\nservice "web" deleted\n'
+    place = f" from {kubectl.namespace} namespace" if kubectl.minor >= NEWER else ""
+    assert kubectl("delete", "-f", "-", stdin=WEB) == (
+        f'deployment.apps "web" deleted{place}\nservice "web" deleted{place}\n'
+    )
     assert kubectl.fails("delete", "svc", "web") == 'Error from server (NotFound): services "web" not found\n'
     assert kubectl.at("").fails("delete", "namespace", "kube-system") == (
         'Error from server (Forbidden): namespaces "kube-system" is forbidden: this namespace may not be deleted\n'
