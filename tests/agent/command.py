@@ -96,9 +96,13 @@ class Command:
 
     def terminate(self) -> int:
         """Ask it to end and return its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait_for_its_end(within=15.0)
+
+    def wait_for_its_end(self, *, within: float = 30.0) -> int:
+        """Return its exit code when it has ended by itself."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(15)
+        return self._process.wait(within)
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -1,5 +1,6 @@
 """The agent of one node from start to end, on a wire: what it logs, answers and writes."""
 
+import signal
 import time
 
 import pytest
@@ -18,7 +19,7 @@ from porter.model.names import NodeName
 from porter.plugins.layer2.announcer import arp
 from porter.plugins.registry import Registry
 from porter.plugins.shipped import shipped_version
-from tests.agent.api import LEASES, Api
+from tests.agent.api import LEASES, SERVICES, Api
 from tests.agent.command import Command
 from tests.plugins.bench import ADDRESS, ASKER, CLIENT, NODE, OTHER, is_reply
 from tests.plugins.netns import Capture, Wire
@@ -176,6 +177,40 @@ def test_sigterm_withdraws_releases_both_leases_and_says_so_last(
     assert last == AgentStopped(node=NodeName("node1"))
     assert isinstance(before, Withdrawn)
     assert api.addresses("web") == ["192.168.0.91"]
+
+
+def test_sigterm_while_it_publishes_leaves_what_the_next_one_finishes(api: Api, agent: Command, net: Wire) -> None:
+    names = [f"web{number}" for number in range(4)]
+    patches = 0
+
+    def rule(method: str, path: str) -> bool:
+        nonlocal patches
+        if method == "PATCH" and path.startswith(SERVICES):
+            patches += 1
+            if patches == len(names):  # under way, as others are
+                agent.signal(signal.SIGTERM)
+            return patches > len(names)
+        return False
+
+    assert net.node
+    api.forbidden = rule
+    api.eip()
+    for name in names:
+        api.service(name)
+    agent.start()
+    assert agent.wait_for_its_end() == 0
+    before = api.shown()
+    assert len(before) < len(names), "it was told to end before it was done"
+    assert (api.holder("porter-leader"), api.holder("porter-node-node1")) == ("", "")
+    assert agent.of(AgentStopped)
+
+    api.forbidden = lambda _method, _path: False
+    agent.start_ready()
+    agent.wait("all addresses", lambda: len(api.shown()) == len(names))
+
+    found = api.shown()
+    assert before.items() <= found.items()
+    assert len({address for (address,) in found.values()}) == len(names)
 
 
 def test_dry_run_logs_decisions_and_neither_writes_nor_announces(api: Api, agent: Command, net: Wire) -> None:
