@@ -9,10 +9,11 @@ are published, Eips that say so, Leases and Nodes that are renewed, Events. Each
 makes it in a cluster.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 NODES = 20
 SERVICES, PODS = 5, 10  # for each node
@@ -163,4 +164,4 @@ def _event(_path: str, sent: str, _version: str) -> Any:
 
 def encoded(value: Any) -> bytes:
     """The value as a request's body."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return msgspec.json.encode(value)

@@ -17,6 +17,7 @@ from benchmarks.apiserver_client import VERSION, Answer, Asker, Place
 from benchmarks.apiserver_cluster import SENT, Traffic, encoded
 
 _MARK, _DIGITS = SENT.partition("{")[0].encode(), 19
+_TAIL, _MOST = len(_MARK) + _DIGITS, 65536  # bytes that may hold the beginning of a mark, and that are read at once
 _QUIET = 2.0  # seconds without an event after which no more is to come
 
 
@@ -35,6 +36,10 @@ def watch(place: Place, paths: Sequence[str], told: Connection) -> None:
     found = Seen(counts=[0] * len(paths))
     poll, streams = select.epoll(), dict[int, tuple[int, ssl.SSLSocket]]()
     tails = [b""] * len(paths)
+    buffer = bytearray(
+        _TAIL + _MOST
+    )  # what was left of a watch's bytes, and what comes: nothing is copied to be searched
+    room = memoryview(buffer)
     for number, path in enumerate(paths):
         connection = place.connect()
         connection.sendall(place.request("GET", path))
@@ -48,17 +53,20 @@ def watch(place: Place, paths: Sequence[str], told: Connection) -> None:
     while not (ending and time.monotonic() - last > _QUIET):
         for descriptor, _ in poll.poll(0.1):
             number, connection = streams[descriptor]
+            tail = tails[number]
+            start, size = 0, len(tail)
+            buffer[:size] = tail
             try:
-                data = tails[number] + connection.recv(65536)
+                size += connection.recv_into(room[size : size + _MOST])
             except ssl.SSLWantReadError:
                 continue
-            now, last, start = clock(), time.monotonic(), 0
-            while (at := data.find(_MARK, start)) >= 0 and at + len(_MARK) + _DIGITS <= len(data):
+            now, last = clock(), time.monotonic()
+            while 0 <= (at := buffer.find(_MARK, start, size)) <= size - len(_MARK) - _DIGITS:
                 start = at + len(_MARK) + _DIGITS
-                found.sent.append(int(data[at + len(_MARK) : start]))
+                found.sent.append(int(buffer[at + len(_MARK) : start]))
                 found.seen.append(now)
                 found.counts[number] += 1
-            tails[number] = data[max(start, len(data) - _DIGITS - len(_MARK)) :]
+            tails[number] = bytes(room[max(start, size - _TAIL) : size])
         if not ending and told.poll():
             told.recv()
             ending = True

@@ -27,7 +27,7 @@ from porter.lab.apiserver.token_requests import SHORTEST
 from porter.loop import run
 
 _PR_SET_PDEATHSIG = 1  # prctl.h
-_COLLECT = 10_000, 20, 100  # objects are JSON, free of cycles: garbage is looked for seldom, and a little at a time
+_COLLECT = 1_000, 200, 100  # objects are JSON, free of cycles: garbage is looked for in small parts, in all seldom
 _TRIES, _PAUSE = 100, 0.05
 
 
