@@ -66,14 +66,31 @@ class Mirror(Generic[V, W]):
 
     def take(self, seen: Seen[V, W]) -> Change[V] | None:
         """Take in a state from the watch. A repeated one, and one from before an own write, changes nothing."""
-        if self._repeated(seen):
+        if self.passes_by(seen.key, seen.version):
             return None
-        awaited = self._awaited.get(seen.key)
-        if awaited is not None:
-            if awaited.version == seen.version:
-                del self._awaited[seen.key]
-            return None
+        self._pass((seen.key, seen.version))
         return self._apply(seen)
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether the watch has yet to bring some own write."""
+        return bool(self._awaited)
+
+    def passes_by(self, key: str, version: str) -> bool:
+        """Take in a state from the watch if it changes nothing whatever it shows; tell whether that is so.
+
+        Then it is a repeated one, an own write, or one from before an own write.
+        """
+        token = (key, version)
+        if token in self._passed:
+            return True
+        awaited = self._awaited.get(key)
+        if awaited is None:
+            return False
+        self._pass(token)
+        if awaited.version == version:
+            del self._awaited[key]
+        return True
 
     def drop(self, seen: Seen[V, W]) -> Change[V] | None:
         """Take in a deletion from the watch, unless it is that of a namesake before an own write."""
@@ -146,10 +163,13 @@ class Mirror(Generic[V, W]):
         token = (seen.key, seen.version)
         if token in self._passed:
             return True
+        self._pass(token)
+        return False
+
+    def _pass(self, token: tuple[str, str]) -> None:
         self._passed[token] = None
         if len(self._passed) > _REMEMBERED:
             self._passed.popitem(last=False)
-        return False
 
     def _apply(self, seen: Seen[V, W]) -> Change[V] | None:
         key = seen.key

@@ -72,6 +72,8 @@ def plan_service(
 def _replaces_another(view: ServiceView, assignments: Sequence[Assignment]) -> bool:
     """Tell whether another program's address goes: beside it a label would say that it is Porter's, and is to stay."""
     wanted = {one.address for one in assignments if one.address is not None}
+    if wanted.issuperset(view.ips):  # nearly always
+        return False
     return bool(wanted) and any(one.ip is not None and one.ip not in wanted for one in _not_ours(view))
 
 

@@ -32,8 +32,16 @@ class Kind(Generic[V, W]):
     relisted: Callable[[int, tuple[V, ...], tuple[str, ...]], Relisted]
     locate: Callable[[str], str]
     """From an object's key to its path."""
+    identify: Callable[[bytes], tuple[str, str]] | None = None
+    """From an object to its key and version, at a fraction of what `project` takes; raises as that does.
+
+    For kinds of which own writes are taken in, whose echoes need no more.
+    """
     missing: str = "the API server does not serve it"
     """What it means, and what to do, when the kind itself is not there."""
+
+
+_IDENTIFIED = msgspec.json.Decoder(wire.Identified)
 
 
 def _namespaced(prefix: str, plural: str) -> Callable[[str], str]:
@@ -42,6 +50,16 @@ def _namespaced(prefix: str, plural: str) -> Callable[[str], str]:
         return f"{prefix}/namespaces/{namespace}/{plural}/{name}"
 
     return locate
+
+
+def _identify(data: bytes) -> tuple[str, str]:
+    meta = _IDENTIFIED.decode(data).metadata
+    return meta.name, meta.version
+
+
+def _identify_namespaced(data: bytes) -> tuple[str, str]:
+    meta = _IDENTIFIED.decode(data).metadata
+    return f"{meta.namespace}/{meta.name}", meta.version
 
 
 def services() -> Kind[Service, ServiceView]:
@@ -68,6 +86,7 @@ def services() -> Kind[Service, ServiceView]:
         gone=lambda key: entries.ServiceGone(service=ServiceKey(key)),
         relisted=lambda total, changed, gone: Relisted(resource="services", total=total, services=changed, gone=gone),
         locate=_namespaced("/api/v1", "services"),
+        identify=_identify_namespaced,
     )
 
 
@@ -88,6 +107,7 @@ def eips() -> Kind[Eip, EipView]:
         gone=lambda key: entries.EipGone(eip=EipName(key)),
         relisted=lambda total, changed, gone: Relisted(resource="eips", total=total, eips=changed, gone=gone),
         locate=lambda key: f"{EIPS_PATH}/{key}",
+        identify=_identify,
         missing="the kind Eip is not installed; apply the output of `porter manifests`",
     )
 

@@ -189,6 +189,20 @@ class WatchLine(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
+class ShortMeta(msgspec.Struct, frozen=True):
+    """The part of `metadata` that says which state of which object this is."""
+
+    name: str = ""
+    namespace: str = ""
+    version: str = msgspec.field(default="", name="resourceVersion")
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """Any object, as far as which one it is."""
+
+    metadata: ShortMeta
+
+
 class Versioned(msgspec.Struct, frozen=True):
     """Any object, as far as its version."""
 

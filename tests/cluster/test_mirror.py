@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from porter.cluster.mirror import Change, Mirror, Seen
 
 M = Mirror[str, str]
@@ -128,3 +131,34 @@ def test_what_is_of_no_interest_is_neither_known_nor_gone_twice() -> None:
     assert mirror.take(Seen(key="a", uid="u", version="2", value=None, view=None)) is None
     assert mirror.drop(seen("3")) is None
     assert mirror.views == {}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["watched", "watched", "written", "gone", "listed"]),
+            st.sampled_from("ab"),
+            st.integers(0, 5),
+        ),
+        max_size=20,
+    )
+)
+def test_a_state_that_is_passed_by_unread_changes_what_it_would_have_read(steps: list[tuple[str, str, int]]) -> None:
+    quick: M = Mirror({})
+    plain: M = Mirror({})
+
+    for step, key, version in steps:
+        one = seen(f"{version}", key=key)
+        match step:
+            case "watched":
+                passed = quick.is_awaiting and quick.passes_by(key, one.version)
+                assert plain.take(one) == (None if passed else quick.take(one))
+            case "written":
+                assert plain.own(one) == quick.own(one)
+            case "gone":
+                assert plain.drop(one) == quick.drop(one)
+            case _:
+                for mirror in (plain, quick):
+                    mirror.list_begins()
+                assert plain.take_list([one]) == quick.take_list([one])
+        assert vars(plain) == vars(quick)
