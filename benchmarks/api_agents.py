@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.api_cluster import NAMESPACE, SERVICES
 from benchmarks.memory import resident_megabytes
+from benchmarks.telling import say
 from porter.agent.pipeline import Batch, Pipeline
 from porter.agent.publishing import Publishing
 from porter.agent.recorder import Recorder
@@ -25,7 +26,7 @@ from porter.agent.starting import begin
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import STRATEGIC_PATCH, Connection
 from porter.cluster.timings import PublishTimings
-from porter.events.entries import Observed, ServiceObserved
+from porter.events.entries import AgentSilent, Observed, ServiceObserved
 from porter.loop import run
 from porter.model import keys
 from porter.model.names import NodeName, ServiceKey
@@ -36,6 +37,7 @@ from porter.reconciler.decide import Rules
 from porter.reconciler.world import World
 
 LEASE = 5.0  # seconds, as `porter run` has it
+_TOLD = 10  # agents after which it is said how many hold their Leases
 _FIRST = IPv4Address("172.16.0.1")
 
 
@@ -171,17 +173,31 @@ async def relist(connection: Connection, times: int) -> dict[str, Any]:
 
 
 async def leases(kubeconfig: Path, agents: int, seconds: float, lease: float) -> dict[str, Any]:
-    """Have agents hold their Leases for a while, each with a connection and all watches of its own."""
+    """Have agents hold their Leases for a while, each with a connection, all lists and all watches of its own.
+
+    They know of the cluster what the first of them has listed, as agents do that come back: so each takes what its
+    views take, and not all objects once more.
+    """
+    world = World()
+    silent: set[NodeName] = set()
+
+    def take(entry: Observed) -> None:
+        world.apply(entry)
+
+    def count(entry: Observed) -> None:
+        if isinstance(entry, AgentSilent):
+            silent.add(entry.node)
+
     async with AsyncExitStack() as stack:
-        adapters = []
+        adapters: list[ClusterAdapter] = []
         for number in range(agents):
             connection = await stack.enter_async_context(await Connection.open(kubeconfig))
             adapter = ClusterAdapter(
                 connection,
                 NAMESPACE,
                 NodeName(f"node{number}"),
-                known=World(),
-                emit=lambda _entry: None,
+                known=world,
+                emit=count if adapters else take,
                 report=lambda _entry: None,
                 lease_duration=lease,
             )
@@ -189,11 +205,21 @@ async def leases(kubeconfig: Path, agents: int, seconds: float, lease: float) ->
             stack.push_async_callback(adapter.stop)
             await adapter.wait_synced()  # one by one: a server has to list everything for each
             adapters.append(adapter)
+            if len(adapters) % _TOLD == 0:
+                say(f"{len(adapters)} agents")
         await _until(lambda: any(adapter.is_leader for adapter in adapters))
         await asyncio.sleep(lease)  # what is written only at the start is over
-        begin = time.time()
+        silent.clear()
+        begin, cpu = time.time(), time.process_time()
         await asyncio.sleep(seconds)
-        return {"from": begin, "to": time.time()}
+        end = time.time()
+        return {
+            "from": begin,
+            "to": end,
+            "load": round((time.process_time() - cpu) / (end - begin), 2),
+            "taken_for_silent": len(silent),
+            "rss_mb": round(resident_megabytes()),
+        }
 
 
 def _now() -> datetime:
