@@ -85,9 +85,9 @@ async def open_access(
         _load_in_cluster(configuration, environ, service_account)
         return _access(configuration, "the ServiceAccount")
     chosen = choose(kubeconfig, context)
-    if "exec" in chosen.user:
+    if chosen.user.get("exec"):
         chosen.user.update(await credentials(chosen, environ=environ))
-        del chosen.user["exec"]
+    chosen.user.pop("exec", None)
     with TemporaryDirectory(prefix="porter-") as directory:
         content = chosen.alone(Path(directory))
         try:

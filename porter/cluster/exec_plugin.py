@@ -91,7 +91,9 @@ def _environment(plugin: Section, chosen: Chosen) -> Mapping[str, str]:
         spec["cluster"] = _cluster(chosen.cluster)
     info = {"apiVersion": plugin.get("apiVersion"), "kind": "ExecCredential", "spec": spec}
     given = [one for one in plugin.get("env") or () if isinstance(one, dict)]
-    return {str(one.get("name")): str(one.get("value")) for one in given} | {"KUBERNETES_EXEC_INFO": json.dumps(info)}
+    return {str(one.get("name")): str(one.get("value")) for one in given} | {
+        "KUBERNETES_EXEC_INFO": json.dumps(info, default=str)
+    }
 
 
 def _cluster(cluster: Section) -> Section:

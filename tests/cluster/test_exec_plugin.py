@@ -85,6 +85,7 @@ def test_a_certificate_with_its_key_is_used_and_left_nowhere(tmp_path: Path, mon
 
 
 def test_it_is_told_what_the_kubeconfig_says(tmp_path: Path) -> None:
+    """Whatever YAML makes of it: a day is a date there."""
     show = 'printf "%s|%s|%s|%s" "$1" "$OWN" "$OTHER" "$KUBERNETES_EXEC_INFO" >' + str(tmp_path / "told")
     login = script(tmp_path / "login", show, printing(token="t"))
     (tmp_path / "ca.crt").write_text("PEM")
@@ -93,9 +94,9 @@ def test_it_is_told_what_the_kubeconfig_says(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     content["clusters"][0]["cluster"] |= {
         "certificate-authority": "ca.crt",
-        "extensions": [{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}],
+        "extensions": [{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a", "day": "DAY"}}],
     }
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content).replace('"DAY"', "2026-11-26"))
 
     assert given(path, environ={"OTHER": "theirs", "PATH": os.environ["PATH"]}) == {"token": "t"}
 
@@ -106,7 +107,11 @@ def test_it_is_told_what_the_kubeconfig_says(tmp_path: Path) -> None:
         "kind": "ExecCredential",
         "spec": {
             "interactive": False,
-            "cluster": {"server": URL, "certificate-authority-data": "UEVN", "config": {"audience": "a"}},
+            "cluster": {
+                "server": URL,
+                "certificate-authority-data": "UEVN",
+                "config": {"audience": "a", "day": "2026-11-26"},
+            },
         },
     }
 
@@ -149,6 +154,17 @@ def test_one_that_cannot_be_run_is_said(tmp_path: Path, asked: Any, says: str) -
         given(kubeconfig(tmp_path / "config", URL, exec=asked))
 
     assert str(caught.value).endswith(says)
+
+
+def test_none_is_run_where_none_is_named(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = kubeconfig(tmp_path / "config", URL, exec=None, token="t")
+        access = await open_access(path, None, environ=os.environ)
+        await access.close()
+
+        assert (await access.headers("a/b"))["Authorization"] == "Bearer t"
+
+    asyncio.run(main())
 
 
 def test_one_that_waits_for_somebody_is_ended(tmp_path: Path) -> None:
