@@ -22,7 +22,7 @@ from porter.lab.forking import One
 from porter.lab.state import Process, State
 
 _STARTED = 21  # proc(5): field 22 of /proc/PID/stat, counted from zero
-_PARENT = 3
+_PARENT, _THREADS = 3, 19
 
 
 def environment(directory: Path) -> dict[str, str]:
@@ -35,9 +35,14 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 def started_at(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot; None when there is none (a zombie is none)."""
+    """When a process began, in clock ticks since boot; None when there is none.
+
+    A zombie is none, unless another of its threads still runs: until that ends, its sockets are open.
+    """
     fields = _stat(pid)
-    return None if fields is None or fields[2] in {"Z", "X"} else int(fields[_STARTED])
+    if fields is None or (fields[2] in {"Z", "X"} and int(fields[_THREADS]) < 2):  # noqa: PLR2004 - the zombie itself
+        return None
+    return int(fields[_STARTED])
 
 
 def this(role: str) -> Process:

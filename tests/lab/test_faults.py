@@ -302,19 +302,10 @@ def test_an_api_server_that_ended_while_it_was_in_trouble_is_started_again(lab: 
 
 def test_an_api_server_that_cannot_start_again_says_why_at_once(lab: Lab) -> None:
     place = ("127.0.0.1", urlsplit(read_access(lab.kubeconfig).server).port or 0)
-    with contextlib.ExitStack() as stack:
-
-        def is_taken() -> bool:  # a thread of the server's may still be on its way out
-            with contextlib.suppress(OSError):
-                stack.enter_context(socket.create_server(place))
-                return True
-            return False
-
-        lab.fail("apiserver", "stopped")
-        until("a free port", is_taken)
-        began = time.monotonic()
-        with pytest.raises(LabError, match=r"last words: .*in use"):
-            lab.recover("apiserver")
+    lab.fail("apiserver", "stopped")
+    began = time.monotonic()
+    with socket.create_server(place), pytest.raises(LabError, match=r"last words: .*in use"):
+        lab.recover("apiserver")
 
     assert time.monotonic() - began < 30
     lab.recover("apiserver")

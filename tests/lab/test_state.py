@@ -1,8 +1,10 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,25 @@ def test_a_process_is_known_by_its_start_and_not_by_its_number_alone() -> None:
     assert processes.end(same)
     child.communicate()
     assert not processes.alive(same)
+
+
+def test_a_process_runs_as_long_as_one_of_its_threads_does() -> None:
+    """What is killed ends thread by thread, and its sockets are open until the last one has."""
+    script = "import ctypes, threading; threading.Thread(target=input).start(); ctypes.CDLL(None).pthread_exit(None)"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as child:
+        began = processes.started_at(child.pid)
+        stat = Path(f"/proc/{child.pid}/stat")
+        limit = time.monotonic() + 10
+        while ") Z " not in stat.read_text():  # its first thread has ended
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        assert (processes.started_at(child.pid), child.poll()) == (began, None)
+
+        child.kill()
+        while processes.started_at(child.pid) is not None:
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        assert child.wait() == -signal.SIGKILL
 
 
 def test_a_process_that_was_never_written_down_is_found_by_its_mark() -> None:
