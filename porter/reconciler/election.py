@@ -102,7 +102,7 @@ def place(protocol: ProtocolRules, request: PlacementRequest) -> tuple[NodeName,
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's code: its fault must stay on this address
         detail = f"protocol {protocol.name} failed to place it: {type(error).__name__}: {fit_to_show(str(error))}"
         return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)
-    if not nodes or not all(node in request.eligible for node in nodes):
+    if not nodes or not all(map(request.eligible.__contains__, nodes)):
         chosen = ", ".join(map(str, nodes)) or "none"
         detail = f"protocol {protocol.name} placed it on {chosen}, not on an eligible node"
         return Verdict(reason=Reason.NO_ELIGIBLE_NODE, detail=detail)

@@ -62,9 +62,11 @@ class Poll:
 
     def why_not(self, node: NodeName) -> Verdict:
         """Return why a node may not."""
-        at = bisect_left(self.refused, node, key=_NODE)
-        found = self.refused[at : at + 1]
-        return found[0].verdict if found and found[0].node == node else Verdict(reason=Reason.NODE_UNKNOWN)
+        refused = self.refused
+        at = bisect_left(refused, node, key=_NODE)
+        if at < len(refused) and refused[at].node == node:
+            return refused[at].verdict
+        return Verdict(reason=Reason.NODE_UNKNOWN)
 
 
 def poll_of(candidates: Sequence[Candidate]) -> Poll:

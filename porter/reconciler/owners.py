@@ -6,6 +6,7 @@ address of that protocol is elected anew.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from porter.model.addresses import Address, in_order
 from porter.model.names import NodeName, ServiceKey
@@ -22,6 +23,7 @@ from porter.reconciler.tenures import Tenures
 from porter.reconciler.terms import Claim, Slot
 from porter.reconciler.world import World
 
+_ANYWHERE = attrgetter("anywhere")
 _WITHOUT_NODES = frozenset({Reason.ADDRESS_RESERVED, Reason.NO_ENDPOINT, Reason.PROTOCOL_STUB})
 """Verdicts that no news of a node can change."""
 
@@ -121,9 +123,7 @@ class Owners:
         owner = tenure.ownership
         if owner.poll is None or owner.nodes != (node,) or address in self._due:
             return None
-        # A stable protocol keeps the node that is written, so it need not be asked.
-        sticky = Ownership(nodes=owner.nodes, verdict=STICKY, poll=owner.poll)
-        self._tenures.enter(address, sticky, tenure.need, is_settled=True)
+        self._tenures.settle(tenure, STICKY)  # a stable protocol keeps the node that is written: it need not be asked
         self._settled[service] = owner.nodes
         return STICKY
 
@@ -165,7 +165,7 @@ class Owners:
             holders,
             address,
             protocol,
-            is_served=any(one.anywhere for one in serving),
+            is_served=any(map(_ANYWHERE, serving)),
             poll=lambda: self._electorate.poll(need, eip, address, local_nodes(holders, serving)),
             beside=beside,
         )

@@ -73,6 +73,12 @@ class Tenures:
             self._unsettled[need].add(tenure)
         return before is _NOBODY or (before.nodes, before.verdict) != (found.nodes, found.verdict)
 
+    def settle(self, tenure: Tenure, verdict: Verdict) -> None:
+        """Put down that the nodes stay whatever other nodes come and go, and why."""
+        tenure.ownership = Ownership(nodes=tenure.ownership.nodes, verdict=verdict, poll=tenure.ownership.poll)
+        tenure.is_settled = True
+        _take_out(self._unsettled, tenure.need, tenure)
+
     def strike(self, address: Address) -> None:
         """Forget an address that nobody has."""
         tenure = self._of.pop(address, None)
