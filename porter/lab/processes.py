@@ -55,6 +55,16 @@ def alive(process: Process) -> bool:
     return started_at(process.pid) == process.started
 
 
+def children(process: Process) -> list[Process]:
+    """The processes that one has started and that run, in the same role."""
+    try:
+        pids = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    except OSError:
+        return []
+    begun = [(pid, began) for pid in pids if (began := started_at(pid)) is not None]
+    return [Process(role=process.role, node=process.node, pid=pid, started=began) for pid, began in begun]
+
+
 def start(
     directory: Path,
     role: str,

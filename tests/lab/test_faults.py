@@ -180,7 +180,9 @@ def test_a_stopped_api_server_comes_back_with_its_objects_and_without_its_histor
         "POST", "/api/v1/namespaces/kube-system/serviceaccounts", {"metadata": {"name": "somebody"}}
     )["metadata"]["uid"]
 
+    [holding] = processes.children(lab.stage.must_run("apiserver"))
     lab.fail("apiserver", "stopped")
+    assert not processes.alive(holding)
     assert not lab.api.ready()
     lab.recover("apiserver")
 

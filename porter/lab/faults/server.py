@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from porter.lab import processes
 from porter.lab.errors import LabError
-from porter.lab.faults.kinds import How, Kind, kill
+from porter.lab.faults.kinds import How, Kind, kill, until
 from porter.lab.kube import Kube, read_access
 from porter.lab.stage import SERVER, Stage
 
@@ -20,7 +21,10 @@ def _must_run(stage: Stage, _target: str) -> None:
 
 
 def _stop(stage: Stage, _target: str, _how: How) -> None:
-    kill(stage.must_run(SERVER), "the API server")
+    server = stage.must_run(SERVER)
+    holding = processes.children(server)  # its connections and the sockets that it listens on; they end with it
+    kill(server, "the API server")
+    until("the end of its connections", lambda: not any(map(processes.alive, holding)), pause=0.001)
 
 
 def _start(stage: Stage, _target: str) -> None:
