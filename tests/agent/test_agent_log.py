@@ -13,8 +13,6 @@ from porter.events.entries import PoolDecided
 from porter.model.assignment import PoolState
 from porter.model.names import EipName
 from porter.model.reasons import Reason, Verdict
-from tests.agent.api import Api
-from tests.agent.command import commanding
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
 ENTRY = PoolDecided(
@@ -64,18 +62,3 @@ def test_every_key_is_documented() -> None:
 
     table = PAGE[PAGE.index("## What an agent says") :]
     assert re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE))) == list(keys)
-
-
-def test_an_agent_says_all_of_it_so(api: Api, tmp_path: Path) -> None:
-    api.eip()
-    api.service("web")
-    more = ["--dry-run", "--log-format", "json"]
-    with commanding(tmp_path, api.kubeconfig(tmp_path / "kubeconfig"), more=more) as agent:
-        agent.start()
-        agent.wait("a decision", lambda: "default/web has 192.168.0.91" in agent.said)
-        assert agent.terminate() == 0
-        found = [json.loads(line) for line in agent.said.splitlines()]
-
-    [decided] = [one for one in found if one.get("kind") == "assignment.decided" and "192.168.0.91" in one["message"]]
-    assert decided["entry"]["assignment"]["address"] == "192.168.0.91"
-    assert [one["level"] for one in found if one["message"].startswith("stopping")] == ["info"]

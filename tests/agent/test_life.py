@@ -1,5 +1,6 @@
 """The agent of one node from start to end, on a wire: what it logs, answers and writes."""
 
+import json
 import signal
 import time
 
@@ -218,7 +219,7 @@ def test_dry_run_logs_decisions_and_neither_writes_nor_announces(api: Api, agent
     api.forbidden = lambda method, _path: method != "GET"
     api.eip()
     api.service("web")
-    agent.more = ["--dry-run"]
+    agent.more = ["--dry-run", "--log-format", "json"]
 
     agent.start_ready()
     (decided,) = agent.wait("a decision", lambda: agent.of(AssignmentDecided))
@@ -228,3 +229,7 @@ def test_dry_run_logs_decisions_and_neither_writes_nor_announces(api: Api, agent
     assert agent.of(Announced) == []
     assert agent.terminate() == 0
     assert {method for method, _ in api.requests} == {"GET"}
+    said = [json.loads(line) for line in agent.said.splitlines()]
+    (line,) = [one for one in said if one.get("kind") == "assignment.decided"]
+    assert line["entry"]["assignment"]["address"] == "192.168.0.91"
+    assert [one["level"] for one in said if one["message"].startswith("stopping")] == ["info"]
