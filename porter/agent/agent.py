@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from porter.agent.complaints import Complaints
+from porter.agent.own_announcements import OwnAnnouncements
 from porter.agent.own_node import OwnNode
 from porter.agent.pages.http import HttpServer, Pages, listen
 from porter.agent.pages.metrics import exposition
@@ -97,6 +98,7 @@ class Agent:
         self._stopping = asyncio.Event()
         self._registry = registry
         self._reconciler = beginning.reconciler
+        self._announcements = OwnAnnouncements(settings.node, self._reconciler)
         self._surroundings = Surroundings()
         self._look_around()
         upkeep = Upkeep(
@@ -250,20 +252,20 @@ class Agent:
             self._runner.again()
         if any(isinstance(entry, _POOLS) for entry in batch.observed):
             self._own.reach(can_reach_targets(self._reconciler.world))
-        self._announce()
+        if self._announcements.after(batch):
+            self._announce()
+        self._rivals.want(self._own.announced)
         self._publishing.after(batch)
 
     def _led(self, leads: bool) -> None:  # noqa: FBT001 - a callback
         self._publishing.lead(leads)
 
     def _announce(self) -> None:
-        wanted = self._reconciler.announcements(self._settings.node)
-        owned = {one.address: one.services for group in wanted.values() for one in group}
-        self._own.announced = owned
-        self._words.want(owned)
-        self._rivals.want(owned)
+        services = self._announcements.services
+        self._own.announced = services
+        self._words.want(services)
         if not self._settings.dry_run:
-            self._runner.apply(wanted)
+            self._runner.apply(self._announcements.wanted)
 
     def _look_around(self) -> bool:
         """Gather what plugins must know of the other nodes, and tell whether it is something new."""

@@ -30,7 +30,7 @@ class Words:
         self._node = node
         self._mouth = mouth
         self._wanted: Wanted = {}
-        self._addresses: dict[ServiceKey, list[str]] = {}
+        self._addresses: dict[ServiceKey, set[str]] = {}
         self._announced: dict[str, str] = {}
         self._failed: dict[str, str] = {}
         self._said: dict[ServiceKey, tuple[bool, str]] = {}
@@ -44,13 +44,21 @@ class Words:
         """Take note of what this node is to announce from now on: of anything else it says nothing."""
         if wanted == self._wanted:
             return
-        self._wanted = wanted
-        self._addresses = {}
-        for address, services in sorted(wanted.items()):
+        before, self._wanted = self._wanted, wanted
+        touched: set[ServiceKey] = set()
+        for address in before.keys() - wanted.keys():
+            self._failed.pop(address, None)
+        for address, services in before.items() - wanted.items():
             for key in services:
-                self._addresses.setdefault(key, []).append(address)
-        self._failed = {address: error for address, error in self._failed.items() if address in wanted}
-        for key in self._said.keys() | self._addresses.keys():
+                self._addresses[key].discard(address)
+                touched.add(key)
+        for address, services in wanted.items() - before.items():
+            for key in services:
+                self._addresses.setdefault(key, set()).add(address)
+                touched.add(key)
+        for key in sorted(touched):
+            if not self._addresses[key]:
+                del self._addresses[key]
             self._say(key)
 
     def applied(self, entry: Applied) -> None:
@@ -71,7 +79,7 @@ class Words:
             self._say(key)
 
     def _say(self, key: ServiceKey) -> None:
-        addresses = self._addresses.get(key, [])
+        addresses = sorted(self._addresses.get(key, ()))
         bad = [self._failed[address] for address in addresses if address in self._failed]
         good = [self._announced[address] for address in addresses if address in self._announced]
         if not (bad or good):

@@ -1,13 +1,17 @@
-"""What a node announces: exactly what it owns and what is published, computed as a whole, never patched."""
+"""What a node announces: exactly what it owns and what is published, computed as a whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from porter.model.addresses import parse_address
 from porter.model.assignment import Announcement, Assignment
 from porter.model.names import NodeName
-from porter.reconciler.nics import choose_nic
+from porter.reconciler.nics import NicChoice, choose_nic
 from porter.reconciler.wishes import held_addresses
 from porter.reconciler.world import World
+
+Place: TypeAlias = tuple[str, str]
+"""A protocol, and an address that is announced by it."""
 
 
 def is_published(world: World, assignment: Assignment) -> bool:
@@ -29,33 +33,41 @@ def announcements_for(
 
     `owned` are the assignments that name the node, sorted by Service.
     """
-    agent = world.agents.get(node)
-    if agent is None:
-        return {}
-    wanted: dict[tuple[str, str], list[Assignment]] = {}
+    wanted: dict[Place, list[Assignment]] = {}
     for assignment in owned:
         if is_published(world, assignment):
-            assert assignment.address is not None
-            protocol = assignment.protocol or fallback_protocol
-            wanted.setdefault((protocol, assignment.address), []).append(assignment)
+            wanted.setdefault(place_of(assignment, fallback_protocol), []).append(assignment)
     found: dict[str, list[Announcement]] = {}
-    for (protocol, text), assignments in sorted(wanted.items()):
-        address = parse_address(text)
-        assert address is not None
-        first = assignments[0]
-        eip = world.eips.get(first.eip) if first.eip is not None else None
-        choice = choose_nic(agent, world.nodes.get(node), eip, address)
-        if choice.nic is None:
-            continue
-        services = tuple(assignment.service for assignment in assignments)
-        written = world.services[first.service].written_node
-        found.setdefault(protocol, []).append(
-            Announcement(
-                address=text,
-                nic=choice.nic.name,
-                services=services,
-                eip=first.eip,
-                comes_from=written if written != node else None,
-            ),
-        )
+    for place, assignments in sorted(wanted.items()):
+        announcement = announcement_at(place, node, world, assignments)
+        if announcement is not None:
+            found.setdefault(place[0], []).append(announcement)
     return {protocol: tuple(announcements) for protocol, announcements in found.items()}
+
+
+def place_of(assignment: Assignment, fallback_protocol: str) -> Place:
+    """Return where an assignment that has an address is announced."""
+    assert assignment.address is not None
+    return assignment.protocol or fallback_protocol, assignment.address
+
+
+def announcement_at(
+    place: Place, node: NodeName, world: World, assignments: Sequence[Assignment]
+) -> Announcement | None:
+    """Return what a node announces at a place, for assignments sorted by Service; None where it has no NIC for it."""
+    agent = world.agents.get(node)
+    address = parse_address(place[1])
+    assert address is not None
+    first = assignments[0]
+    eip = world.eips.get(first.eip) if first.eip is not None else None
+    choice = choose_nic(agent, world.nodes.get(node), eip, address) if agent is not None else NicChoice()
+    if choice.nic is None:
+        return None
+    written = world.services[first.service].written_node
+    return Announcement(
+        address=place[1],
+        nic=choice.nic.name,
+        services=tuple(assignment.service for assignment in assignments),
+        eip=first.eip,
+        comes_from=written if written != node else None,
+    )

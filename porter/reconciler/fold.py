@@ -102,7 +102,11 @@ class Reconciler:
 
     def announcements(self, node: NodeName) -> dict[str, tuple[Announcement, ...]]:
         """Return what a node must announce now, by protocol: what it owns and what the API says is published."""
-        return announcements_for(node, self.world, self._book.of_node(node), self.rules.fallback_protocol)
+        return announcements_for(node, self.world, self.owned_by(node), self.rules.fallback_protocol)
+
+    def owned_by(self, node: NodeName) -> list[Assignment]:
+        """Return the assignments that name a node, sorted by Service."""
+        return self._book.of_node(node)
 
     def assignments_of(self, service: str) -> list[Assignment]:
         """Return a Service's assignments, the primary family first; none for a Service that is not Porter's."""
