@@ -6,6 +6,7 @@ two then overwrite each other's status.
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
@@ -114,9 +115,12 @@ def _rival(workload: Mapping[str, Any]) -> Rival | None:
 
 
 def _told(container: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return a container's arguments `--name=value` and its environment, by name."""
+    """Return a container's arguments, `--name=value` or `--name value`, and its environment, by name."""
     words = [str(word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))]
-    told = {name: value for name, _, value in (word.partition("=") for word in words)}
+    told: dict[str, str] = {}
+    for word, following in pairwise((*words, "-")):
+        name, joined, value = word.partition("=")
+        told[name] = value if joined or following.startswith("-") else following
     return told | {str(one.get("name")): str(one.get("value") or "") for one in container.get("env") or ()}
 
 
