@@ -35,7 +35,7 @@ RESUMED: Final = 11
 
 _HEAD = Struct("<BII")  # what, of which connection (SENT_TO_MANY: of how many), how many bytes follow
 _NUMBERS: Final = "I"
-LIMITS: Final = 8 << 20, 1 << 20
+LIMITS: Final = 64 << 20, 8 << 20
 """Bytes that may wait to be told before who tells them is paused, and that may wait when it goes on."""
 _MOST = 256 * 1024  # bytes to send in one frame: more goes in several, so that none is put together for long
 
