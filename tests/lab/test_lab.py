@@ -230,7 +230,9 @@ def test_a_pod_that_ends_serves_until_another_does_and_nothing_is_lost(lab: Lab)
     point(lab, "node3", "192.168.0.93")
 
     def conditions() -> dict[str, tuple[bool, ...]]:
-        return {e["targetRef"]["name"]: tuple(e["conditions"].values()) for e in slice_of(lab, "ends")["endpoints"]}
+        found = lab.api.list("EndpointSlice", namespace="default", labelSelector="kubernetes.io/service-name=ends")
+        endpoints = [endpoint for piece in found for endpoint in piece["endpoints"] or []]
+        return {e["targetRef"]["name"]: tuple(e["conditions"].values()) for e in endpoints}
 
     def begun(name: str, node: str) -> None:
         lab.api.apply({"apiVersion": "v1", "kind": "Pod", **pod(name, app="ends", node=node, sleep=20)})
