@@ -3,8 +3,8 @@
 It starts the server as the lab does, as a process of its own with TLS, fills it with a cluster of 20 nodes, and opens
 the 207 watches that such a lab has (benchmarks.apiserver_cluster tells who watches what). Then it writes 1,000 times a
 second, over 48 connections, what a cluster writes whose pods come and go: a write is seen by 27 watches on average, by
-none at least (an Event) and by 41 at most (an EndpointSlice, say). Server, watches and writes are three processes, and
-share the machine's cores.
+none at least (an Event) and by 41 at most (an EndpointSlice, say). The server's two processes (one answers, one holds
+the connections), the watches and the writes share the machine's cores.
 
 `answered` is from just before a write is sent until its answer is read, `seen` until the process that holds the watches
 has read its event, by the machine's one monotonic clock. `lost` are events of accepted writes that a watch never saw.
