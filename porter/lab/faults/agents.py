@@ -4,7 +4,7 @@ import signal
 import time
 
 from porter.lab import clocks, processes
-from porter.lab.faults.kinds import PATIENCE, How, Kind, kill, until
+from porter.lab.faults.kinds import How, Kind, kill, until
 from porter.lab.furniture import answer_of_agent
 from porter.lab.stage import AGENT_PORT, Stage
 from porter.lab.state import Process
@@ -49,7 +49,7 @@ def _step(stage: Stage, node: str, how: How) -> None:
     if not clocks.follows(_agent(stage, node), stage.clock(node)):
         _kill(stage, node, how)
         stage.start_agent(stage.topology.node(node), steppable=True)
-        _until_off_by(stage, node, 0.0, within=_STARTS)
+        _until_off_by(stage, node, 0.0)
     clocks.set_off(stage.clock(node), how.step)
     _until_off_by(stage, node, how.step)
 
@@ -63,7 +63,9 @@ def _step_back(stage: Stage, node: str) -> None:
         _until_off_by(stage, node, 0.0)
 
 
-def _until_off_by(stage: Stage, node: str, seconds: float, *, within: float = PATIENCE) -> None:
+def _until_off_by(stage: Stage, node: str, seconds: float) -> None:
+    """Wait for it, as long as a start may take: on a machine with much to do an agent answers late."""
+
     def seen() -> bool:
         _agent(stage, node)
         try:
@@ -72,7 +74,7 @@ def _until_off_by(stage: Stage, node: str, seconds: float, *, within: float = PA
             return False
         return told is not None and abs(told.timestamp() - time.time() - seconds) < _WHOLE_SECONDS
 
-    until(f"a clock of {node}'s agent that is {seconds:+g} s off", seen, within=within)
+    until(f"a clock of {node}'s agent that is {seconds:+g} s off", seen, within=_STARTS)
 
 
 KINDS = {
