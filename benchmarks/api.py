@@ -6,7 +6,7 @@ The lab's API server runs as a process of its own, over TLS, and its audit log d
 but for the announcer (`benchmarks.api_agents`), in another process. `ratio` compares two times: that of an agent that
 starts in a cluster whose Services all wait, lists it, leads and publishes them; and that of a bare client that sends as
 many patches of the same size, as many at once, half of them before and half after. The agents that hold Leases list and
-watch everything, all in one process: with 10,000 Services each takes some 25 MB of it. `lease_agents` tells how that
+watch everything, all in one process: with 10,000 Services each takes some 30 MB of it. `lease_agents` tells how that
 process kept up: the part of a core that it took, and how many agents were taken for silent. `--small` only shows that
 it works.
 """
