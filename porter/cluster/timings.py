@@ -23,11 +23,11 @@ class PublishTimings:
 
     at_once: int = 16
     """Writes under way at the same time: where the server is slow, this is what bounds them."""
-    per_second: float = 1000.0
+    per_second: float = 2000.0
     """Writes a second, Events among them: a bound for a server that answers at once.
 
-    Fifty times what kube-controller-manager allows itself by default (20): thousands of Services that come at once are
-    to have their addresses within seconds. The server's priority and fairness may slow them down.
+    A hundred times what kube-controller-manager allows itself by default (20): thousands of Services that come at once
+    are to have their addresses within seconds. The server's priority and fairness may slow them down.
     """
     burst: int = 50
     """So many at once after a rest."""
