@@ -18,16 +18,11 @@ from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_kube_config_from_dict
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
-from porter.cluster.direct import Direct
 from porter.cluster.errors import CertificateError, KubeconfigError
 from porter.cluster.exec_plugin import credentials
 from porter.cluster.kubeconfig import choose
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_SAID = {"Accept": "application/json", "User-Agent": "porter"}
-"""What every request says."""
-_KEEP = 15.0
-_KEEP_READING = 1.0  # the pages of a list follow one another; a watch on a connection that died meanwhile would be mute
 _READ_BUFFER = 2 * 1024 * 1024  # bytes of an answer that wait to be read before the server is slowed down
 
 
@@ -37,8 +32,6 @@ class Access:
 
     configuration: Configuration
     session: aiohttp.ClientSession
-    direct: Direct | None
-    """The way for writes; None where they take the session's, since a proxy stands between."""
     transport: tuple[object, ...]
     """Everything that its connections depend on: where two agree, only the token may differ."""
 
@@ -52,20 +45,14 @@ class Access:
         """Whose certificate the server must show, where that is not the one of its URL."""
         return self.configuration.tls_server_name or None
 
-    async def close(self) -> None:
-        """Close all its connections. Safe to call twice."""
-        await self.session.close()
-        if self.direct is not None:
-            await self.direct.close()
-
     def url(self, path: str, query: Mapping[str, str]) -> str:
         """Return where to send a request."""
         url = self.server + path
         return f"{url}?{urlencode(query, quote_via=quote)}" if query else url
 
     async def headers(self, content_type: str) -> dict[str, str]:
-        """Return what a request says, with the token of now."""
-        headers = {**_SAID, "Content-Type": content_type}
+        """Return what is said in a request beside what is said in all, with the token of now."""
+        headers = {"Content-Type": content_type}
         token = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token is not None:
             headers["Authorization"] = token
@@ -109,11 +96,7 @@ def _access(configuration: Configuration, whose: str) -> Access:
         tls = RESTClientObject(configuration).ssl_context
     except (SSLError, OSError, ValueError) as error:
         raise CertificateError(f"a certificate or key of {whose} cannot be read: {error}") from error
-    direct = None
-    if not configuration.proxy:
-        direct = Direct.to(configuration.host, tls=tls, server_hostname=configuration.tls_server_name)
-    session = _session(configuration, tls, keep=_KEEP if direct is None else _KEEP_READING)
-    return Access(configuration=configuration, session=session, direct=direct, transport=transport)
+    return Access(configuration=configuration, session=_session(configuration, tls), transport=transport)
 
 
 def _trim_token(configuration: Configuration, whose: str) -> None:
@@ -126,14 +109,12 @@ def _trim_token(configuration: Configuration, whose: str) -> None:
         raise KubeconfigError(f"the token of {whose} is not a line of text")
 
 
-def _session(configuration: Configuration, tls: SSLContext, *, keep: float) -> aiohttp.ClientSession:
-    """Return a session as kubectl's is: no netrc, no cookies, and a proxy looked up once, not at every request.
-
-    A connection that was idle for `keep` seconds is closed.
-    """
+def _session(configuration: Configuration, tls: SSLContext) -> aiohttp.ClientSession:
+    """Return a session as kubectl's is: no netrc, no cookies, and a proxy looked up once, not at every request."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=configuration.connection_pool_maxsize, ssl=tls, keepalive_timeout=keep),
+        connector=aiohttp.TCPConnector(limit=configuration.connection_pool_maxsize, ssl=tls),
         cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept": "application/json", "User-Agent": "porter"},
         proxy=configuration.proxy,
         trust_env=False,
         read_bufsize=_READ_BUFFER,

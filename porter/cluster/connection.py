@@ -2,37 +2,32 @@
 
 It decodes nothing, and sends again only what is sure not to have been taken: after a 401, and where no connection came
 about since a certificate was not believed; once, with credentials loaded again. The kubernetes client reads those;
-neither its models are used nor its requests, which look into every body for what Porter never has there. Lists and
-watches are aiohttp's; writes go straight (`porter.cluster.direct`) where no proxy stands between.
+neither its models are used nor its requests, which look into every body for what Porter never has there.
 """
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from porter.cluster.access import SERVICE_ACCOUNT, Access, open_access
-from porter.cluster.direct import NotBelievedError
 from porter.cluster.errors import ClusterError, ServerError, error_of
 from porter.cluster.failures import failure_of
-from porter.cluster.http_answers import Answer
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-_Response = TypeVar("_Response", Answer, aiohttp.ClientResponse)
 _CONNECT_SECONDS = 5.0
-_REFUSED = 400  # HTTP: from this status on
-_NOT_BELIEVED = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, NotBelievedError)
+_NOT_BELIEVED = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
 _LONGEST_LINE = 16 * 1024 * 1024  # etcd refuses objects above 1.5 MB; anything near this is no watch
 
 
@@ -40,10 +35,7 @@ class _Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     query: Mapping[str, str]
-    within: float | None = None
-    """Seconds until all of the answer must be there."""
-    silence: float | None = None
-    """Seconds in which something must come."""
+    limit: aiohttp.ClientTimeout
     body: bytes | None = None
     content_type: str = JSON
 
@@ -99,9 +91,9 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection. Safe to call twice."""
-        await self._access.close()
+        await self._access.session.close()
         if self._retired is not None:
-            await self._retired.close()
+            await self._retired.session.close()
 
     @property
     def server(self) -> str:
@@ -126,15 +118,12 @@ class Connection:
             method=method,
             path=path,
             query=query or {},
-            within=timeout,
+            limit=aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS),
             body=None if body is None else msgspec.json.encode(body),
             content_type=content_type,
         )
-        with self._in_words(request):
-            answer = await self._accepted(self._exchange, request)
-        if answer.status >= _REFUSED:
-            raise _refusal(request, answer)
-        return answer.body
+        async with self._answer(request) as response:
+            return await response.read()
 
     async def stream_lines(
         self,
@@ -151,9 +140,9 @@ class Connection:
             method="GET",
             path=path,
             query=query or {},
-            silence=read_timeout,
+            limit=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=read_timeout),
         )
-        async with self._streaming(request) as response:
+        async with self._answer(request) as response:
             yield b""
             pending = bytearray()
             async for chunk in response.content.iter_any():
@@ -182,50 +171,37 @@ class Connection:
         return tuple(sorted({str(address[4][0]).split("%")[0] for address in found}))
 
     @asynccontextmanager
-    async def _streaming(self, request: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
-        with self._in_words(request):
-            response = await self._accepted(self._begin, request)
+    async def _answer(self, request: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        generation = self._generation
+        try:
             try:
-                if response.status >= _REFUSED:
-                    raise _refusal(request, await _whole(response))
+                response = await self._send(request)
+            except _NOT_BELIEVED:  # authorities rotate
+                await self._load_again(generation)
+                response = await self._send(request)
+            if response.status == 401:  # noqa: PLR2004 - HTTP: tokens rotate
+                response.release()
+                await self._load_again(generation)
+                response = await self._send(request)
+            try:
+                if response.status >= 400:  # noqa: PLR2004 - HTTP
+                    raise error_of(
+                        code=response.status,
+                        body=await response.read(),
+                        method=request.method,
+                        path=request.path,
+                        retry_after=response.headers.get("Retry-After"),
+                    )
                 yield response
             finally:
                 response.release()  # closes the connection when the answer was not read to its end
+        except ClusterError:
+            raise
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError and SSLError are OSErrors
+            silence = request.limit.sock_read
+            raise failure_of(error, server=self.server, asked=request, silence=silence) from error
 
-    async def _accepted(self, send: Callable[[_Request], Awaitable[_Response]], request: _Request) -> _Response:
-        """Send a request, and once more with credentials loaded again where the first are refused, or not believed."""
-        generation = self._generation
-        try:
-            response = await send(request)
-        except _NOT_BELIEVED:  # authorities rotate
-            pass
-        else:
-            if response.status != 401:  # noqa: PLR2004 - HTTP: tokens rotate
-                return response
-            if isinstance(response, aiohttp.ClientResponse):
-                response.release()
-        await self._load_again(generation)
-        return await send(request)
-
-    async def _exchange(self, request: _Request) -> Answer:
-        """Send a request and read all that is answered."""
-        access = self._access
-        if access.direct is None or request.method == "GET":  # what is read may be long, and is asked for compressed
-            async with await self._begin(request) as response:
-                return await _whole(response)
-        self.requests += 1
-        return await access.direct.ask(
-            request.method,
-            request.path,
-            query=request.query,
-            headers=await access.headers(request.content_type),
-            body=request.body,
-            within=request.within,
-            connect_within=_CONNECT_SECONDS,
-        )
-
-    async def _begin(self, request: _Request) -> aiohttp.ClientResponse:
-        """Send a request and read the head of the answer."""
+    async def _send(self, request: _Request) -> aiohttp.ClientResponse:
         access = self._access
         self.requests += 1
         return await access.session.request(
@@ -233,9 +209,7 @@ class Connection:
             access.url(request.path, request.query),
             headers=await access.headers(request.content_type),
             data=request.body,
-            timeout=aiohttp.ClientTimeout(
-                total=request.within, sock_connect=_CONNECT_SECONDS, sock_read=request.silence
-            ),
+            timeout=request.limit,
             server_hostname=access.server_hostname,
         )
 
@@ -248,34 +222,9 @@ class Connection:
             self._generation += 1
             if fresh.transport == self._access.transport:
                 self._access.configuration.api_key = fresh.configuration.api_key
-                await fresh.close()
+                await fresh.session.close()
                 return
             # Another CA, certificate or server: what is under way ends by itself, and is gone by the next such change.
             before, self._retired, self._access = self._retired, self._access, fresh
             if before is not None:
-                await before.close()
-
-    @contextmanager
-    def _in_words(self, request: _Request) -> Iterator[None]:
-        """Say in a sentence what goes wrong with a request."""
-        try:
-            yield
-        except ClusterError:
-            raise
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError and SSLError are OSErrors
-            raise failure_of(error, server=self.server, asked=request, silence=request.silence) from error
-
-
-async def _whole(response: aiohttp.ClientResponse) -> Answer:
-    body = await response.read()
-    return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After"))
-
-
-def _refusal(request: _Request, answer: Answer) -> ClusterError:
-    return error_of(
-        code=answer.status,
-        body=answer.body,
-        method=request.method,
-        path=request.path,
-        retry_after=answer.retry_after,
-    )
+                await before.session.close()

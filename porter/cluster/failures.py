@@ -4,12 +4,11 @@ import ssl
 
 import aiohttp
 
-from porter.cluster.direct import NotConnectedError
 from porter.cluster.errors import CertificateError, ClusterError, UnreachableError
 
 
 def failure_of(error: Exception, *, server: str, asked: object, silence: float | None = None) -> ClusterError:
-    """Say what an error of the HTTP client means, or of the way for writes. `asked` names the request in words.
+    """Say what an error of the HTTP client means. `asked` names the request in words.
 
     `silence`: the seconds without a word after which an answer that goes on and on is given up.
     """
@@ -18,7 +17,7 @@ def failure_of(error: Exception, *, server: str, asked: object, silence: float |
             f"TLS with the API server {server} failed: {_words(error)}; check certificate-authority and the client "
             "certificate of the kubeconfig",
         )
-    if isinstance(error, aiohttp.ClientConnectorError | NotConnectedError):
+    if isinstance(error, aiohttp.ClientConnectorError):
         return UnreachableError(f"the API server {server} cannot be reached: {_words(error)}")
     if isinstance(error, aiohttp.InvalidURL):
         return CertificateError(f"the kubeconfig names the server {server!r}, which is no URL")

@@ -126,20 +126,7 @@ def test_in_a_pod_the_service_account_is_used_and_its_token_is_read_again_when_i
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "expected"),
-    [("GET", PODS, b"PodList"), ("POST", "/api/v1/namespaces/default/configmaps", b"ConfigMap")],
-)
-def test_an_authority_that_rotated_is_read_again_and_nobody_else_is_believed(
-    tmp_path: Path,
-    method: str,
-    path: str,
-    expected: bytes,
-) -> None:
-    async def ask(connection: Connection) -> bytes:
-        body = None if method == "GET" else {"metadata": {"generateName": "a-"}}
-        return await connection.request(method, path, body=body)
-
+def test_an_authority_that_rotated_is_read_again_and_nobody_else_is_believed(tmp_path: Path) -> None:
     async def main() -> None:
         async with cluster(tmp_path, tls=True) as kube:
             certificates(tmp_path / "yesterday", ["127.0.0.1"])
@@ -151,12 +138,12 @@ def test_an_authority_that_rotated_is_read_again_and_nobody_else_is_believed(
             environ = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
             async with await Connection.open(None, environ=environ, service_account=account) as connection:
                 with pytest.raises(CertificateError, match=r"TLS with the API server .* failed"):
-                    await ask(connection)
+                    await connection.request("GET", PODS)
                 (account / "ca.crt").write_bytes(kube.server.authority)
 
-                answers = await asyncio.gather(*(ask(connection) for _ in range(5)))
+                answers = await asyncio.gather(*(connection.request("GET", PODS) for _ in range(5)))
 
-                assert all(expected in answer for answer in answers)
+                assert all(b"PodList" in answer for answer in answers)
 
     asyncio.run(main())
 
@@ -174,9 +161,8 @@ def test_tls_is_checked_and_no_key_is_left_on_disk(tmp_path: Path, monkeypatch: 
                 assert set(temporary.iterdir()) == mine
             path = kubeconfig(tmp_path / "other", kube.server.url, token=kube.server.token)
             async with await Connection.open(path) as connection:
-                for method in ("GET", "PATCH"):
-                    with pytest.raises(CertificateError, match=r"TLS with the API server .* failed"):
-                        await connection.request(method, PODS)
+                with pytest.raises(CertificateError, match=r"TLS with the API server .* failed"):
+                    await connection.request("GET", PODS)
 
     asyncio.run(main())
 
@@ -259,8 +245,7 @@ def test_a_throttled_request_says_how_long(tmp_path: Path, asked: str, wait: flo
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_nobody_there_and_no_answer_in_time_are_said(tmp_path: Path, method: str) -> None:
+def test_nobody_there_and_no_answer_in_time_are_said(tmp_path: Path) -> None:
     async def main() -> None:
         async with faulty(tmp_path) as (server, connection):
 
@@ -269,17 +254,16 @@ def test_nobody_there_and_no_answer_in_time_are_said(tmp_path: Path, method: str
                 return answer({})
 
             server.routes[PODS] = hang
-            with pytest.raises(UnreachableError, match=f"did not answer {method} /api/v1/pods in time"):
-                await connection.request(method, PODS, timeout=0.1)
+            with pytest.raises(UnreachableError, match="did not answer GET /api/v1/pods in time"):
+                await connection.request("GET", PODS, timeout=0.1)
             await server.stop()
             with pytest.raises(UnreachableError, match="cannot be reached"):
-                await connection.request(method, PODS)
+                await connection.request("GET", PODS)
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_a_token_that_rotated_is_loaded_again_once_for_all_who_ask(tmp_path: Path, method: str) -> None:
+def test_a_token_that_rotated_is_loaded_again_once_for_all_who_ask(tmp_path: Path) -> None:
     async def main() -> None:
         async with faulty(tmp_path) as (server, connection):
             tokens: list[str] = []
@@ -290,7 +274,7 @@ def test_a_token_that_rotated_is_loaded_again_once_for_all_who_ask(tmp_path: Pat
 
             server.routes[PODS] = handle
             kubeconfig(tmp_path / "kubeconfig", server.url, token="new")
-            await asyncio.gather(*(connection.request(method, PODS) for _ in range(5)))
+            await asyncio.gather(*(connection.request("GET", PODS) for _ in range(5)))
 
             assert tokens.count("Bearer new") == 5
             assert tokens.count("Bearer secret") <= 5

@@ -160,7 +160,7 @@ def test_none_is_run_where_none_is_named(tmp_path: Path) -> None:
     async def main() -> None:
         path = kubeconfig(tmp_path / "config", URL, exec=None, token="t")
         access = await open_access(path, None, environ=os.environ)
-        await access.close()
+        await access.session.close()
 
         assert (await access.headers("a/b"))["Authorization"] == "Bearer t"
 
