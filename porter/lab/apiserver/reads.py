@@ -25,11 +25,7 @@ _LATEST = -1  # in a continue token: go on in the list as it is then
 def listed(store: Store, kind: Kind, namespace: str, options: ListOptions) -> tuple[list[Json], Json]:
     """The objects of one page, and the metadata of the list."""
     at, after = _place(store, kind, options)
-    objects = store.all(kind.resource, namespace)
-    if at != store.revision:
-        objects = store.at_revision(kind.resource, namespace, at)
-    if after:
-        objects = [obj for obj in objects if (namespace_of(obj), name_of(obj)) > after]
+    objects = store.at_revision(kind.resource, namespace, at, after)
     if options.selector is not None:
         objects = [obj for obj in objects if options.selector(obj)]
     about: Json = {"resourceVersion": str(at)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from porter.lab.apiserver.feed import Change, Feed
@@ -36,16 +37,20 @@ class Store:
         self._window = window
         self._floor = FIRST_REVISION
         self._objects: dict[Resource, dict[Key, Json]] = {}
+        self._sorted: dict[Resource, Sequence[Key]] = {}  # until a key comes or goes
         self._feeds: dict[Resource, Feed] = {}
 
     def get(self, resource: Resource, key: Key) -> Json | None:
         """The object, or None."""
         return self._objects.get(resource, {}).get(key)
 
-    def all(self, resource: Resource, namespace: str = "") -> list[Json]:
-        """The objects of a resource, of one namespace or of all, by key."""
+    def all(self, resource: Resource, namespace: str = "", after: tuple[str, str] | None = None) -> list[Json]:
+        """The objects of a resource, of one namespace or of all, by key; `after`: only those behind this one."""
         found = self._objects.get(resource, {})
-        return [found[key] for key in sorted(found) if not namespace or key.namespace == namespace]
+        keys = self._sorted.get(resource)
+        if keys is None:
+            keys = self._sorted[resource] = sorted(found)
+        return [found[key] for key in _some(keys, namespace, after)]
 
     def count(self, resource: Resource) -> int:
         """How many objects of a resource there are."""
@@ -55,16 +60,21 @@ class Store:
         """Every resource that has an object, in order."""
         return iter(sorted(resource for resource, found in self._objects.items() if found))
 
-    def at_revision(self, resource: Resource, namespace: str, revision: int) -> list[Json]:
-        """The objects as they were at a revision within the window: later changes are taken back."""
+    def at_revision(
+        self, resource: Resource, namespace: str, revision: int, after: tuple[str, str] | None = None
+    ) -> list[Json]:
+        """The same as they were at a revision within the window: later changes are taken back."""
+        changes = self.feed(resource).since(revision)
+        if not changes:
+            return self.all(resource, namespace, after)
         objects = dict(self._objects.get(resource, {}))
-        for change in reversed(self.feed(resource).since(revision)):
+        for change in reversed(changes):
             key = Key(change.namespace, change.name)
             if change.previous is None:
                 objects.pop(key, None)
             else:
                 objects[key] = change.previous
-        return [objects[key] for key in sorted(objects) if not namespace or key.namespace == namespace]
+        return [objects[key] for key in _some(sorted(objects), namespace, after)]
 
     def put(self, resource: Resource, obj: Json) -> Json:
         """Store an object under the next revision and return it as stored; `obj` is taken over."""
@@ -73,6 +83,8 @@ class Store:
         metadata(obj)["resourceVersion"] = str(self.revision)
         objects = self._objects.setdefault(resource, {})
         previous = objects.get(key)
+        if previous is None:
+            self._sorted.pop(resource, None)
         objects[key] = obj
         self._publish(resource, key, obj=obj, previous=previous, deleted=False)
         return obj
@@ -80,6 +92,7 @@ class Store:
     def remove(self, resource: Resource, key: Key, last: Json | None = None) -> Json:
         """Remove an object and return its last state under the revision of its removal."""
         previous = self._objects[resource].pop(key)
+        self._sorted.pop(resource, None)
         self.revision += 1
         shown = previous if last is None else last
         gone = shown | {"metadata": metadata(shown) | {"resourceVersion": str(self.revision)}}
@@ -102,6 +115,7 @@ class Store:
         self.revision = self._floor = revision
         for resource, objects in found.items():
             self._objects[resource] = dict(objects)
+            self._sorted.pop(resource, None)
             for key, obj in objects.items():
                 change = Change(
                     revision=revision, namespace=key.namespace, name=key.name, object=obj, previous=None, deleted=False
@@ -127,3 +141,13 @@ class Store:
         self.feed(resource).append(change)
         for listener in self.listeners:
             listener(resource, change)
+
+
+def _some(keys: Sequence[Key], namespace: str, after: tuple[str, str] | None) -> Sequence[Key]:
+    """Of sorted keys those of one namespace, or of all, behind another key."""
+    first, end = 0, len(keys)
+    if namespace:
+        first, end = bisect_left(keys, Key(namespace, "")), bisect_left(keys, Key(namespace + "\0", ""))
+    if after is not None:
+        first = max(first, bisect_right(keys, after))
+    return keys[first:end]
