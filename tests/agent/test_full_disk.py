@@ -65,7 +65,7 @@ def test_a_full_disk_stops_no_announcement_and_entries_resume(
         assert " is full; the entry was not recorded" in text
 
     agent.wait("ready again", lambda: agent.page("/readyz") == (200, "ok\n"))
-    assert agent.metrics()["porter_entries_waiting"] == 0
+    agent.wait("all written", lambda: agent.metrics()["porter_entries_waiting"] == 0)
     [resumed] = agent.of(LogResumed)
     assert "is full" in resumed.problem
     assert [one.assignment.address for one in agent.of(AssignmentDecided) if one.assignment.service == "default/second"]

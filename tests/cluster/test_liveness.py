@@ -62,9 +62,10 @@ class Line:
         finally:
             for one in both:
                 one.cancel()
+            for end in (writer, far_writer):  # at once: this may be cancelled while it waits
+                end.close()
             await asyncio.gather(*both, return_exceptions=True)
             for end in (writer, far_writer):
-                end.close()
                 with suppress(OSError):
                     await end.wait_closed()
 
