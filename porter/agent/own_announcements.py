@@ -12,9 +12,6 @@ from porter.events.entries import (
     AgentGone,
     AgentObserved,
     AgentStarted,
-    AssignmentDecided,
-    AssignmentEnded,
-    Decided,
     EipGone,
     EipObserved,
     NodeGone,
@@ -61,8 +58,7 @@ class OwnAnnouncements:
         if any(self._concerns_all(entry) for entry in batch.observed):
             return self._renew()
         services = {key for entry in batch.observed for key in _service_in(entry)}
-        services.update(key for decided in batch.decided for key in _service_decided(decided))
-        return self._take(self._put(services))
+        return self._take(self._put(services | batch.services_decided()))
 
     def _renew(self) -> bool:
         owned = {assignment.service for assignment in self._reconciler.owned_by(self._node)}
@@ -139,15 +135,5 @@ def _service_in(entry: Observed) -> tuple[ServiceKey, ...]:
             return (service.key,)
         case ServiceGone(service=key):
             return (key,)
-        case _:
-            return ()
-
-
-def _service_decided(decided: Decided) -> tuple[ServiceKey, ...]:
-    match decided:
-        case AssignmentDecided(assignment=assignment):
-            return (assignment.service,)
-        case AssignmentEnded(service=service):
-            return (service,)
         case _:
             return ()

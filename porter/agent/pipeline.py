@@ -11,7 +11,8 @@ import msgspec
 
 from porter.agent.recorder import Recorder
 from porter.events.codec import word_of
-from porter.events.entries import Applied, Decided, Entry, Observed
+from porter.events.entries import Applied, AssignmentDecided, AssignmentEnded, Decided, Entry, Observed
+from porter.model.names import ServiceKey
 from porter.reconciler.fold import Reconciler
 
 
@@ -20,6 +21,19 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     observed: tuple[Observed, ...]
     decided: tuple[Decided, ...]
+
+    def services_decided(self) -> set[ServiceKey]:
+        """Return the Services of which something was decided."""
+        found = set[ServiceKey]()
+        for decided in self.decided:
+            match decided:
+                case AssignmentDecided(assignment=assignment):
+                    found.add(assignment.service)
+                case AssignmentEnded(service=service):
+                    found.add(service)
+                case _:
+                    pass
+        return found
 
 
 class Pipeline:

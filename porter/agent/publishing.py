@@ -13,10 +13,7 @@ from porter.agent.resting import Rest
 from porter.cluster.eip_publication import EipPublication
 from porter.events.entries import (
     AgentObserved,
-    AssignmentDecided,
-    AssignmentEnded,
     ClusterObserved,
-    Decided,
     EipObserved,
     NodeObserved,
     Observed,
@@ -57,8 +54,7 @@ class Publishing:
         if not self._reconciler.world.complete:
             return  # what the log knows may be old: nothing is written from it
         keys = {key for entry in batch.observed for key in self._services_of(entry)}
-        keys.update(key for decided in batch.decided for key in _service_of(decided))
-        for key in sorted(keys):
+        for key in sorted(keys | batch.services_decided()):
             service = self._reconciler.world.services.get(key)
             self._adapter.publish(key, service, self._reconciler.assignments_of(key))
         if not self._leading or self._pools_due is not None:
@@ -106,16 +102,6 @@ class Publishing:
                 beyond=usage.beyond,
             )
             self._adapter.publish_eip(publication)
-
-
-def _service_of(decided: Decided) -> tuple[ServiceKey, ...]:
-    match decided:
-        case AssignmentDecided(assignment=assignment):
-            return (assignment.service,)
-        case AssignmentEnded(service=service):
-            return (service,)
-        case _:
-            return ()
 
 
 def _concerns_pools(entry: Observed) -> bool:
