@@ -25,6 +25,7 @@ from porter.events.entries import (
 from porter.events.sources import open_source
 from porter.model.names import NodeName
 from porter.model.objects import Endpoints
+from porter.reconciler.decide import decide
 from porter.reconciler.fold import Reconciler
 from porter.reconciler.skimming import Skimmer
 from porter.replay.page.gathering import gather
@@ -33,7 +34,7 @@ from porter.replay.refold import Difference
 from porter.replay.story import About
 from tests.reconciler import crowded
 from tests.replay.recording import ADDRESS, BEGIN, POOL, log_at, recorded
-from tests.worlds import RULES, eip, endpoints, nodes, observed, published, relisted, service
+from tests.worlds import RULES, eip, endpoints, lasting, nodes, observed, published, relisted, service
 
 KEYS = ("default/any", "default/local")
 
@@ -90,6 +91,9 @@ def test_what_is_taken_decides_nothing_and_leaves_the_same_state(runs: list[list
             left = left[taken + 1 :]
             assert skimmed.world.slices == plain.world.slices
     assert skimmed.snapshot() == plain.snapshot()
+    assert lasting(skimmed.decisions) == lasting(decide(skimmed.world, RULES)), (
+        "the plain fold takes the same short way"
+    )
 
 
 def test_most_of_what_merely_moves_is_taken() -> None:
