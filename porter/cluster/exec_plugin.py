@@ -76,12 +76,13 @@ def _given(out: bytes, program: str) -> Section:
         found = msgspec.json.decode(out, type=_Answer).status
     except msgspec.DecodeError as error:
         raise KubeconfigError(f"{program} printed no ExecCredential: {error}") from None
-    if found.token:
-        return {"token": found.token}
+    given: Section = {"token": found.token} if found.token else {}
     if found.client_certificate_data and found.client_key_data:
         pair = {"client-certificate": found.client_certificate_data, "client-key": found.client_key_data}
-        return {f"{field}-data": base64.b64encode(text.encode()).decode() for field, text in pair.items()}
-    raise KubeconfigError(f"{program} gave neither a token nor a certificate with its key")
+        given |= {f"{field}-data": base64.b64encode(text.encode()).decode() for field, text in pair.items()}
+    if not given:
+        raise KubeconfigError(f"{program} gave neither a token nor a certificate with its key")
+    return given
 
 
 def _environment(plugin: Section, chosen: Chosen) -> Mapping[str, str]:

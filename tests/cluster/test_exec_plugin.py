@@ -84,6 +84,14 @@ def test_a_certificate_with_its_key_is_used_and_left_nowhere(tmp_path: Path, mon
     asyncio.run(main())
 
 
+def test_a_token_and_a_certificate_are_both_taken(tmp_path: Path) -> None:
+    login = script(tmp_path / "login", printing(token="t", clientCertificateData="c", clientKeyData="k"))
+
+    found = given(kubeconfig(tmp_path / "config", URL, exec=plugin(login)))
+
+    assert found == {"token": "t", "client-certificate-data": "Yw==", "client-key-data": "aw=="}
+
+
 def test_it_is_told_what_the_kubeconfig_says(tmp_path: Path) -> None:
     """Whatever YAML makes of it: a day is a date there."""
     show = 'printf "%s|%s|%s|%s" "$1" "$OWN" "$OTHER" "$KUBERNETES_EXEC_INFO" >' + str(tmp_path / "told")
