@@ -26,6 +26,25 @@ def test_an_own_write_is_not_undone_by_older_states_that_the_watch_still_brings(
     assert mirror.take(seen("4")) == change("v4")
 
 
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12), st.data())
+def test_what_is_known_is_the_newest_that_was_shown(history: list[tuple[bool, bool]], data: st.DataObject) -> None:
+    """The watch brings each state in its order, some of them twice; the answers to own writes come at any time after."""
+    mirror: M = Mirror({})
+    watched = [version for version, (_, again) in enumerate(history) for _ in range(1 + again)]
+    answers = [version for version, (own, _) in enumerate(history) if own]
+    newest = -1
+
+    while watched or answers:
+        if answers and (not watched or data.draw(st.booleans())):
+            version = answers.pop(0)
+            mirror.own(seen(f"{version}"))
+        else:
+            version = watched.pop(0)
+            mirror.take(seen(f"{version}"))
+        newest = max(newest, version)
+        assert mirror.known == {"a": f"v{newest}"}
+
+
 def test_an_answer_that_comes_after_the_watch_has_passed_it_changes_nothing() -> None:
     mirror: M = Mirror({})
     for version in ("1", "2", "3"):

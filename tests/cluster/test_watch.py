@@ -399,17 +399,22 @@ def test_what_the_answer_to_an_own_write_has_shown_is_no_news_when_the_watch_bri
                 await observed.wait()
                 yield line("MODIFIED", written)
                 yield line("MODIFIED", shown("102"))
+                await observed_again.wait()
+                yield line("DELETED", shown("104"))
                 await asyncio.Event().wait()
 
-            observed = asyncio.Event()
+            observed, observed_again = asyncio.Event(), asyncio.Event()
             server.routes["/api/v1/services"] = handle
             task = asyncio.create_task(watch.run())
             await watched.wait()
             watch.observe(json.dumps(written).encode())
             observed.set()
             await until(lambda: views[-1:] == ["102"])
+            watch.observe(json.dumps(shown("103")).encode())
+            observed_again.set()
+            await until(lambda: views[-1:] == [""])  # what is gone is news, whatever the watch has yet to bring
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         return views
 
-    assert asyncio.run(main()) == ["100", "101", "102"]
+    assert asyncio.run(main()) == ["100", "101", "102", "103", ""]
