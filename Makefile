@@ -25,6 +25,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt -e '.[lab,postgresql,test]'
+	@$(BIN)/python -m compileall -q porter
 	@touch $@
 
 lint: venv  ## style, and whether the code is formatted

@@ -55,10 +55,11 @@ _CREATED = 1_767_225_600
 class ClusterLife:
     """One life, entry by entry. Iterate over `entries` once."""
 
-    def __init__(self, seed: int = 7) -> None:
+    def __init__(self, *, services: int = SERVICES, nodes: int = NODES, seed: int = 7) -> None:
         self._chance = random.Random(seed)
         self._reconciler = Reconciler(Rules(protocols=Registry.discover().rules))
-        self._nodes = [NodeName(f"node-{number:02}") for number in range(NODES)]
+        self._nodes = [NodeName(f"node-{number:02}") for number in range(nodes)]
+        self._begins_with = services
         self._services: dict[ServiceKey, Service] = {}
         self._places: dict[ServiceKey, list[NodeName]] = {}
         self._made = 0
@@ -92,7 +93,7 @@ class ClusterLife:
         if dice < 9_955:
             yield from self._observe(EndpointsObserved(endpoints=self._endpoints(self._any_service())))
         elif dice < 9_970:
-            number = self._chance.randrange(NODES)
+            number = self._chance.randrange(len(self._nodes))
             yield from self._observe(AgentObserved(agent=self._agent(number, gateway=self._chance.random() < 0.5)))
         elif dice < 9_990:
             gone = self._any_service()
@@ -103,7 +104,7 @@ class ClusterLife:
             yield from self._observe(EndpointsObserved(endpoints=self._endpoints(new)))
             yield from self._observe(ServiceObserved(service=new))
         elif dice < 9_991:
-            number = self._chance.randrange(1, NODES)
+            number = self._chance.randrange(1, len(self._nodes))
             yield from self._observe(NodeObserved(node=self._node(number, ready=False)))
             yield from self._observe(NodeObserved(node=self._node(number)))
         elif dice < 9_992:
@@ -125,20 +126,20 @@ class ClusterLife:
             )
             for name, address in (("edge", "172.16.16.0/20"), ("spare", "172.17.0.0/24"))
         )
-        for _ in range(SERVICES):
+        for _ in range(self._begins_with):
             self._service()
         services = tuple(self._services.values())
         slices = tuple(self._endpoints(service) for service in services)
-        nodes = tuple(self._node(number) for number in range(NODES))
-        agents = tuple(self._agent(number) for number in range(NODES))
+        nodes = tuple(self._node(number) for number in range(len(self._nodes)))
+        agents = tuple(self._agent(number) for number in range(len(self._nodes)))
         namespaces = tuple(Namespace(name=f"team-{number}") for number in range(20))
         yield from self._observe(AgentStarted(node=HERE, porter="1.0.0", schema="1"))
         yield from self._observe(ClusterObserved(cluster=Cluster(service_ranges=("10.96.0.0/12",))))
         yield from self._observe(LeaderObserved(holder=HERE))
         yield from self._observe(Relisted(resource="eips", total=len(eips), eips=eips))
         yield from self._observe(Relisted(resource="namespaces", total=len(namespaces), namespaces=namespaces))
-        yield from self._observe(Relisted(resource="nodes", total=NODES, nodes=nodes))
-        yield from self._observe(Relisted(resource="leases", total=NODES, agents=agents))
+        yield from self._observe(Relisted(resource="nodes", total=len(self._nodes), nodes=nodes))
+        yield from self._observe(Relisted(resource="leases", total=len(self._nodes), agents=agents))
         yield from self._observe(Relisted(resource="endpointslices", total=len(slices), endpoints=slices))
         yield from self._observe(Relisted(resource="services", total=len(services), services=services))
 

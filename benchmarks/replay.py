@@ -4,11 +4,12 @@ The log is a made-up life of a cluster (benchmarks.cluster_life) in SQLite, appe
 snapshots. What is read is read in processes of their own (benchmarks.replay_reading), so that their memory is that of a
 replay and of nothing else.
 A long log is verified in parts on all processors, as the command does: `ratio` is of the times, `ratio_cpu` of the
-processor time of all parts together.
+processor time of all parts together. `command_start_s` is the whole command `porter replay` on a log of 100 entries.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -34,15 +35,18 @@ from porter.replay.reading import installed_rules
 BATCH = 500
 SINGLE = 300
 FEW = 100_000
-"""Entries of the shorter log: twice as long, a replay must need no more memory."""
+"""Entries of a shorter log: twice as long, a replay must need no more memory."""
+SMALL = 100
 TAIL = 5_000
 """Entries behind a snapshot."""
 READING = "benchmarks.replay_reading"
+STARTS = 15
 
 
-def write(path: Path, entries: int) -> dict[str, Any]:
+def write(path: Path, entries: int, life: ClusterLife | None = None) -> dict[str, Any]:
     """Write a log, with snapshots as an agent stores them; return how fast it was appended, durable, in batches."""
-    spent, life, stored = 0.0, ClusterLife(), 0
+    spent, stored = 0.0, 0
+    life = life or ClusterLife()
     with EventLog.open(str(path), stream=HERE, migrate=True) as log:
         for batch in batches(life.entries(entries)):
             begin = time.perf_counter()
@@ -104,6 +108,27 @@ def start_from_snapshot(path: Path) -> dict[str, Any]:
     return {"start_from_snapshot_s": _since(begin)}
 
 
+def start_of_command(path: Path) -> float:
+    """Return how long `porter replay` takes to tell the story of a small log; the median of some runs, in seconds.
+
+    With the bytecode that an installed package has beside its modules; a first run writes it, aside.
+    """
+    times = []
+    with tempfile.TemporaryDirectory(prefix="porter-benchmark-") as bytecode:
+        environment = dict(os.environ, PYTHONPYCACHEPREFIX=bytecode)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for _ in range(STARTS + 1):
+            begin = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", "porter", "replay", str(path)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                env=environment,
+            )
+            times.append(_since(begin))
+    return statistics.median(times[1:])
+
+
 def _since(begin: float) -> float:
     return round(time.perf_counter() - begin, 3)
 
@@ -117,7 +142,9 @@ def apart(module: str, *what: str) -> dict[str, Any]:
 
 def measure(folder: Path, entries: int) -> Iterator[tuple[str, Any]]:
     """Yield every figure; times are seconds, memory is MB."""
-    few, many = folder / "few.db", folder / "many.db"
+    small, few, many = folder / "small.db", folder / "few.db", folder / "many.db"
+    write(small, SMALL, ClusterLife(services=10, nodes=3))
+    yield "command_start_s", start_of_command(small)
     write(few, min(FEW, entries))
     yield from write(many, entries).items()
     yield "rss_mb_100k", apart(READING, "replay", str(few))["rss_mb"]

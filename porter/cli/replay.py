@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -121,6 +120,8 @@ def _check_known(world: World, *, about: About) -> None:
             continue
         names = sorted(known)
         if name not in names:
+            from difflib import get_close_matches  # noqa: PLC0415 - a story shall start fast
+
             close = sorted(get_close_matches(name, names, n=3)) or names[:3]
             hint = f"; it knows {', '.join(close)}" if close else ""
             raise PorterError(f"the log knows no {kind} {name}{hint}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -14,6 +14,9 @@ from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError, LogError
 from porter.events.packing import DAMAGED, open_to_read
 from porter.events.snapshots import StoredSnapshot, is_sealed
+
+if TYPE_CHECKING:
+    from porter.events.sqlite_source import Takes
 
 _SNAPSHOT = b'{"snapshot":'
 
@@ -71,6 +74,11 @@ class ExportedLog(Closing):
         self._path = path
 
     @property
+    def is_file(self) -> bool:
+        """True: nothing is taken out of it, and it is only read in order."""
+        return True
+
+    @property
     def last_seq(self) -> int:
         """The number of the last entry, 0 for none. Reads the file through."""
         return max((place.seq for place in self._places()), default=0)
@@ -104,6 +112,9 @@ class ExportedLog(Closing):
                     yield _recorded(line)
                 except ValueError as error:
                     raise self._wrong(number, str(error)) from None
+
+    def leave_out(self, kind: str, takes: "Takes") -> None:
+        """Do nothing: each line is read for its number anyhow."""
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they were stored, with their checksums; none in an old or filtered file."""

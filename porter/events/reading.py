@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import select
@@ -19,6 +19,9 @@ from porter.events.schema import ENTRY
 from porter.events.snapshots import StoredSnapshot, is_sealed
 from porter.events.streams import Gap, Head, as_bytes, as_text, checksum_at, gaps_in, head_of, last_gap, reason_for
 from porter.events.urls import LogUrl
+
+if TYPE_CHECKING:
+    from porter.events.sqlite_source import Takes
 
 PAGE = 4096  # rows held in memory while reading; each page is a short transaction of its own
 _ENTRIES = (
@@ -44,6 +47,14 @@ class StoredEntries:
         # In memory there is one connection for all threads, so they take turns.
         self._turn = threading.RLock() if where.in_memory else None
         self.stream = stream
+
+    @property
+    def is_file(self) -> bool:
+        """False: compaction may take entries out while it is read."""
+        return False
+
+    def leave_out(self, kind: str, takes: "Takes") -> None:
+        """Do nothing: it is read in this way where a log needs all that can be said of it."""
 
     @property
     def head(self) -> Head:

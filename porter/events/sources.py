@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from porter.events.chain import Row
 from porter.events.entries import Recorded
 from porter.events.errors import LogError
-from porter.events.exported import ExportedLog
 from porter.events.packing import is_packed
 from porter.events.snapshots import StoredSnapshot
-from porter.events.sqlite_source import SqliteSource
+
+if TYPE_CHECKING:
+    from porter.events.sqlite_source import Takes
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 
@@ -22,6 +23,10 @@ class Source(AbstractContextManager["Source"], Protocol):
     @property
     def last_seq(self) -> int:
         """The number of the newest entry, 0 for none."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether nothing is taken out of it meanwhile, and each question reads it through from its start."""
 
     @property
     def whole_after(self) -> int:
@@ -37,6 +42,9 @@ class Source(AbstractContextManager["Source"], Protocol):
         with `whole_after`, CompactedLogError is raised where one after that is not there, or not any more. Raises
         LogError for whatever else is wrong.
         """
+
+    def leave_out(self, kind: str, takes: "Takes") -> None:
+        """Leave out of what is being read the entries of a kind that `takes` takes, where that is of use; see there."""
 
     def rows(self, after: int = 0, until: int | None = None) -> Iterator[Row]:
         """Yield the same entries as they are stored, with their checksums."""
@@ -81,8 +89,12 @@ def open_source(url_or_path: str, *, stream: str = "") -> Source:
     if not start:
         raise LogError(f"{path} is empty: there is no log in it")
     if start == _SQLITE_MAGIC:
+        from porter.events.sqlite_source import SqliteSource  # noqa: PLC0415 - either is a twentieth of a start
+
         return SqliteSource.open(path, stream=stream)
     if start[:1] == b"{" or is_packed(start):
+        from porter.events.exported import ExportedLog  # noqa: PLC0415
+
         return ExportedLog(path)
     raise LogError(f"{path} is neither an SQLite log nor a file from 'porter log export'")
 

@@ -102,6 +102,11 @@ class SqliteSource(Closing):
         if page or last < min(limit, self.last_seq):
             yield from self._with_log("read", last, until, whole_after=whole_after)
 
+    @property
+    def is_file(self) -> bool:
+        """False: compaction may take entries out while it is read."""
+        return False
+
     def leave_out(self, kind: str, takes: Takes) -> None:
         """Leave out of what is being read the entries of a kind that `takes` takes, and says how many these are.
 

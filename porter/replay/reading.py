@@ -9,9 +9,7 @@ from porter.errors import PorterError
 from porter.events.chain import time_of
 from porter.events.entries import Recorded
 from porter.events.errors import CompactedLogError
-from porter.events.exported import ExportedLog
 from porter.events.sources import Source
-from porter.events.sqlite_source import SqliteSource
 from porter.plugins.registry import Registry
 from porter.reconciler.decide import Rules
 from porter.reconciler.fold import Reconciler
@@ -95,10 +93,9 @@ def begun(
 
 def _skim(source: Source, refold: Refold, *, tells: bool) -> None:
     """Have a source leave out what a fold takes by its text of what is read from now on, if it can."""
-    if isinstance(source, SqliteSource):
-        source.leave_out(SKIMMED, refold.takes)
-        if not tells:
-            source.leave_out(COMPARED, refold.agrees)
+    source.leave_out(SKIMMED, refold.takes)
+    if not tells:
+        source.leave_out(COMPARED, refold.agrees)
 
 
 def read_on(source: Source, refold: Refold, after: int, until: int | None) -> Iterator[Recorded]:
@@ -120,7 +117,7 @@ def records_to_fold(source: Source, until: int | None = None) -> Iterator[Record
     Raises CompactedLogError where compaction takes out more of them meanwhile: a fold would tell what never was.
     """
     # Nothing is taken out of a file, which would be read through to ask.
-    yield from _whole(source, 0, until, None if isinstance(source, ExportedLog) else source.whole_after)
+    yield from _whole(source, 0, until, None if source.is_file else source.whole_after)
 
 
 def _whole(source: Source, after: int, until: int | None = None, whole_after: int | None = None) -> Iterator[Recorded]:
@@ -153,7 +150,7 @@ def _before(record: Recorded) -> MomentError:
 
 def last_until(source: Source, moment: Moment | None) -> int:
     """Return the number of the last entry that is read up to a moment; only about it where a clock was set back."""
-    if moment is not None and isinstance(source, ExportedLog) and moment.at is not None:  # which is only read in order
+    if moment is not None and source.is_file and moment.at is not None:
         covered = takewhile(lambda row: moment.covers(row.seq, time_of(row)), source.rows())
         return max((row.seq for row in covered), default=0)
     last = source.last_seq
