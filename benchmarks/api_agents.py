@@ -23,6 +23,7 @@ from porter.agent.pipeline import Batch, Pipeline
 from porter.agent.publishing import Publishing
 from porter.agent.recorder import Recorder
 from porter.agent.starting import begin
+from porter.cli.collector import collect_seldom
 from porter.cluster.adapter import ClusterAdapter
 from porter.cluster.connection import STRATEGIC_PATCH, Connection
 from porter.cluster.timings import PublishTimings
@@ -100,9 +101,9 @@ async def converge(connection: Connection, services: int, lease: float) -> dict[
         return {"seconds": seconds, "cpu_seconds": used}
 
 
-async def bare(connection: Connection, first: int, last: int) -> dict[str, Any]:
+async def bare(connection: Connection, services: int) -> dict[str, Any]:
     """Send the patches that publish a Service, for many, with nothing around it."""
-    numbers = iter(range(first, last))
+    numbers = iter(range(services))
 
     async def work() -> None:
         for number in numbers:
@@ -240,7 +241,7 @@ async def _main(options: argparse.Namespace) -> dict[str, Any]:
             case "converge":
                 return await converge(connection, options.services, options.lease)
             case "bare":
-                return await bare(connection, options.first, options.last)
+                return await bare(connection, options.services)
             case _:
                 return await relist(connection, options.times)
 
@@ -251,8 +252,6 @@ def measure(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("what", choices=["converge", "bare", "relist", "leases"])
     parser.add_argument("--services", type=int)
-    parser.add_argument("--from", type=int, dest="first")
-    parser.add_argument("--to", type=int, dest="last")
     parser.add_argument("--times", type=int)
     parser.add_argument("--agents", type=int)
     parser.add_argument("--for", type=float, dest="seconds")
@@ -261,4 +260,5 @@ def measure(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    collect_seldom()  # as the agent does
     print(json.dumps(measure()))

@@ -57,6 +57,10 @@ class ApiCluster:
         """Make Services of type LoadBalancer, Porter's or nobody's."""
         self._make((SERVICES, _service(f"{prefix}-{number:05}", claimed=claimed)) for number in range(count))
 
+    def without(self, prefix: str, count: int) -> None:
+        """Take Services away again."""
+        self._ask("DELETE", ((f"{SERVICES}/{prefix}-{number:05}", None) for number in range(count)))
+
     def eip(self, address: str) -> None:
         """Make an Eip that every Service without a wish may have an address of."""
         kind = {"apiVersion": "network.kubesphere.io/v1alpha2", "kind": "Eip", "metadata": {"name": "pool"}}
@@ -116,13 +120,16 @@ class ApiCluster:
                     return
 
     def _make(self, wanted: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        self._ask("POST", wanted)
+
+    def _ask(self, method: str, wanted: Iterable[tuple[str, dict[str, Any] | None]]) -> None:
         async def main() -> None:
             waiting = iter(wanted)
             async with await Connection.open(self.kubeconfig) as connection:
 
                 async def work() -> None:
                     for path, body in waiting:
-                        await connection.request("POST", path, body=body)
+                        await connection.request(method, path, body=body)
 
                 await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
 

@@ -20,7 +20,7 @@ from porter.events.errors import DamagedLogError, LogError
 from porter.events.log import EventLog
 
 _LOG = logging.getLogger(__name__)
-_SPACING = 0.01  # seconds from one commit to the next in a burst: each costs a millisecond of a core, whatever it holds
+_SPACING = 0.025  # seconds from one commit to the next in a burst: each costs a millisecond or two of a core
 _PAUSE = 0.05  # seconds between two small jobs of upkeep, in which other threads get their turn
 _REST = 5.0  # seconds until upkeep is asked again where nothing comes
 _RETRY = 1.0  # seconds between attempts while the log refuses

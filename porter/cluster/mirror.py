@@ -3,6 +3,9 @@
 Pure. It solves one problem that a watch alone does not have: the answer to Porter's own write is taken in at once,
 while the watch still brings older states of the same object. resourceVersions are opaque, so it cannot ask which of two
 is newer; instead it remembers which version the watch must pass before it is believed again for that object.
+
+Where two own writes follow each other at once, the second one's answer shows both: of the first only its version is
+remembered, so that its echo is passed by (`halfway`).
 """
 
 from collections import OrderedDict
@@ -59,6 +62,8 @@ class Mirror(Generic[V, W]):
         self._versions: dict[str, str] = {}
         self._replaced: dict[str, str] = {}
         self._awaited: dict[str, Seen[V, W]] = {}
+        self._halfway: dict[str, tuple[str, str]] = {}
+        """The version that the first of two writes was made for, and the one that it made."""
         self._passed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._written: dict[str, Seen[V, W]] | None = None
 
@@ -74,7 +79,7 @@ class Mirror(Generic[V, W]):
     @property
     def is_awaiting(self) -> bool:
         """Whether the watch has yet to bring some own write."""
-        return bool(self._awaited)
+        return bool(self._awaited or self._halfway)
 
     def passes_by(self, key: str, version: str) -> bool:
         """Take in a state from the watch if it changes nothing whatever it shows; tell whether that is so.
@@ -86,7 +91,11 @@ class Mirror(Generic[V, W]):
             return True
         awaited = self._awaited.get(key)
         if awaited is None:
-            return False
+            _, halfway = self._halfway.get(key, ("", ""))
+            if halfway != version:
+                return False
+            self._pass(token)
+            return True
         self._pass(token)
         if awaited.version == version:
             del self._awaited[key]
@@ -105,13 +114,30 @@ class Mirror(Generic[V, W]):
 
     def own(self, seen: Seen[V, W]) -> Change[V] | None:
         """Take in the answer to an own write, unless the watch has brought it, or something later, already."""
-        key, version = seen.key, seen.version
-        if (key, version) in self._passed or version in {self._versions.get(key), self._replaced.get(key)}:
+        return None if self.is_past(seen.key, seen.version) else self._take_own(seen)
+
+    def is_past(self, key: str, version: str) -> bool:
+        """Tell whether the watch, or an answer, has brought this state of an object already, or something later."""
+        return (key, version) in self._passed or version in {self._versions.get(key), self._replaced.get(key)}
+
+    def halfway(self, key: str, *, made_for: str, version: str) -> None:
+        """Expect another own write at once, after one that was made for a version and has made another one.
+
+        Whatever is taken in next ends this. Where the second write fails, `turn_back` takes in what the first one made.
+        """
+        if self._versions.get(key) == made_for != version and (key, version) not in self._passed:
+            self._halfway[key] = (made_for, version)
+
+    def is_halfway(self, key: str) -> bool:
+        """Whether nothing was taken in since the first of two writes."""
+        return key in self._halfway
+
+    def turn_back(self, seen: Seen[V, W]) -> Change[V] | None:
+        """Take in the answer to the first of two writes after all, unless something later is known."""
+        _, version = self._halfway.get(seen.key, ("", ""))
+        if version != seen.version:
             return None
-        self._awaited[key] = seen
-        if self._written is not None:
-            self._written[key] = seen
-        return self._apply(seen)
+        return self._apply(seen) if (seen.key, version) in self._passed else self._take_own(seen)
 
     # -- lists
 
@@ -171,8 +197,15 @@ class Mirror(Generic[V, W]):
         if len(self._passed) > _REMEMBERED:
             self._passed.popitem(last=False)
 
+    def _take_own(self, seen: Seen[V, W]) -> Change[V] | None:
+        self._awaited[seen.key] = seen
+        if self._written is not None:
+            self._written[seen.key] = seen
+        return self._apply(seen)
+
     def _apply(self, seen: Seen[V, W]) -> Change[V] | None:
         key = seen.key
+        self._halfway.pop(key, None)
         if (before := self._versions.get(key)) is not None and before != seen.version:
             self._replaced[key] = before
         self._versions[key] = seen.version
@@ -190,6 +223,6 @@ class Mirror(Generic[V, W]):
         return Change(key=key, value=seen.value)
 
     def _forget(self, key: str) -> Change[V] | None:
-        for table in (self.views, self._versions, self._replaced, self._awaited):
+        for table in (self.views, self._versions, self._replaced, self._awaited, self._halfway):
             table.pop(key, None)
         return None if self.known.pop(key, None) is None else Change(key=key, value=None)

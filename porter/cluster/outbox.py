@@ -1,5 +1,6 @@
-"""One patch on its way: in its turn, on top of the state that it was made for, and not for ever where it is undone."""
+"""Patches on their way: in their turn, on top of the state that they were made for, and not for ever where undone."""
 
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -56,7 +57,57 @@ class Outbox:
 
         Raises ClusterError for anything but a conflict and an object that is gone.
         """
-        body = patch.body | {"metadata": {**patch.body.get("metadata", {}), "resourceVersion": view.version}}
+        answer = await self._send(job, watch, view, patch, view.version)
+        if isinstance(answer, Sent):
+            return answer
+        watch.observe(answer)
+        return Sent.TAKEN
+
+    async def send_in_turn(
+        self,
+        job: Job,
+        watch: Watch[Any, Any],
+        view: ServiceView | EipView,
+        patches: Sequence[Patch],
+        *,
+        taken: Callable[[Patch], None],
+        still: Callable[[str], bool],
+    ) -> Sent:
+        """Send one or two patches that were made for an object as this view shows it, one on top of the other.
+
+        `taken` is told of each that was accepted; the second is not sent, for now, unless it is `still` to be on top of
+        the version that the first one made. Nothing is worked out between the two: the watch takes in the answer to the
+        last one alone. Raises as `send` does.
+        """
+        first, *others = patches
+        answer = await self._send(job, watch, view, first, view.version)
+        if isinstance(answer, Sent):
+            return answer
+        taken(first)
+        version = watch.version_of(answer) if others else None
+        if version is None or not still(version):
+            watch.observe(answer)
+            return Sent.TAKEN
+        (second,) = others
+        watch.halfway(answer, made_for=view.version)
+        try:
+            await self._pace.turn()
+            if not still(version) or self._repeats.wait(job, second):
+                self._pace.back()
+                return Sent.TAKEN
+            last = await self._send(job, watch, view, second, version)
+            if isinstance(last, Sent):
+                return last
+            taken(second)
+            watch.observe(last)
+            return Sent.TAKEN
+        finally:
+            watch.turn_back(answer)
+
+    async def _send(
+        self, job: Job, watch: Watch[Any, Any], view: ServiceView | EipView, patch: Patch, version: str
+    ) -> bytes | Sent:
+        body = patch.body | {"metadata": {**patch.body.get("metadata", {}), "resourceVersion": version}}
         try:
             answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
         except ConflictError:
@@ -65,8 +116,7 @@ class Outbox:
             return Sent.GONE
         self.writes += 1
         self._repeats.accepted(job, patch)
-        watch.observe(answer)
-        return Sent.TAKEN
+        return answer
 
     def forget(self, job: Job) -> None:
         """The job's object is gone."""

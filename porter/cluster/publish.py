@@ -7,6 +7,7 @@ the decision was made.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from porter.cluster.conditions import announced
@@ -210,24 +211,38 @@ class Publisher:
                 self._outbox.pass_on()
                 self._errands.put(job)
                 return
-            found = self._service_patch(job, key, wrote=wrote)
+            found = self._service_patches(job, key, wrote=wrote)
             if found is None:
                 self._outbox.pass_on()
                 return
-            view, patch = found
-            match await self._outbox.send(job, self._services, view, patch):
-                case Sent.TAKEN:
+            view, patches = found
+            taken: list[Patch] = []
+            try:
+                sent = await self._outbox.send_in_turn(
+                    job,
+                    self._services,
+                    view,
+                    patches,
+                    taken=taken.append,
+                    still=partial(self._is_still_so, key, view, self._wishes[key]),
+                )
+            finally:
+                for patch in taken:
                     wrote = True
                     for note in patch.notes:
                         self._notes.tell(view, note, self._wall())
-                case Sent.STALE:
-                    pass
-                case Sent.GONE:
-                    return
+            if sent is Sent.GONE:
+                return
         self._errands.put_later(job, self._timings.first_wait)
 
-    def _service_patch(self, job: Job, key: ServiceKey, *, wrote: bool) -> tuple[ServiceView, Patch] | None:
-        """The next patch towards what is wanted, and what it was made for; None: not now, or not at all."""
+    def _is_still_so(self, key: str, view: ServiceView, wish: ServiceWish, version: str) -> bool:
+        """Tell whether a second patch may follow a first one that has made a version: all else is as it was."""
+        shown = self._services.mirror.views.get(key)
+        same = shown is not None and (shown is view or shown.version == version)
+        return same and self._leads() and self._wishes.get(key) is wish
+
+    def _service_patches(self, job: Job, key: ServiceKey, *, wrote: bool) -> tuple[ServiceView, list[Patch]] | None:
+        """The patches towards what is wanted, and what they were made for; None: not now, or not at all."""
         view, wish = self._services.mirror.views.get(key), self._wishes.get(key)
         if wish is None:
             return None
@@ -237,15 +252,15 @@ class Publisher:
             return None
         if not self._still_as_decided(key, wish):
             return None
-        patch = next(plan_service(view, wish.service, wish.assignments, now=self._now()), None)
-        if patch is None:
+        patches = list(plan_service(view, wish.service, wish.assignments, now=self._now()))
+        if not patches:
             self._errands.settle(job)  # own answers were taken in on the way, and are no reason to compare again
             if wrote:
                 self._report(wish.published(key))
             return None
-        if not self._leads() or self._outbox.holds_back(job, patch):
+        if not self._leads() or self._outbox.holds_back(job, patches[0]):
             return None
-        return view, patch
+        return view, patches
 
     def _still_as_decided(self, key: str, wish: ServiceWish) -> bool:
         known = self._services.mirror.known.get(key)

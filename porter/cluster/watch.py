@@ -115,12 +115,39 @@ class Watch(Generic[V, W]):
 
     def observe(self, data: bytes) -> None:
         """Take in the answer to an own write as if it had been watched; never goes back in time."""
+        found = self._identified(data)
+        if found is not None and self.mirror.is_past(*found):
+            return
         try:
             seen = self.kind.project(data)
         except msgspec.DecodeError:
             return  # the watch brings it
         before = self.mirror.views.get(seen.key)
         self._tell(seen.key, self.mirror.own(seen), before)
+
+    def version_of(self, data: bytes) -> str | None:
+        """Return the version of an object as an answer shows it; None where it cannot be had fast."""
+        found = self._identified(data)
+        return None if found is None else found[1]
+
+    def halfway(self, data: bytes, *, made_for: str) -> None:
+        """Pass by the answer to an own write, after which another one follows at once.
+
+        The answer to that one is given to `observe`; in any case `turn_back` comes next.
+        """
+        found = self._identified(data)
+        if found is not None:
+            self.mirror.halfway(found[0], made_for=made_for, version=found[1])
+
+    def turn_back(self, data: bytes) -> None:
+        """Take in what was passed by in `halfway`, unless something later is known: the other write has failed."""
+        found = self._identified(data)
+        if found is None or not self.mirror.is_halfway(found[0]):
+            return
+        seen = self._read(data)
+        if seen is not None:
+            before = self.mirror.views.get(seen.key)
+            self._tell(seen.key, self.mirror.turn_back(seen), before)
 
     def doubt(self, silent_for: float) -> None:
         """Open the watch anew if nothing was heard for so many seconds: another one found the connection dead."""
@@ -221,18 +248,22 @@ class Watch(Generic[V, W]):
 
     def _passed_by(self, data: msgspec.Raw) -> bool:
         """Take in a state that changes nothing, as the echo of an own write; False where more must be read of it."""
-        if self.kind.identify is None or not self.mirror.is_awaiting:
+        found = self._identified(bytes(data)) if self.mirror.is_awaiting else None
+        if found is None or not self.mirror.passes_by(*found):
             return False
-        try:
-            key, version = self.kind.identify(bytes(data))
-        except msgspec.DecodeError:
-            return False
-        passes = self.mirror.passes_by(key, version)
-        if passes:
-            self._version = version
-        return passes
+        _, self._version = found
+        return True
 
     # -- small parts
+
+    def _identified(self, data: bytes) -> tuple[str, str] | None:
+        """Return the key and version of an object, where its kind has a quick way to them."""
+        if self.kind.identify is None:
+            return None
+        try:
+            return self.kind.identify(data)
+        except msgspec.DecodeError:
+            return None
 
     def _tell(self, key: str, change: Change[V] | None, before: W | None) -> None:
         """Tell what is new: of the value, and of the view. What was taken in already, an own write's echo, is not."""

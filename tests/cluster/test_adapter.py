@@ -151,7 +151,9 @@ def test_own_writes_are_seen_at_once_and_only_once(tmp_path: Path) -> None:
                 await asyncio.sleep(0.2)
 
                 shown = [entry.service for entry in one.of(ServiceObserved)]
-                assert [(s.written_node, s.addresses) for s in shown] == [("node1", ()), ("node1", ("192.168.0.91",))]
+                first, both = ("node1", ()), ("node1", ("192.168.0.91",))
+                # The state between the two patches is one that only the watch shows, if it is fast.
+                assert [(s.written_node, s.addresses) for s in shown] in ([both], [first, both])
 
     asyncio.run(main())
 

@@ -45,6 +45,82 @@ def test_what_is_known_is_the_newest_that_was_shown(history: list[tuple[bool, bo
         assert mirror.known == {"a": f"v{newest}"}
 
 
+@given(st.lists(st.tuples(st.sampled_from(["other", "one", "two", "failed"]), st.booleans()), max_size=8), st.data())
+def test_of_two_writes_that_follow_each_other_nothing_is_missed(
+    history: list[tuple[str, bool]], data: st.DataObject
+) -> None:
+    """As above, and of two own writes the first may be passed by, until the second one's answer or its failure comes."""
+    mirror: M = Mirror({})
+    mirror.take(seen("0"))
+    watched: list[int] = []
+    answers: list[tuple[str, int]] = []
+    last = newest = 0
+    for what, again in history:
+        last += 1
+        watched += [last] * (1 + again)
+        match what:
+            case "one":
+                answers.append(("own", last))
+            case "two":
+                watched.append(last + 1)
+                answers += [("halfway", last), ("own", last + 1)]
+                last += 1
+            case "failed":
+                answers += [("halfway", last), ("turn_back", last)]
+            case _:
+                pass
+
+    while watched or answers:
+        if answers and (not watched or data.draw(st.booleans())):
+            what, version = answers.pop(0)
+            if what == "halfway":
+                mirror.halfway("a", made_for=f"{version - 1}", version=f"{version}")
+                continue
+            if what == "turn_back" and not mirror.is_halfway("a"):
+                continue  # the watch has brought it, or is about to
+            (mirror.own if what == "own" else mirror.turn_back)(seen(f"{version}"))
+        else:
+            version = watched.pop(0)
+            mirror.take(seen(f"{version}"))
+        newest = max(newest, version)
+        known = int(mirror.known["a"].removeprefix("v"))
+        assert known == newest or (mirror.is_halfway("a") and known == newest - 1)
+    assert mirror.known == {"a": f"v{last}"}
+
+
+def test_the_first_of_two_writes_is_passed_by_until_the_second_fails() -> None:
+    mirror: M = Mirror({})
+    mirror.take(seen("1"))
+    mirror.halfway("a", made_for="1", version="2")
+
+    assert mirror.take(seen("2")) is None
+    assert mirror.known == {"a": "v1"}
+    assert mirror.turn_back(seen("2")) == change("v2")
+    assert mirror.turn_back(seen("2")) is None
+    assert mirror.take(seen("3")) == change("v3")
+
+
+def test_a_first_write_whose_answer_comes_after_a_later_one_is_not_taken_back_to() -> None:
+    mirror: M = Mirror({})
+    mirror.take(seen("1"))
+    mirror.own(seen("3"))
+    mirror.halfway("a", made_for="1", version="2")
+
+    assert mirror.turn_back(seen("2")) is None
+    assert mirror.known == {"a": "v3"}
+
+
+def test_what_is_taken_in_between_two_writes_is_not_taken_back() -> None:
+    mirror: M = Mirror({})
+    mirror.take(seen("1"))
+    mirror.halfway("a", made_for="1", version="2")
+
+    assert mirror.take(seen("2")) is None
+    assert mirror.take(seen("3")) == change("v3")
+    assert mirror.turn_back(seen("2")) is None
+    assert mirror.known == {"a": "v3"}
+
+
 def test_an_answer_that_comes_after_the_watch_has_passed_it_changes_nothing() -> None:
     mirror: M = Mirror({})
     for version in ("1", "2", "3"):
@@ -155,7 +231,7 @@ def test_what_is_of_no_interest_is_neither_known_nor_gone_twice() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["watched", "watched", "written", "gone", "listed"]),
+            st.sampled_from(["watched", "watched", "written", "halfway", "gone", "listed"]),
             st.sampled_from("ab"),
             st.integers(0, 5),
         ),
@@ -174,6 +250,9 @@ def test_a_state_that_is_passed_by_unread_changes_what_it_would_have_read(steps:
                 assert plain.take(one) == (None if passed else quick.take(one))
             case "written":
                 assert plain.own(one) == quick.own(one)
+            case "halfway":
+                for mirror in (plain, quick):
+                    mirror.halfway(key, made_for=f"{version - 1}", version=one.version)
             case "gone":
                 assert plain.drop(one) == quick.drop(one)
             case _:
