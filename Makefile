@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both set up .venv first and install nothing outside the clone.
 .DEFAULT_GOAL := help
-.PHONY: help demo test venv lint types contracts unit examples format manifests clean
+.PHONY: help demo test venv checks lint types contracts unit examples format manifests clean
 
 PYTHON ?= python3
 JOBS ?= auto
@@ -15,7 +15,11 @@ help:  ## show this list
 demo: venv  ## walk the user guide in a cluster in a box, with proofs
 	@$(BIN)/porter lab tutorial
 
-test: lint types contracts examples unit  ## lint, types, layer contracts, and all tests
+test: venv  ## lint, types, layer contracts, and all tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target checks
+	@$(MAKE) --no-print-directory unit
+
+checks: lint types contracts examples
 
 venv: $(VENV)/.installed  ## make .venv with Porter and all that it needs
 

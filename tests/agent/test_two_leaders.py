@@ -11,7 +11,7 @@ from porter.model import keys
 from tests.agent.api import SERVICES, Api
 from tests.agent.command import Command, commanding
 
-NAMES = [f"web{number:02}" for number in range(40)]
+NAMES = [f"web{number:02}" for number in range(80)]
 FIRST = 20
 """The status at which the first leader is stopped: it knows of some that they are taken; 16 at most are under way."""
 

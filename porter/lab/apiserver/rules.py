@@ -15,7 +15,7 @@ from typing import Any
 import celpy
 from celpy import celtypes
 
-from porter.lab.apiserver.errors import FieldError
+from porter.lab.apiserver.errors import FieldError, quoted
 from porter.lab.apiserver.objects import Json
 from porter.lab.apiserver.schema import below
 
@@ -27,7 +27,7 @@ def broken(value: Any, schema: Json, old: Any = None, path: str = "") -> Iterato
     if value is None:
         return
     for rule in schema.get(RULES, ()):
-        error = _check(rule, value, old, path)
+        error = _check(rule, value, old, path, schema.get("type", ""))
         if error is not None:
             yield error
     match value:
@@ -61,7 +61,7 @@ def problem_with(rule: str) -> str:
     return ""
 
 
-def _check(rule: Json, value: Any, old: Any, path: str) -> FieldError | None:
+def _check(rule: Json, value: Any, old: Any, path: str, kind: str) -> FieldError | None:
     text = rule["rule"]
     transition = "oldSelf" in text
     if (transition and old is None and not rule.get("optionalOldSelf")) or (not transition and old == value):
@@ -73,24 +73,30 @@ def _check(rule: Json, value: Any, old: Any, path: str) -> FieldError | None:
     try:
         holds = bool(_compiled(text).evaluate(names))
     except celpy.CELEvalError as failed:
-        said = f"Invalid value: rule evaluation error: {failed.args[0] if failed.args else failed}"
-        return FieldError(field=where, reason="FieldValueInvalid", message=said)
+        why = f"{failed.args[0] if failed.args else failed} evaluating rule: {_named(rule)}"
+        return FieldError(field=where, reason="FieldValueInvalid", message=f"Invalid value: {quoted(kind)}: {why}")
     if holds:
         return None
-    said = rule.get("message") or f"failed rule: {text}"
+    said = _named(rule) if rule.get("message") else f"failed rule: {_named(rule)}"
     if "messageExpression" in rule:
         with contextlib.suppress(celpy.CELEvalError):  # the API falls back to the message, too
             said = str(_compiled(rule["messageExpression"]).evaluate(names))
+    shown = "" if kind in {"object", "array"} else f": {quoted(value)}"
     match rule.get("reason", "FieldValueInvalid"):
         case "FieldValueRequired":
             message = f"Required value: {said}"
         case "FieldValueForbidden":
             message = f"Forbidden: {said}"
         case "FieldValueDuplicate":
-            message = f"Duplicate value: {said}"
+            message = f"Duplicate value{shown}"
         case _:
-            message = f"Invalid value: {said}"
+            message = f"Invalid value{shown}: {said}"
     return FieldError(field=where, reason=rule.get("reason", "FieldValueInvalid"), message=message)
+
+
+def _named(rule: Json) -> str:
+    said: str = rule.get("message") or rule["rule"]
+    return said.strip()
 
 
 @cache

@@ -219,7 +219,7 @@ def test_a_transition_rule_sees_the_old_value(client: Client) -> None:
 
     refused = client.ask("PATCH", f"{THINGS}/a", {"spec": {"fixed": "y"}}, content_type=MERGE)
 
-    assert (refused.status, refused.body["details"]["causes"][0]["message"]) == (422, "Invalid value: is fixed")
+    assert (refused.status, refused.body["details"]["causes"][0]["message"]) == (422, 'Invalid value: "y": is fixed')
 
 
 def test_a_definition_with_a_broken_rule_is_refused(client: Client) -> None:
