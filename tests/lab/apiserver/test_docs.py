@@ -102,20 +102,31 @@ def json_is_spoken(client: Client) -> None:
     assert client.ask("POST", f"{CORE}/configmaps", b"\xa0", content_type="application/cbor").status == 415
 
 
+def a_rule_may_cost_what_it_likes(client: Client) -> None:
+    schema: Any = {"type": "object", "properties": {"spec": {"type": "array", "items": {"type": "string"}}}}
+    schema["x-kubernetes-validations"] = [{"rule": "self.spec.all(a, self.spec.all(b, self.spec.all(c, a == b)))"}]
+
+    assert define(client, schema).status == 201
+
+
 def some_functions_are_unknown(client: Client) -> None:
     schema: Any = {"type": "object", "properties": {"spec": {"type": "string"}}}
     schema["x-kubernetes-validations"] = [{"rule": "ip(self.spec).family() == 4"}]
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"kind": "Thing", "plural": "things"}
-    spec = {"group": "example.com", "scope": "Cluster", "names": names, "versions": [version]}
-    defined = {"metadata": {"name": "things.example.com"}, "spec": spec}
-    made = client.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", defined)
+    made = define(client, schema)
     if made.status == 201:
         thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}, "spec": "10.0.0.1"}
         client.get("/apis/example.com/v1/things")
         made = client.ask("POST", "/apis/example.com/v1/things", thing)
 
     assert made.status == 422
+
+
+def define(client: Client, schema: Any) -> Any:
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": "Thing", "plural": "things"}
+    spec = {"group": "example.com", "scope": "Cluster", "names": names, "versions": [version]}
+    defined = {"metadata": {"name": "things.example.com"}, "spec": spec}
+    return client.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", defined)
 
 
 def some_rules_are_not_known(client: Client) -> None:
@@ -142,6 +153,7 @@ TRIED: dict[str, Callable[[Client], None]] = {
     "Admission webhooks, quotas, priority and fairness": there_is_no_admission,
     "`exec`, `logs`, `port-forward`, `eviction`, `proxy`; the old paths `/api/v1/watch/…`": nothing_runs,
     "Protobuf answers, protobuf bodies of other kinds, CBOR": json_is_spoken,
+    "What CEL rules may cost": a_rule_may_cost_what_it_likes,
     "CEL's `ip()`, `cidr()`, `quantity()`, `format`": some_functions_are_unknown,
     "Every rule of every built-in kind": some_rules_are_not_known,
     "Paths and operations in OpenAPI v2 as protobuf": little_is_told_in_protobuf,
