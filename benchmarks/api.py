@@ -50,7 +50,7 @@ class Measuring:
         found = self._converge(options.converge)
         say(f"making the rest of {options.list} Services, as many EndpointSlices, and {options.nodes} nodes")
         cluster.services("more", options.list - options.converge - few, claimed=False)
-        cluster.slices("more", options.list - options.converge - few, endpoints=3)
+        cluster.slices("more", options.list - options.converge, endpoints=3)
         cluster.nodes(options.nodes)
         say("listing")
         found |= self._do("relist", "--times", "10")

@@ -10,14 +10,14 @@ remembered, so that its echo is passed by (`halfway`).
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
 W = TypeVar("W")
 K = TypeVar("K", bound=str)
 
-_REMEMBERED = 8192  # versions that the watch has passed; more than can arrive while one write is under way
+_REMEMBERED = 8192  # versions that the watch has passed: some seconds of it, where thousands are written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,15 @@ class Differences(Generic[V]):
         return bool(self.changed or self.gone)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Halfway:
+    """The first of two own writes: which version it was made for, which it made, and whether the watch brought it."""
+
+    made_for: str
+    version: str
+    passed: bool = False
+
+
 class Mirror(Generic[V, W]):
     """The known objects of one kind: their values for the fold and their views for the publisher."""
 
@@ -62,8 +71,9 @@ class Mirror(Generic[V, W]):
         self._versions: dict[str, str] = {}
         self._replaced: dict[str, str] = {}
         self._awaited: dict[str, Seen[V, W]] = {}
-        self._halfway: dict[str, tuple[str, str]] = {}
-        """The version that the first of two writes was made for, and the one that it made."""
+        self._halfway: dict[str, _Halfway] = {}
+        self.lists = 0
+        """How many were taken in. An answer to what was asked before the last one may be older than that one."""
         self._passed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._written: dict[str, Seen[V, W]] | None = None
 
@@ -91,10 +101,11 @@ class Mirror(Generic[V, W]):
             return True
         awaited = self._awaited.get(key)
         if awaited is None:
-            _, halfway = self._halfway.get(key, ("", ""))
-            if halfway != version:
+            halfway = self._halfway.get(key)
+            if halfway is None or halfway.version != version:
                 return False
             self._pass(token)
+            self._halfway[key] = replace(halfway, passed=True)
             return True
         self._pass(token)
         if awaited.version == version:
@@ -126,7 +137,7 @@ class Mirror(Generic[V, W]):
         Whatever is taken in next ends this. Where the second write fails, `turn_back` takes in what the first one made.
         """
         if self._versions.get(key) == made_for != version and (key, version) not in self._passed:
-            self._halfway[key] = (made_for, version)
+            self._halfway[key] = _Halfway(made_for=made_for, version=version)
 
     def is_halfway(self, key: str) -> bool:
         """Whether nothing was taken in since the first of two writes."""
@@ -134,12 +145,17 @@ class Mirror(Generic[V, W]):
 
     def turn_back(self, seen: Seen[V, W]) -> Change[V] | None:
         """Take in the answer to the first of two writes after all, unless something later is known."""
-        _, version = self._halfway.get(seen.key, ("", ""))
-        if version != seen.version:
+        halfway = self._halfway.get(seen.key)
+        if halfway is None or halfway.version != seen.version:
             return None
-        return self._apply(seen) if (seen.key, version) in self._passed else self._take_own(seen)
+        return self._apply(seen) if halfway.passed else self._take_own(seen)
 
     # -- lists
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether a list is being read, which may or may not hold what is written meanwhile."""
+        return self._written is not None
 
     def list_begins(self) -> None:
         """Remember own writes from here on: the list may or may not hold them."""
@@ -147,6 +163,7 @@ class Mirror(Generic[V, W]):
 
     def take_list(self, items: Iterable[Seen[V, W]]) -> Differences[V]:
         """Take in a complete list, whole."""
+        self.lists += 1
         listed = {item.key: item for item in items}
         written, self._written = self._written or {}, None
         doubtful = {key for key, own in written.items() if key not in listed or listed[key].version != own.version}

@@ -57,10 +57,11 @@ class Outbox:
 
         Raises ClusterError for anything but a conflict and an object that is gone.
         """
+        lists = watch.mirror.lists
         answer = await self._send(job, watch, view, patch, view.version)
         if isinstance(answer, Sent):
             return answer
-        watch.observe(answer)
+        await watch.take_answer(answer, path=view.path, lists=lists)
         return Sent.TAKEN
 
     async def send_in_turn(
@@ -80,13 +81,14 @@ class Outbox:
         last one alone. Raises as `send` does.
         """
         first, *others = patches
+        lists = watch.mirror.lists
         answer = await self._send(job, watch, view, first, view.version)
         if isinstance(answer, Sent):
             return answer
         taken(first)
-        version = watch.version_of(answer) if others else None
+        version = watch.version_of(answer) if others and watch.mirror.lists == lists else None
         if version is None or not still(version):
-            watch.observe(answer)
+            await watch.take_answer(answer, path=view.path, lists=lists)
             return Sent.TAKEN
         (second,) = others
         watch.halfway(answer, made_for=view.version)
@@ -95,11 +97,12 @@ class Outbox:
             if not still(version) or self._repeats.wait(job, second):
                 self._pace.back()
                 return Sent.TAKEN
+            lists = watch.mirror.lists
             last = await self._send(job, watch, view, second, version)
             if isinstance(last, Sent):
                 return last
             taken(second)
-            watch.observe(last)
+            await watch.take_answer(last, path=view.path, lists=lists)
             return Sent.TAKEN
         finally:
             watch.turn_back(answer)
@@ -111,7 +114,7 @@ class Outbox:
         try:
             answer = await self._connection.request("PATCH", patch.path, body=body, content_type=patch.content_type)
         except ConflictError:
-            return await self._read_again(watch, view)
+            return Sent.STALE if await watch.read_again(view.path) else Sent.GONE
         except NotFoundError:
             return Sent.GONE
         self.writes += 1
@@ -122,10 +125,3 @@ class Outbox:
         """The job's object is gone."""
         self._errands.forget(job)
         self._repeats.forget(job)
-
-    async def _read_again(self, watch: Watch[Any, Any], view: ServiceView | EipView) -> Sent:
-        try:
-            watch.observe(await self._connection.request("GET", view.path))
-        except NotFoundError:
-            return Sent.GONE
-        return Sent.STALE

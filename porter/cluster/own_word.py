@@ -64,11 +64,12 @@ class OwnWord:
         word, view = found
         body = {"metadata": {"uid": view.uid}, "status": {"conditions": [written(word, view, self._now())]}}
         path = f"{view.path}/status"
+        lists = self._services.mirror.lists
         try:
             answer = await self._connection.request("PATCH", path, body=body, content_type=STRATEGIC_PATCH)
         except (NotFoundError, ConflictError):
             return False  # gone, or another one of that name
-        self._services.observe(answer)
+        await self._services.take_answer(answer, path=view.path, lists=lists)
         return True
 
     def _missing(self, key: str) -> tuple[ConditionView, ServiceView] | None:

@@ -52,7 +52,7 @@ def plan_service(
 ) -> Iterator[Patch]:
     """Yield the patches, in order, after which the API shows these assignments; none of them: what Porter wrote goes.
 
-    `now` is the time that a condition that turns is given, as RFC 3339. Nothing is worked out before it is asked for.
+    `now` is the time that a condition that turns is given, as RFC 3339.
     """
     if service is None or not assignments:
         yield from _release(view, deleting=service is None or service.deleting)

@@ -33,7 +33,7 @@ from porter.model.objects import Eip, Service
 
 Outcome: TypeAlias = Published | EipPublished | PublishFailed
 
-_MOST_STEPS = 6  # patches and conflicts in one go; then the job waits like any other
+_MOST_STEPS = 6  # comparisons, each with a patch or two, in one go; then the job waits like any other
 
 
 class Publisher:

@@ -125,6 +125,29 @@ class Watch(Generic[V, W]):
         before = self.mirror.views.get(seen.key)
         self._tell(seen.key, self.mirror.own(seen), before)
 
+    async def take_answer(self, data: bytes, *, path: str, lists: int) -> None:
+        """Take in the answer to an own write of the object at a path, sent when so many lists had been taken in.
+
+        One that comes after a newer list may be older than that, and no watch would bring what is newer: then the
+        object is read again. Raises ClusterError.
+        """
+        if self.mirror.lists == lists:
+            self.observe(data)
+        else:
+            await self.read_again(path)
+
+    async def read_again(self, path: str) -> bool:
+        """Take in an object as it is now; tell whether it is there. Raises ClusterError."""
+        while True:
+            lists = self.mirror.lists
+            try:
+                data = await self._connection.request("GET", path)
+            except NotFoundError:
+                return False
+            if self.mirror.lists == lists:
+                self.observe(data)
+                return True
+
     def version_of(self, data: bytes) -> str | None:
         """Return the version of an object as an answer shows it; None where it cannot be had fast."""
         found = self._identified(data)
@@ -136,7 +159,9 @@ class Watch(Generic[V, W]):
         The answer to that one is given to `observe`; in any case `turn_back` comes next.
         """
         found = self._identified(data)
-        if found is not None:
+        if found is None or self.mirror.is_listing:
+            self.observe(data)
+        else:
             self.mirror.halfway(found[0], made_for=made_for, version=found[1])
 
     def turn_back(self, data: bytes) -> None:

@@ -100,6 +100,24 @@ def test_the_first_of_two_writes_is_passed_by_until_the_second_fails() -> None:
     assert mirror.take(seen("3")) == change("v3")
 
 
+def test_the_first_of_two_writes_is_known_to_have_passed_however_much_has_passed_since() -> None:
+    mirror: M = Mirror({})
+    mirror.take(seen("1"))
+    mirror.halfway("a", made_for="1", version="2")
+    mirror.take(seen("2"))
+    for version in range(10_000):
+        mirror.take(seen(f"{version}", key="b"))
+
+    assert mirror.turn_back(seen("2")) == change("v2")
+    assert mirror.take(seen("3")) == change("v3")
+
+
+def test_an_object_without_a_version_is_taken_as_any_other() -> None:
+    mirror: M = Mirror({})
+
+    assert mirror.take(seen("", "shown")) == change("shown")
+
+
 def test_a_first_write_whose_answer_comes_after_a_later_one_is_not_taken_back_to() -> None:
     mirror: M = Mirror({})
     mirror.take(seen("1"))

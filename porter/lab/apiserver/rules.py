@@ -80,7 +80,7 @@ def _check(rule: Json, value: Any, old: Any, path: str, kind: str) -> FieldError
     said = _named(rule) if rule.get("message") else f"failed rule: {_named(rule)}"
     if "messageExpression" in rule:
         with contextlib.suppress(celpy.CELEvalError):  # the API falls back to the message, too
-            said = str(_compiled(rule["messageExpression"]).evaluate(names))
+            said = str(_compiled(rule["messageExpression"]).evaluate(names)).strip() or said
     shown = "" if kind in {"object", "array"} else f": {quoted(value)}"
     match rule.get("reason", "FieldValueInvalid"):
         case "FieldValueRequired":
