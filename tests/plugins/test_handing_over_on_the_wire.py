@@ -68,7 +68,8 @@ def test_an_address_that_is_given_up_is_silent_before_anybody_is_told(bench: Ben
     assert answers
     answered = max(answers)
     assert answers == list(range(1, answered + 1))  # all, and then none
-    assert 1000 <= answered <= withdrawn_at[0]
+    # Those that were asked last before it was given up may still have waited in the socket.
+    assert 900 <= answered <= withdrawn_at[0]
 
 
 def test_an_address_that_is_wanted_again_is_asked_for_and_announced_as_a_new_one(bench: Bench) -> None:
