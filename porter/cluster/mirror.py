@@ -99,17 +99,15 @@ class Mirror(Generic[V, W]):
         token = (key, version)
         if token in self._passed:
             return True
-        awaited = self._awaited.get(key)
-        if awaited is None:
-            halfway = self._halfway.get(key)
-            if halfway is None or halfway.version != version:
-                return False
-            self._pass(token)
-            self._halfway[key] = replace(halfway, passed=True)
-            return True
+        awaited, halfway = self._awaited.get(key), self._halfway.get(key)
+        is_first = halfway is not None and halfway.version == version
+        if awaited is None and not is_first:
+            return False
         self._pass(token)
-        if awaited.version == version:
+        if awaited is not None and awaited.version == version:
             del self._awaited[key]
+        if halfway is not None and is_first:
+            self._halfway[key] = replace(halfway, passed=True)
         return True
 
     def drop(self, seen: Seen[V, W]) -> Change[V] | None:

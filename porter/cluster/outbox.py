@@ -86,12 +86,12 @@ class Outbox:
         if isinstance(answer, Sent):
             return answer
         taken(first)
-        version = watch.version_of(answer) if others and watch.mirror.lists == lists else None
-        if version is None or not still(version):
+        found = watch.identified(answer) if others and watch.mirror.lists == lists else None
+        if found is None or not still(found[1]):
             await watch.take_answer(answer, path=view.path, lists=lists)
             return Sent.TAKEN
-        (second,) = others
-        watch.halfway(answer, made_for=view.version)
+        (second,), (key, version) = others, found
+        watch.halfway(answer, key, made_for=view.version, version=version)
         try:
             await self._pace.turn()
             if not still(version) or self._repeats.wait(job, second):
@@ -105,7 +105,7 @@ class Outbox:
             await watch.take_answer(last, path=view.path, lists=lists)
             return Sent.TAKEN
         finally:
-            watch.turn_back(answer)
+            watch.turn_back(answer, key)
 
     async def _send(
         self, job: Job, watch: Watch[Any, Any], view: ServiceView | EipView, patch: Patch, version: str

@@ -204,36 +204,35 @@ class Publisher:
                 self._errands.forget(job)
 
     async def _publish_service(self, job: Job, key: ServiceKey) -> None:
-        wrote, locks = False, set(self._locks(job))
+        taken: list[Patch] = []
+        locks = set(self._locks(job))
         for _ in range(_MOST_STEPS):
             await self._outbox.turn()  # first of all: while it waits, what is wanted and what is shown may change
             if not locks.issuperset(self._locks(job)):  # and another may be at work on the address: queue again
                 self._outbox.pass_on()
                 self._errands.put(job)
                 return
-            found = self._service_patches(job, key, wrote=wrote)
+            found = self._service_patches(job, key, wrote=bool(taken))
             if found is None:
                 self._outbox.pass_on()
                 return
             view, patches = found
-            taken: list[Patch] = []
-            try:
-                sent = await self._outbox.send_in_turn(
-                    job,
-                    self._services,
-                    view,
-                    patches,
-                    taken=taken.append,
-                    still=partial(self._is_still_so, key, view, self._wishes[key]),
-                )
-            finally:
-                for patch in taken:
-                    wrote = True
-                    for note in patch.notes:
-                        self._notes.tell(view, note, self._wall())
+            sent = await self._outbox.send_in_turn(
+                job,
+                self._services,
+                view,
+                patches,
+                taken=partial(self._took, taken, view),
+                still=partial(self._is_still_so, key, view, self._wishes[key]),
+            )
             if sent is Sent.GONE:
                 return
         self._errands.put_later(job, self._timings.first_wait)
+
+    def _took(self, taken: list[Patch], view: ServiceView, patch: Patch) -> None:
+        taken.append(patch)
+        for note in patch.notes:
+            self._notes.tell(view, note, self._wall())
 
     def _is_still_so(self, key: str, view: ServiceView, wish: ServiceWish, version: str) -> bool:
         """Tell whether a second patch may follow a first one that has made a version: all else is as it was."""

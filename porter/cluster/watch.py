@@ -115,7 +115,7 @@ class Watch(Generic[V, W]):
 
     def observe(self, data: bytes) -> None:
         """Take in the answer to an own write as if it had been watched; never goes back in time."""
-        found = self._identified(data)
+        found = self.identified(data)
         if found is not None and self.mirror.is_past(*found):
             return
         try:
@@ -124,6 +124,15 @@ class Watch(Generic[V, W]):
             return  # the watch brings it
         before = self.mirror.views.get(seen.key)
         self._tell(seen.key, self.mirror.own(seen), before)
+
+    def identified(self, data: bytes) -> tuple[str, str] | None:
+        """Return the key and version of an object, where its kind has a quick way to them."""
+        if self.kind.identify is None:
+            return None
+        try:
+            return self.kind.identify(data)
+        except msgspec.DecodeError:
+            return None
 
     async def take_answer(self, data: bytes, *, path: str, lists: int) -> None:
         """Take in the answer to an own write of the object at a path, sent when so many lists had been taken in.
@@ -148,26 +157,19 @@ class Watch(Generic[V, W]):
                 self.observe(data)
                 return True
 
-    def version_of(self, data: bytes) -> str | None:
-        """Return the version of an object as an answer shows it; None where it cannot be had fast."""
-        found = self._identified(data)
-        return None if found is None else found[1]
-
-    def halfway(self, data: bytes, *, made_for: str) -> None:
+    def halfway(self, data: bytes, key: str, *, made_for: str, version: str) -> None:
         """Pass by the answer to an own write, after which another one follows at once.
 
-        The answer to that one is given to `observe`; in any case `turn_back` comes next.
+        The answer to that one is given to `take_answer`; in any case `turn_back` comes next.
         """
-        found = self._identified(data)
-        if found is None or self.mirror.is_listing:
+        if self.mirror.is_listing:
             self.observe(data)
         else:
-            self.mirror.halfway(found[0], made_for=made_for, version=found[1])
+            self.mirror.halfway(key, made_for=made_for, version=version)
 
-    def turn_back(self, data: bytes) -> None:
+    def turn_back(self, data: bytes, key: str) -> None:
         """Take in what was passed by in `halfway`, unless something later is known: the other write has failed."""
-        found = self._identified(data)
-        if found is None or not self.mirror.is_halfway(found[0]):
+        if not self.mirror.is_halfway(key):
             return
         seen = self._read(data)
         if seen is not None:
@@ -273,22 +275,13 @@ class Watch(Generic[V, W]):
 
     def _passed_by(self, data: msgspec.Raw) -> bool:
         """Take in a state that changes nothing, as the echo of an own write; False where more must be read of it."""
-        found = self._identified(bytes(data)) if self.mirror.is_awaiting else None
+        found = self.identified(bytes(data)) if self.mirror.is_awaiting else None
         if found is None or not self.mirror.passes_by(*found):
             return False
         _, self._version = found
         return True
 
     # -- small parts
-
-    def _identified(self, data: bytes) -> tuple[str, str] | None:
-        """Return the key and version of an object, where its kind has a quick way to them."""
-        if self.kind.identify is None:
-            return None
-        try:
-            return self.kind.identify(data)
-        except msgspec.DecodeError:
-            return None
 
     def _tell(self, key: str, change: Change[V] | None, before: W | None) -> None:
         """Tell what is new: of the value, and of the view. What was taken in already, an own write's echo, is not."""
