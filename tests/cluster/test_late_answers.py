@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
@@ -21,10 +21,8 @@ class Watched:
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self.lists = 0
         self.says: list[asyncio.Queue[bytes]] = []
-        self.before_list: Callable[[], Awaitable[None]] | None = None
-        api.one.server.routes["/api/v1/services"] = self._serve
+        api.one.server.routes["/api/v1/services"] = self.serve
 
     def tell(self) -> None:
         """Bring the object as it is now, in the last watch."""
@@ -36,9 +34,8 @@ class Watched:
         self.says[-1].put_nowait(EXPIRED)
         await until(lambda: self.api.one.services.mirror.lists > before)
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
-            self.lists += 1
             return listing(copy.deepcopy(self.api.object), version=self.api.version)
         queue = asyncio.Queue[bytes]()
         self.says.append(queue)
@@ -58,21 +55,29 @@ async def following(api: Api) -> Watched:
     return found
 
 
+def answer_late(watched: Watched) -> list[str | None]:
+    """Have the next answers for the status come when another has written and a list was taken in; what is known then."""
+    known: list[str | None] = []
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        answer = await watched.api.take_status(request)
+        watched.api.change(
+            annotations=watched.api.object["metadata"].get("annotations", {}) | {"example.com/seen": "yes"}
+        )
+        await watched.list_again()
+        known.append(watched.api.known)
+        return answer
+
+    watched.api.one.server.routes[STATUS] = slow
+    return known
+
+
 def test_an_answer_that_is_older_than_a_list_is_not_gone_back_to(tmp_path: Path) -> None:
     async def main() -> None:
         async with bench(tmp_path) as one:
             api = Api(one)
             watched = await following(api)
-            known: list[str | None] = []
-
-            async def slow(request: web.Request) -> web.StreamResponse:
-                answer = await api._status(request)
-                api.change(annotations=api.object["metadata"]["annotations"] | {"example.com/seen": "yes"})
-                await watched.list_again()
-                known.append(api.known)
-                return answer
-
-            one.server.routes[STATUS] = slow
+            known = answer_late(watched)
             one.want()
             await until(lambda: one.reports)
             assert (known, api.version, api.known) == (["4"], "4", "4")
@@ -84,7 +89,7 @@ def test_an_answer_that_is_older_than_a_list_is_not_gone_back_to(tmp_path: Path)
             await until(lambda: api.known == "5")
             assert one.services.mirror.known[WEB].addresses == ()
 
-            one.server.routes[STATUS] = api._status
+            one.server.routes[STATUS] = api.take_status
             one.want("192.168.0.92")
             await until(lambda: len(one.reports) > 1)
             assert one.reports[1].addresses == ("192.168.0.92",)
@@ -98,14 +103,7 @@ def test_a_condition_that_is_answered_late_is_not_gone_back_to_either(tmp_path: 
         async with bench(tmp_path) as one:
             api = Api(one)
             watched = await following(api)
-
-            async def slow(request: web.Request) -> web.StreamResponse:
-                answer = await api._status(request)
-                api.change(annotations={"example.com/seen": "yes"})
-                await watched.list_again()
-                return answer
-
-            one.server.routes[STATUS] = slow
+            answer_late(watched)
             api.checks_versions = False
             one.publisher.announced(ServiceKey(WEB), answers=True, message="here")
             await until(lambda: one.publisher.writes == 1)
@@ -128,7 +126,7 @@ def test_a_list_between_two_patches_of_which_the_second_fails_is_no_reason_to_co
 
             async def list_slowly(request: web.Request) -> web.StreamResponse:
                 if "watch" in request.query:
-                    return await watched._serve(request)
+                    return await watched.serve(request)
                 await taken.wait()
                 return listing(first if not taken_in else copy.deepcopy(api.object), version=api.version)
 
@@ -139,7 +137,7 @@ def test_a_list_between_two_patches_of_which_the_second_fails_is_no_reason_to_co
 
             async def slow(request: web.Request) -> web.StreamResponse:
                 if taken_in:
-                    return await api._status(request)
+                    return await api.take_status(request)
                 taken.set()
                 before = one.services.mirror.lists
                 await until(lambda: one.services.mirror.lists > before)

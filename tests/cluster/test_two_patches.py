@@ -28,7 +28,7 @@ class Api:
         self.checks_versions = True
         self.at_metadata: Callable[[], None] = lambda: None
         self.at_status: Callable[[], web.StreamResponse | None] = lambda: None
-        one.server.routes |= {PATH: self._metadata, STATUS: self._status}
+        one.server.routes |= {PATH: self.take_metadata, STATUS: self.take_status}
 
     def change(self, **metadata: Any) -> None:
         self.object["metadata"] |= metadata | {"resourceVersion": f"{int(self.version) + 1}"}
@@ -43,7 +43,7 @@ class Api:
         view = self.one.services.mirror.views.get(WEB)
         return None if view is None else view.version
 
-    async def _metadata(self, request: web.Request) -> web.StreamResponse:
+    async def take_metadata(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
             return answer(self.object)
         refused = await self._heard("metadata", request)
@@ -54,7 +54,7 @@ class Api:
         self.at_metadata()
         return answer(self.object)
 
-    async def _status(self, request: web.Request) -> web.StreamResponse:
+    async def take_status(self, request: web.Request) -> web.StreamResponse:
         refused = await self._heard("status", request) or self.at_status()
         if refused is not None:
             return refused
@@ -168,6 +168,27 @@ def test_who_is_deposed_while_the_second_waits_for_its_turn_does_not_send_it(tmp
             await until(lambda: api.known == "2")
 
             assert [half for half, _, _ in api.sent] == ["metadata"]
+
+    asyncio.run(main())
+
+
+def test_a_second_that_does_not_last_is_held_back_though_the_first_is_new(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with bench(tmp_path, timings=replace(QUICK.publish, undone_wait=30.0)) as one:
+            api = Api(one)
+
+            def drop() -> web.StreamResponse:
+                api.change()
+                return answer(api.object)
+
+            api.at_status = drop
+            one.want(node="node1")
+            await until(lambda: one.reports)
+            one.want(node="node2")
+            await until(lambda: [half for half, _, _ in api.sent].count("metadata") > 1)
+            await asyncio.sleep(0.1)
+
+            assert [half for half, _, _ in api.sent] == ["metadata", "status", "metadata"]
 
     asyncio.run(main())
 
