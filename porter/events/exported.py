@@ -70,13 +70,11 @@ def from_line(line: bytes) -> Recorded:
 class ExportedLog(Closing):
     """An exported file as a source of entries, read from its start each time."""
 
+    is_file = True
+    """See `porter.events.sources.Source`."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
-
-    @property
-    def is_file(self) -> bool:
-        """True: nothing is taken out of it, and it is only read in order."""
-        return True
 
     @property
     def last_seq(self) -> int:

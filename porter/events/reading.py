@@ -41,17 +41,15 @@ _SEQ, _AT = itemgetter(0), itemgetter(1)
 class StoredEntries:
     """One stream of a database. May be read from any thread."""
 
+    is_file = False
+    """See `porter.events.sources.Source`."""
+
     def __init__(self, *, engine: sqlalchemy.Engine, where: LogUrl, stream: str) -> None:
         self._engine = engine
         self._where = where
         # In memory there is one connection for all threads, so they take turns.
         self._turn = threading.RLock() if where.in_memory else None
         self.stream = stream
-
-    @property
-    def is_file(self) -> bool:
-        """False: compaction may take entries out while it is read."""
-        return False
 
     def leave_out(self, kind: str, takes: "Takes") -> None:
         """Do nothing: it is read in this way where a log needs all that can be said of it."""

@@ -48,6 +48,9 @@ Takes: TypeAlias = Callable[[int, Sequence[str]], int]
 class SqliteSource(Closing):
     """One stream of an SQLite log, open for reading. It changes nothing, not even beside the file."""
 
+    is_file = False
+    """See `porter.events.sources.Source`."""
+
     def __init__(self, path: Path, file: StandingFile, stream: str) -> None:
         self._path = path
         self._file = file
@@ -101,11 +104,6 @@ class SqliteSource(Closing):
                 break
         if page or last < min(limit, self.last_seq):
             yield from self._with_log("read", last, until, whole_after=whole_after)
-
-    @property
-    def is_file(self) -> bool:
-        """False: compaction may take entries out while it is read."""
-        return False
 
     def leave_out(self, kind: str, takes: Takes) -> None:
         """Leave out of what is being read the entries of a kind that `takes` takes, and says how many these are.
