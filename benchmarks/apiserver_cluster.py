@@ -1,8 +1,8 @@
 """The cluster of the API server's benchmark: what is in it, who watches what, and what is written how often.
 
 It is the lab's own, by default of 20 nodes, as `porter lab up` opens it. On each node an agent of Porter watches
-Services, Eips, Nodes, EndpointSlices, Namespaces and the Leases of its namespace, and the node itself (kubelet and
-kube-proxy) watches Nodes, Pods, Services and EndpointSlices: ten watches a node. The controllers have seven more.
+Services, Eips, Nodes, EndpointSlices, Namespaces and the Leases of its namespace, kubelet its own Node and the Pods on
+it, kube-proxy Services and EndpointSlices: ten watches a node. The controllers have seven more.
 
 The writes are those of pods that come and go all the time: their status, the EndpointSlices that follow, Services that
 are published, Eips that say so, Leases and Nodes that are renewed, Events. Each is made as the program makes it that
@@ -29,8 +29,21 @@ _SLICES, _PODS = "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/pods"
 _APPS = "/apis/apps/v1"
 
 OF_AN_AGENT = (_SERVICES, _EIP, _NODES, _SLICES, _NAMESPACES, _AGENT_LEASES)
-OF_A_NODE = (_NODES, _PODS, _SERVICES, _SLICES)
+OF_KUBE_PROXY = (_SERVICES, _SLICES)
 OF_CONTROLLERS = (_NODES, f"{_APPS}/deployments", f"{_APPS}/daemonsets", _PODS, _SERVICES, _SLICES, _NODE_LEASES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """What a watch is on: everything at a path, or what of it a field selector leaves, which has these names."""
+
+    path: str
+    fields: str = ""
+    names: frozenset[str] = frozenset()
+
+    def sees(self, at: str, name: str) -> bool:
+        """Whether it sees what is written there to the object of a name."""
+        return at == self.path and (not self.fields or name in self.names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +59,23 @@ class Traffic:
     """From the object's path, what was sent (`SENT`) and the resourceVersion that was last answered."""
 
 
-def watches(size: int) -> list[str]:
+def watches(size: int) -> list[Watched]:
     """What is watched with so many nodes, once for every watch."""
-    return [*(OF_AN_AGENT + OF_A_NODE) * size, *OF_CONTROLLERS]
+    everywhere = (OF_AN_AGENT + OF_KUBE_PROXY) * size + OF_CONTROLLERS
+    return [
+        *(Watched(path=path) for path in everywhere),
+        *(one for node in range(size) for one in _of_a_kubelet(node, size)),
+    ]
+
+
+def _of_a_kubelet(node: int, size: int) -> Iterator[Watched]:
+    name = f"node{node}"
+    yield Watched(path=_NODES, fields=f"metadata.name={name}", names=frozenset({name}))
+    yield Watched(path=_PODS, fields=f"spec.nodeName={name}", names=frozenset(_pods_on(node, size)))
+
+
+def _pods_on(node: int, size: int) -> Iterator[str]:
+    return (f"pod-{n}" for n in range(PODS * size) if n % size == node)
 
 
 def traffic(size: int) -> list[Traffic]:
@@ -75,10 +102,10 @@ def traffic(size: int) -> list[Traffic]:
     ]
 
 
-def services_only(size: int) -> tuple[list[str], list[Traffic]]:
+def services_only(size: int) -> tuple[list[Watched], list[Traffic]]:
     """The strictest reading: ten watches a node that all see every write."""
     only = next(one for one in traffic(size) if one.seen_at == _SERVICES)
-    return [_SERVICES] * 10 * size, [only]
+    return [Watched(path=_SERVICES)] * 10 * size, [only]
 
 
 def objects(size: int) -> Iterator[tuple[str, Any]]:

@@ -3,22 +3,27 @@
 Nothing of an event is decoded but when its write was sent.
 """
 
+import gc
 import itertools
 import random
+import re
 import select
 import ssl
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from typing import TypeAlias
 
 from benchmarks.apiserver_client import VERSION, Answer, Asker, Place
 from benchmarks.apiserver_cluster import SENT, Traffic, encoded
 
-_MARK, _DIGITS = SENT.partition("{")[0].encode(), 19
-_TAIL, _MOST = len(_MARK) + _DIGITS, 65536  # bytes that may hold the beginning of a mark, and that are read at once
-_QUIET = 2.0  # seconds without an event after which no more is to come
+_MARK = re.compile(SENT.format(0).replace("0" * 19, "([0-9]{19})").encode())
+_TAIL, _MOST = len(SENT.format(0)) - 1, 65536  # bytes that may hold the beginning of a mark, and that are read at once
+_QUIET = 2_000_000_000  # nanoseconds without an event after which no more is to come
+_Read: TypeAlias = tuple[int, int, list[bytes]]
+"""By which watch, when, and when what it saw was sent."""
 
 
 @dataclass(kw_only=True)
@@ -33,52 +38,57 @@ class Seen:
 
 def watch(place: Place, paths: Sequence[str], told: Connection) -> None:
     """Open all watches, say so, read until the word comes and nothing more arrives; then send a `Seen`."""
-    found = Seen(counts=[0] * len(paths))
-    poll, streams = select.epoll(), dict[int, tuple[int, ssl.SSLSocket]]()
-    tails = [b""] * len(paths)
-    buffer = bytearray(
-        _TAIL + _MOST
-    )  # what was left of a watch's bytes, and what comes: nothing is copied to be searched
-    room = memoryview(buffer)
+    poll, streams = select.epoll(), dict[int, tuple[int, Callable[[memoryview], int]]]()
+    opened, tails = [], [bytes(_TAIL)] * len(paths)
     for number, path in enumerate(paths):
         connection = place.connect()
         connection.sendall(place.request("GET", path))
-        while b"\r\n\r\n" not in tails[number]:
-            tails[number] += connection.recv(65536)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
         connection.setblocking(False)
         poll.register(connection.fileno(), select.EPOLLIN)
-        streams[connection.fileno()] = (number, connection)
+        streams[connection.fileno()] = (number, connection.recv_into)
+        opened.append(connection)
     told.send("ready")
-    clock, began, last, ending = time.monotonic_ns, time.process_time(), time.monotonic(), False
-    while not (ending and time.monotonic() - last > _QUIET):
+    buffer = bytearray(_TAIL + _MOST)  # the end of what a watch has read before, and what comes: nothing is copied
+    room, after = memoryview(buffer), memoryview(buffer)[_TAIL:]
+    clock, marks, read = time.monotonic_ns, _MARK.findall, list[_Read]()
+    began, last, cpu_s, ending = time.process_time(), time.monotonic_ns(), 0.0, False
+    gc.disable()  # all that is read is kept, and none of it in circles
+    while not (ending and time.monotonic_ns() - last > _QUIET):
         for descriptor, _ in poll.poll(0.1):
-            number, connection = streams[descriptor]
-            tail = tails[number]
-            start, size = 0, len(tail)
-            buffer[:size] = tail
+            number, receive = streams[descriptor]
             try:
-                size += connection.recv_into(room[size : size + _MOST])
+                size = receive(after)
             except ssl.SSLWantReadError:
                 continue
-            now, last = clock(), time.monotonic()
-            while 0 <= (at := buffer.find(_MARK, start, size)) <= size - len(_MARK) - _DIGITS:
-                start = at + len(_MARK) + _DIGITS
-                found.sent.append(int(buffer[at + len(_MARK) : start]))
-                found.seen.append(now)
-                found.counts[number] += 1
-            tails[number] = bytes(room[max(start, size - _TAIL) : size])
+            last = clock()
+            buffer[:_TAIL] = tails[number]
+            read.append((number, last, marks(buffer, 0, _TAIL + size)))
+            tails[number] = bytes(room[size : size + _TAIL])
         if not ending and told.poll():
             told.recv()
             ending = True
-            found.cpu_s = time.process_time() - began
-    told.send(found)
+            cpu_s = time.process_time() - began
+    told.send(_seen(len(paths), read, cpu_s))
+
+
+def _seen(watches: int, read: Iterable[_Read], cpu_s: float) -> Seen:
+    found = Seen(counts=[0] * watches, cpu_s=cpu_s)
+    for number, at, marks in read:
+        found.counts[number] += len(marks)
+        found.sent += map(int, marks)
+        found.seen += [at] * len(marks)
+    return found
 
 
 @dataclass(kw_only=True)
 class Written:
-    """What was written: how many of each sort were accepted, how long each took in ns, and what was refused."""
+    """What was written: how often each was accepted, how long it took in ns, and what was refused."""
 
-    accepted: Counter[str]
+    accepted: Counter[tuple[str, str]]
+    """By where it is seen, and by name."""
     sent: list[int] = field(default_factory=list)
     took: list[int] = field(default_factory=list)
     refused: int = 0
@@ -138,7 +148,7 @@ class _Writer:
                 self.found.why = answer.body.decode(errors="replace")
                 continue
             self._versions[path] = answer.version
-            self.found.accepted[one.seen_at] += 1
+            self.found.accepted[one.seen_at, path.removesuffix("/status").rpartition("/")[2]] += 1
             self.found.sent.append(sent)
             self.found.took.append(time.monotonic_ns() - sent)
 

@@ -8,7 +8,7 @@ import json
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -69,13 +69,20 @@ class Api:
         return self._session
 
     async def request(
-        self, method: str, path: str, body: Object | None = None, *, kind: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        *,
+        kind: str = "application/json",
+        query: Mapping[str, str] | None = None,
     ) -> Any:
         """One request. Raises RefusedError, aiohttp.ClientError or TimeoutError."""
         data = None if body is None else json.dumps(body)
         limit = aiohttp.ClientTimeout(total=self._timeout)
         async with self.session.request(
             *(method, path),
+            params=query,
             data=data,
             headers={"Content-Type": kind},
             timeout=limit,
@@ -122,12 +129,22 @@ async def connect(kubeconfig: Path) -> Access:
 class Cache:
     """All objects of a kind as last heard. `changed` is called after each change, `complete` set by the first list."""
 
-    def __init__(self, api: Api, kind: str, *, namespace: str | None = None, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        fields: str = "",
+        changed: Callable[[], None],
+    ) -> None:
+        """Of one namespace, or of all; `fields` is a field selector."""
         self.objects: dict[Key, Object] = {}
         self.complete = asyncio.Event()
         self._api = api
         self._kind = kind
         self._path = path_of(kind, namespace=namespace)
+        self._query = {"fieldSelector": fields} if fields else {}
         self._changed = changed
         self._seen = 0
         """Up to this version the watch has told everything."""
@@ -168,7 +185,7 @@ class Cache:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _list(self) -> str:
-        answer = await self._api.request("GET", self._path)
+        answer = await self._api.request("GET", self._path, query=self._query)
         kind, version = answer["kind"].removesuffix("List"), answer["apiVersion"]
         self.objects = {
             key_of(item): {"kind": kind, "apiVersion": version, **item} for item in answer.get("items") or []
@@ -182,6 +199,7 @@ class Cache:
         """Follow changes until the server ends the watch. Returns where to go on, "" to list anew."""
         limit = aiohttp.ClientTimeout(total=None, sock_connect=3.0, sock_read=_WATCH + _SILENCE)
         query = {
+            **self._query,
             "watch": "true",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",

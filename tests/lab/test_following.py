@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from porter.lab.apiserver import ApiServer
 from porter.lab.following import Api, Cache
 from porter.lab.kube import Access, Object
 
@@ -20,6 +21,11 @@ def node(version: int, ready: str = "True") -> Object:
         "metadata": {"name": "node1", "resourceVersion": str(version)},
         "status": {"conditions": conditions},
     }
+
+
+def pod(name: str, node: str) -> Object:
+    spec = {"nodeName": node, "containers": [{"name": "c", "image": "i"}]}
+    return {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": name, "namespace": "default"}, "spec": spec}
 
 
 @asynccontextmanager
@@ -94,3 +100,27 @@ def test_an_answer_that_comes_after_a_list_which_has_what_followed_takes_nothing
 
 def test_an_answer_that_comes_late_brings_nothing_back_that_is_gone() -> None:
     assert known([node(7)], ("MODIFIED", node(7)), ("DELETED", node(8))) is None
+
+
+def test_a_cache_of_one_nodes_pods_knows_no_others_listed_or_watched() -> None:
+    async def run() -> list[str]:
+        server, changed = ApiServer(tls=False), asyncio.Event()
+        await server.start()
+        async with Api(Access(server.url, "", server.token)) as api:
+            await api.create(pod("listed", "node1"))
+            await api.create(pod("listed-elsewhere", "node2"))
+            cache = Cache(api, "Pod", fields="spec.nodeName=node1", changed=changed.set)
+            following = asyncio.create_task(cache.follow())
+            async with asyncio.timeout(20):
+                await cache.complete.wait()
+                await api.create(pod("watched-elsewhere", "node2"))
+                await api.create(pod("watched", "node1"))
+                while len(cache.objects) < 2:
+                    changed.clear()
+                    await changed.wait()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        await server.stop()
+        return [one["metadata"]["name"] for one in cache.all()]
+
+    assert asyncio.run(run()) == ["listed", "watched"]

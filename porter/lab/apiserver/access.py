@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from porter.lab.apiserver.changes import Change
 from porter.lab.apiserver.errors import not_allowed
-from porter.lab.apiserver.feed import Change
 from porter.lab.apiserver.identities import MASTERS, Identity
 from porter.lab.apiserver.objects import Json, labels, name_of, namespace_of
 from porter.lab.apiserver.rbac import GROUP, Attributes, Right, granted, rights

@@ -144,6 +144,8 @@ class ListOptions:
     selector: Selector | None
     selection: tuple[str, str]
     """The selectors as they were written: of labels and of fields."""
+    exact: tuple[tuple[str, str], ...]
+    """What the selector of fields asks for exactly: paths and their values."""
     revision: str
     match: str
     limit: int
@@ -161,9 +163,11 @@ def list_options(query: Mapping[str, str], kind: Kind) -> ListOptions:
     check_list(query)
     initial = flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
     labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
+    fields_wanted = parse_fields(fields, kind.fields)
     return ListOptions(
-        selector=both(parse_labels(labels), parse_fields(fields, kind.fields)),
+        selector=both(parse_labels(labels), fields_wanted),
         selection=(labels, fields),
+        exact=tuple((one.path, one.value) for one in fields_wanted if one.equal),
         revision=query.get("resourceVersion", ""),
         match=query.get("resourceVersionMatch", ""),
         limit=_number(query, "limit") or 0,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Sequence
 
-from porter.lab.apiserver.objects import Json, decode, encode, metadata
+from porter.lab.apiserver.changes import Change, Packed
+from porter.lab.apiserver.followers import Followers, Following, Push, View
+from porter.lab.apiserver.objects import Json, encode
 
 _AT_HAND = 512  # changes of each kind that are kept as they are
 _REST_EACH, _LONGEST_REST = 200e-6, 0.01
@@ -21,90 +21,6 @@ _REST_EACH, _LONGEST_REST = 200e-6, 0.01
 however much is sent: what is written during the rest goes in one. So many watchers cost little, who watches alone waits
 for nothing, and neither does anybody for the first write after a rest.
 """
-
-EventType: TypeAlias = Literal["ADDED", "MODIFIED", "DELETED"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """One write: what the object was and what it is, at one revision. A deletion keeps the last state in `object`."""
-
-    revision: int
-    namespace: str
-    name: str
-    object: Json
-    previous: Json | None
-    deleted: bool
-    encoded: dict[str, bytes] = field(default_factory=dict, compare=False)
-
-    @property
-    def raw(self) -> bytes:
-        """The object as JSON; encoded on the first call only."""
-        if (done := self.encoded.get("")) is None:
-            done = self.encoded[""] = encode(self.object)
-        return done
-
-    def seen_as(self, event: EventType) -> Json:
-        """The object that such an event carries: one that leaves a selector is shown as it last matched."""
-        if event != "DELETED" or self.deleted or self.previous is None:
-            return self.object
-        return self.previous | {"metadata": metadata(self.previous) | {"resourceVersion": str(self.revision)}}
-
-    def line(self, event: EventType) -> bytes:
-        """The event as one line of a watch stream; encoded on the first call only."""
-        if (done := self.encoded.get(event)) is None:
-            shown = self.seen_as(event)
-            raw = self.raw if shown is self.object else encode(shown)
-            done = self.encoded[event] = b'{"type":"%b","object":%b}\n' % (event.encode(), raw)
-        return done
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Packed:
-    """A change of a while ago, as JSON: seldom asked for, far smaller, and nothing for Python to look through."""
-
-    revision: int
-    namespace: str
-    name: str
-    deleted: bool
-    object: bytes
-    previous: bytes
-
-    def unpacked(self) -> Change:
-        """The change as it was."""
-        return Change(
-            revision=self.revision,
-            namespace=self.namespace,
-            name=self.name,
-            object=decode(self.object),
-            previous=decode(self.previous),
-            deleted=self.deleted,
-        )
-
-
-class View(Protocol):
-    """How a watcher looks at changes."""
-
-    @property
-    def key(self) -> Hashable:
-        """The same for all that see the same bytes."""
-
-    def shown(self, changes: Sequence[Change]) -> bytes:
-        """What is sent of some changes; empty when none of them is seen."""
-
-
-Push: TypeAlias = Callable[[bytes], bool]
-"""Sends some bytes at once, or returns False when that cannot be."""
-
-
-@dataclass(kw_only=True, slots=True, eq=False)
-class Following:
-    """A watcher that is pushed to. `behind` is done when it can no longer be."""
-
-    view: View
-    push: Push
-    behind: asyncio.Future[None]
-    cursor: int | None = None  # of the first change that was not pushed, once it is behind
 
 
 class Feed:
@@ -116,11 +32,11 @@ class Feed:
         self.ends = 0
         """How often all watches were to end."""
         self._window = window
-        self._changes: list[Change | _Packed] = []
+        self._changes: list[Change | Packed] = []
         self._last_packed: dict[tuple[str, str], tuple[Json, bytes]] = {}  # an object's next change has it as previous
         self._dropped = 0  # how many changes have left the window: a cursor counts from the very first change
         self._pushed = 0  # the cursor of the first change that was not yet pushed to those who follow
-        self._following: dict[Hashable, list[Following]] = {}
+        self._followers = Followers()
         self._scheduled = False
         self._rests_until = 0.0  # by the loop's clock
 
@@ -133,7 +49,7 @@ class Feed:
             self.floor = self._changes[self._window - 1].revision
             del self._changes[: self._window]
             self._dropped += self._window
-        if self._following and not self._scheduled:
+        if self._followers and not self._scheduled:
             self._scheduled = True
             loop = asyncio.get_running_loop()
             if self._rests_until > loop.time():
@@ -144,7 +60,7 @@ class Feed:
     @property
     def newest(self) -> Change | None:
         """The last change that is here."""
-        return None if not self._changes or isinstance(last := self._changes[-1], _Packed) else last
+        return None if not self._changes or isinstance(last := self._changes[-1], Packed) else last
 
     def forget(self, revision: int) -> None:
         """Lose all history up to a revision, as a server does whose storage was compacted."""
@@ -156,7 +72,7 @@ class Feed:
     def end(self) -> None:
         """End every watch once it has sent what there is: the kind is served no more."""
         self.ends += 1
-        for one in [one for alike in self._following.values() for one in alike]:
+        for one in self._followers:
             if not one.behind.done():
                 one.behind.set_result(None)
 
@@ -182,23 +98,20 @@ class Feed:
         """Have every later change pushed. For a watcher that has read all there is, in this very turn of the loop."""
         self._push()
         found = Following(view=view, push=push, behind=asyncio.get_running_loop().create_future())
-        self._following.setdefault(view.key, []).append(found)
+        self._followers.add(found)
         return found
 
     def leave(self, following: Following) -> int:
         """Push to it no more; the cursor from which to read on."""
         if following.cursor is None:
             following.cursor = self._pushed
-            alike = self._following[following.view.key]
-            alike.remove(following)
-            if not alike:
-                del self._following[following.view.key]
+            self._followers.remove(following)
         return following.cursor
 
-    def _packed(self, change: Change) -> _Packed:
+    def _packed(self, change: Change) -> Packed:
         place = (change.namespace, change.name)
         known, before = self._last_packed.pop(place, (None, b""))
-        packed = _Packed(
+        packed = Packed(
             revision=change.revision,
             namespace=change.namespace,
             name=change.name,
@@ -214,32 +127,26 @@ class Feed:
         """Push what has come since the last time; who cannot take it is behind."""
         self._scheduled = False
         cursor, self._pushed = self._pushed, self._dropped + len(self._changes)
-        if not self._following or cursor == self._pushed:
+        if not self._followers or cursor == self._pushed:
             return
         changes = self.read(cursor, self._pushed - cursor)
-        pushed = 0
-        for key, alike in list(self._following.items()):
+        pushed, left = 0, list[Following]()
+        for alike in self._followers.all() if changes is None else self._followers.of(changes):
             try:
                 data = None if changes is None else alike[0].view.shown(changes)
             except Exception:  # noqa: BLE001  # who looks in this way meets it when it reads on, and nobody else does
                 data = None
             if data == b"":
                 continue
-            left = [one for one in alike if data is None or not one.push(data)]
+            left += [one for one in alike if data is None or not one.push(data)]
             pushed += len(alike)
-            if not left:
-                continue
-            for one in left:
-                one.cursor = cursor
-                if not one.behind.done():
-                    one.behind.set_result(None)
-            remaining = [one for one in alike if one.cursor is None]
-            if remaining:
-                self._following[key] = remaining
-            else:
-                del self._following[key]
+        for one in left:
+            self._followers.remove(one)
+            one.cursor = cursor
+            if not one.behind.done():
+                one.behind.set_result(None)
         self._rests_until = asyncio.get_running_loop().time() + min((pushed - 1) * _REST_EACH, _LONGEST_REST)
 
 
-def _unpacked(changes: Sequence[Change | _Packed]) -> list[Change]:
+def _unpacked(changes: Sequence[Change | Packed]) -> list[Change]:
     return [one if isinstance(one, Change) else one.unpacked() for one in changes]

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from porter.lab.apiserver.feed import Change
+from porter.lab.apiserver.changes import Change
 from porter.lab.apiserver.objects import Json, encode, name_of, namespace_of
 from porter.lab.apiserver.store import Key, Resource, Store
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import deque
 
 from porter.lab.apiserver.aggregation import CLUSTER_ROLES, aggregate
+from porter.lab.apiserver.changes import Change
 from porter.lab.apiserver.crd import DEFINITIONS, kinds_of
 from porter.lab.apiserver.decoding import WriteOptions
 from porter.lab.apiserver.deletes import HOLDS, NAMESPACES, Deletes
 from porter.lab.apiserver.errors import Refusal
-from porter.lab.apiserver.feed import Change
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.objects import Json, at, metadata, name_of, namespace_of
 from porter.lab.apiserver.options import FOREGROUND, ORPHAN, Deletion

@@ -13,6 +13,7 @@ Clock: TypeAlias = Callable[[], datetime]
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
+_AS_NOTHING = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.replicas": "0"}  # as Go prints it
 
 
 def encode(value: Any) -> bytes:
@@ -58,6 +59,14 @@ def at(obj: Any, path: str, default: Any = None) -> Any:
             return default
         obj = obj[part]
     return obj
+
+
+def field_of(obj: Json, path: str) -> str:
+    """What a field selector sees at a path."""
+    if path == "source":  # the one label of an Event that is not the path of a string
+        path = "source.component"
+    found = at(obj, path, _AS_NOTHING.get(path, ""))
+    return str(found).lower() if isinstance(found, bool) else str(found)
 
 
 def section(obj: Json, key: str) -> Json:

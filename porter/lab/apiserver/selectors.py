@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from porter.lab.apiserver.errors import Refusal, bad_request, wrong
 from porter.lab.apiserver.naming import qualified_problems, value_problems
-from porter.lab.apiserver.objects import Json, at, labels
+from porter.lab.apiserver.objects import Json, field_of, labels
 
 Selector: TypeAlias = Callable[[Json], bool]
 Operator: TypeAlias = Literal["in", "notin", "gt", "lt", "exists", "!"]
@@ -26,7 +26,6 @@ _OPERATORS: dict[str, Operator] = {
     "<": "lt",
 }
 _INTEGER = re.compile(r"[-+]?\d+")
-_ABSENT = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.replicas": "0"}  # as Go prints nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,14 +168,7 @@ class FieldRequirement:
 
     def holds(self, obj: Json) -> bool:
         """Whether it is so."""
-        return (_field(obj, self.path) == self.value) is self.equal
-
-
-def _field(obj: Json, path: str) -> str:
-    if path == "source":  # the one label of an Event that is not the path of a string
-        path = "source.component"
-    found = at(obj, path, _ABSENT.get(path, ""))
-    return str(found).lower() if isinstance(found, bool) else str(found)
+        return (field_of(obj, self.path) == self.value) is self.equal
 
 
 def parse_fields(text: str, supported: Collection[str]) -> tuple[FieldRequirement, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from porter.lab.apiserver import families
 from porter.lab.apiserver.behaviour import Behaviour
+from porter.lab.apiserver.changes import Change
 from porter.lab.apiserver.errors import FieldError, invalid, wrong
-from porter.lab.apiserver.feed import Change
 from porter.lab.apiserver.objects import Json, at, name_of, section
 from porter.lab.apiserver.service_rules import EXTERNAL, service_errors
 from porter.lab.apiserver.store import Resource

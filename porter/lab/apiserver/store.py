@@ -6,7 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from porter.lab.apiserver.feed import Change, Feed
+from porter.lab.apiserver.changes import Change
+from porter.lab.apiserver.feed import Feed
 from porter.lab.apiserver.objects import Json, encode, metadata, name_of, namespace_of
 
 

@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from porter.lab.apiserver.asking import PARTIAL, PLAIN, TABLE, ListOptions, revision
+from porter.lab.apiserver.changes import Change, EventType
 from porter.lab.apiserver.errors import Refusal, expired, too_large_version
-from porter.lab.apiserver.feed import Change, EventType, Feed
+from porter.lab.apiserver.feed import Feed
+from porter.lab.apiserver.followers import Narrow
 from porter.lab.apiserver.kinds import Kind
 from porter.lab.apiserver.objects import Clock, Json, encode
 from porter.lab.apiserver.store import Store
@@ -42,6 +44,13 @@ class View:
         """The same for all that see the same bytes."""
         options = self.options
         return (self.kind.api_version, self.namespace, options.selection, self.form, options.include, self.after)
+
+    @property
+    def narrow(self) -> Narrow | None:
+        """The one node, name or namespace that it is about, say."""
+        if self.options.exact:
+            return Narrow(*self.options.exact[0])
+        return Narrow("metadata.namespace", self.namespace) if self.namespace else None
 
     def shown(self, changes: Sequence[Change]) -> bytes:
         """The lines of some changes; empty when none of them is seen."""

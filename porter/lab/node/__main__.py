@@ -23,8 +23,9 @@ async def run(arguments: argparse.Namespace) -> None:
     name, own = arguments.name, arguments.address
     async with Api(await connect(arguments.kubeconfig)) as api, asyncio.TaskGroup() as tasks:
         for_kubelet, for_pods, for_proxy = Trigger(), Trigger(), Trigger()
-        nodes = Cache(api, "Node", changed=for_kubelet.changed)
-        pods = Cache(api, "Pod", changed=for_pods.changed)
+        # A kubelet asks for its own node and for the pods on it, as a real one does.
+        nodes = Cache(api, "Node", fields=f"metadata.name={name}", changed=for_kubelet.changed)
+        pods = Cache(api, "Pod", fields=f"spec.nodeName={name}", changed=for_pods.changed)
         services = Cache(api, "Service", changed=for_proxy.changed)
         slices = Cache(api, "EndpointSlice", changed=for_proxy.changed)
         kubelet = Kubelet(
@@ -52,7 +53,6 @@ async def run(arguments: argparse.Namespace) -> None:
 
         containers = Pods(
             *(api, pods),
-            node=name,
             addresses=own,
             ranges=arguments.pods,
             use=use,

@@ -47,14 +47,13 @@ class Pods:
         api: Api,
         pods: Cache,
         *,
-        node: str,
         addresses: Sequence[Address],
         ranges: Sequence[IPv4Network | IPv6Network],
         use: Callable[[str], Awaitable[None]],
         again: Callable[[], None],
         silent: Callable[[], bool],
     ) -> None:
-        """`addresses` are the node's and `ranges` its pods', of each family.
+        """`pods` are those of this node alone; `addresses` are its own and `ranges` its pods', of each family.
 
         `use` is told kube-proxy's mode when a pod of it starts here. `again` asks for another `reconcile`; while the
         kubelet is `silent` it does nothing.
@@ -64,7 +63,6 @@ class Pods:
         self._silent = silent
         self._api = api
         self._pods = pods
-        self._node = node
         self._own = tuple(addresses)
         self._ranges = ranges
         self._running: dict[str, Running] = {}
@@ -75,7 +73,7 @@ class Pods:
         """Run what is scheduled to this node and nothing else."""
         if not self._pods.complete.is_set() or self._silent():
             return
-        mine = {pod["metadata"]["uid"]: pod for pod in self._pods.all() if pod["spec"].get("nodeName") == self._node}
+        mine = {pod["metadata"]["uid"]: pod for pod in self._pods.all()}
         for uid in [uid for uid in self._running if uid not in mine]:
             await self._stop(uid)
         for uid, pod in mine.items():

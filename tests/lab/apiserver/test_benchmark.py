@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.apiserver import lost
-from benchmarks.apiserver_cluster import OF_A_NODE, OF_AN_AGENT, OF_CONTROLLERS, traffic, watches
+from benchmarks.apiserver_cluster import Watched, objects, traffic, watches
 from benchmarks.telling import tell
 
 
@@ -33,26 +33,41 @@ def test_every_watch_sees_every_write_of_its_kind() -> None:
 
 
 def test_twenty_nodes_have_the_watches_of_a_lab() -> None:
-    counts = Counter(watches(20))
+    counts = Counter(one.path for one in watches(20))
 
     assert len(watches(20)) == 207
     assert counts["/api/v1/services"] == 41
     assert counts["/api/v1/pods"] == 21
-    assert all(path.startswith(("/api/v1/", "/apis/")) for path in {*OF_AN_AGENT, *OF_A_NODE, *OF_CONTROLLERS})
+    assert all(path.startswith(("/api/v1/", "/apis/")) for path in counts)
+
+
+def test_a_kubelet_sees_its_own_node_and_the_pods_on_it() -> None:
+    pods = {obj["metadata"]["name"]: obj["spec"]["nodeName"] for path, obj in objects(3) if path.endswith("/pods")}
+    own = next(one for one in watches(3) if one.fields == "spec.nodeName=node1")
+    node = next(one for one in watches(3) if one.fields == "metadata.name=node1")
+
+    assert {name for name in pods if own.sees("/api/v1/pods", name)} == {
+        name for name, place in pods.items() if place == "node1"
+    }
+    assert [node.sees("/api/v1/nodes", name) for name in ("node0", "node1")] == [False, True]
+    assert not node.sees("/api/v1/pods", "node1")
 
 
 def test_the_shares_of_the_writes_are_a_hundred_and_each_sort_is_watched() -> None:
     sorts = traffic(20)
 
     assert sum(one.share for one in sorts) == 100
-    assert {one.seen_at for one in sorts} - {""} <= set(watches(20))
+    assert {one.seen_at for one in sorts} - {""} <= {one.path for one in watches(20)}
 
 
 def test_an_event_that_a_watch_did_not_see_is_lost() -> None:
-    accepted = Counter({"/pods": 10, "/nodes": 2})
+    accepted = Counter({("/pods", "a"): 7, ("/pods", "b"): 3, ("/nodes", "a"): 2})
+    pods, nodes = Watched(path="/pods"), Watched(path="/nodes")
+    one = Watched(path="/pods", fields="metadata.name=b", names=frozenset("b"))
 
-    assert lost(["/pods", "/pods", "/nodes"], accepted, [10, 9, 2]) == 1
-    assert lost(["/pods", "/services"], accepted, [10, 0]) == 0
+    assert lost([pods, pods, nodes], accepted, [10, 9, 2]) == 1
+    assert lost([pods, Watched(path="/services"), one], accepted, [10, 0, 3]) == 0
+    assert lost([one], accepted, [10]) == 7
 
 
 def test_what_was_measured_is_told_as_lines_or_as_one_object(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from porter.lab.apiserver.feed import Change, Feed, Following
+from porter.lab.apiserver.changes import Change
+from porter.lab.apiserver.feed import Feed
+from porter.lab.apiserver.followers import Following, Narrow
 
 
 class StoppedLoop(asyncio.SelectorEventLoop):
@@ -26,6 +28,7 @@ class Numbers:
 
     def __init__(self, key: Hashable = "all", *, of: str = "") -> None:
         self.key, self.of, self.asked = key, of, 0
+        self.narrow: Narrow | None = None
 
     def shown(self, changes: Sequence[Change]) -> bytes:
         self.asked += 1
