@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
 import random
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -62,19 +64,23 @@ class Controllers:
 
     async def _reconcile_workloads(self) -> None:
         owners = [*self._deployments.all(), *self._daemon_sets.all()]
-        for pod in workloads.orphans(self._pods.all(), owners):
+        orphans = workloads.orphans(self._pods.all(), owners)
+        await _each(
+            *(functools.partial(self._delete_pod, pod) for pod in orphans),
+            *(functools.partial(self._reconcile_workload, workload) for workload in owners),
+        )
+
+    async def _reconcile_workload(self, workload: Object) -> None:
+        plan = workloads.plan(workload, self._pods.all(), self._nodes.all(), chance=self._chance)
+        for pod in plan.create:
+            self._pods.learn(await self._api.create(pod))
+        for pod in plan.delete:
             await self._delete_pod(pod)
-        for workload in owners:
-            plan = workloads.plan(workload, self._pods.all(), self._nodes.all(), chance=self._chance)
-            for pod in plan.create:
-                self._pods.learn(await self._api.create(pod))
-            for pod in plan.delete:
-                await self._delete_pod(pod)
-            known = workload.get("status", {})
-            if any(known.get(part) != value for part, value in plan.status.items()):
-                cache = self._deployments if workload["kind"] == "Deployment" else self._daemon_sets
-                change = {"status": _dated(plan.status)}
-                cache.learn(await self._api.patch(workload["kind"], key_of(workload), change, part="status"))
+        known = workload.get("status", {})
+        if any(known.get(part) != value for part, value in plan.status.items()):
+            cache = self._deployments if workload["kind"] == "Deployment" else self._daemon_sets
+            change = {"status": _dated(plan.status)}
+            cache.learn(await self._api.patch(workload["kind"], key_of(workload), change, part="status"))
 
     async def _delete_pod(self, pod: Object) -> None:
         """Delete a pod and do not count it again, whatever the watch has brought so far."""
@@ -88,18 +94,25 @@ class Controllers:
         wanted = {
             key_of(piece): piece for service in self._services.all() for piece in endpoints.slices_of(service, pods)
         }
-        for key, piece in sorted(wanted.items()):
-            found = self._slices.objects.get(key)
-            if found is None:
-                await self._create_slice(piece)
-            elif endpoints.differs(piece, found):
-                kept = dict.fromkeys(found["metadata"].get("labels") or {})  # None takes a label away
-                labels = {**kept, **piece["metadata"]["labels"]}
-                change = {"endpoints": piece["endpoints"], "ports": piece["ports"], "metadata": {"labels": labels}}
-                self._slices.learn(await self._api.patch("EndpointSlice", key, change))
-        for key, found in sorted(self._slices.objects.items()):
-            if key not in wanted and (found["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER:
-                await self._api.delete("EndpointSlice", key)
+        over = [
+            key
+            for key, found in sorted(self._slices.objects.items())
+            if key not in wanted and (found["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER
+        ]
+        await _each(
+            *(functools.partial(self._reconcile_slice, piece) for _, piece in sorted(wanted.items())),
+            *(functools.partial(self._api.delete, "EndpointSlice", key) for key in over),
+        )
+
+    async def _reconcile_slice(self, piece: Object) -> None:
+        found = self._slices.objects.get(key_of(piece))
+        if found is None:
+            await self._create_slice(piece)
+        elif endpoints.differs(piece, found):
+            kept = dict.fromkeys(found["metadata"].get("labels") or {})  # None takes a label away
+            labels = {**kept, **piece["metadata"]["labels"]}
+            change = {"endpoints": piece["endpoints"], "ports": piece["ports"], "metadata": {"labels": labels}}
+            self._slices.learn(await self._api.patch("EndpointSlice", key_of(piece), change))
 
     async def _create_slice(self, piece: Object) -> None:
         try:
@@ -166,6 +179,18 @@ class Controllers:
                 change: Object = {"status": {"phase": "Failed"}}
                 self._pods.learn(await self._api.patch("Pod", key_of(pod), change, part="status"))
             await self._api.delete("Pod", key_of(pod), uid=pod["metadata"]["uid"], grace=0)
+
+
+async def _each(*acts: Callable[[], Awaitable[None]]) -> None:
+    """Do one after another. What is refused keeps nothing else back; the first refusal is raised in the end."""
+    refusals = []
+    for act in acts:
+        try:
+            await act()
+        except RefusedError as refused:
+            refusals.append(refused)
+    for first in refusals[:1]:
+        raise first
 
 
 def _now(*, micro: bool = False) -> str:
