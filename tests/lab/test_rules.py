@@ -64,6 +64,15 @@ def test_with_local_policy_endpoints_of_another_family_are_none() -> None:
     assert (found[NODE_PORT], found[NODE_PORT6]) == (Rule((), drops=True), Rule((), drops=False))
 
 
+def test_a_node_of_one_family_serves_that_alone() -> None:
+    service = objects.service()
+    service["spec"] |= {"clusterIPs": ["10.233.0.7", "fd00:10:233::7"], "ipFamilies": ["IPv4", "IPv6"]}
+    service["status"]["loadBalancer"]["ingress"].append({"ip": "2001:db8::91"})
+    rules = Rules(node="node1", addresses=[NODE_PORT.address])
+
+    assert set(rules.of([service], slices_of(service, PODS))) == {BALANCER, NODE_PORT, CLUSTER}
+
+
 def test_pods_that_end_have_no_connections_while_there_is_a_ready_one() -> None:
     assert table(objects.service(), [PODS[0], objects.leaving(PODS[1])])[BALANCER].targets == (HERE,)
 

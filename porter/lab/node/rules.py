@@ -83,7 +83,8 @@ def _of_service(
     spec = service["spec"]
     local = spec.get("externalTrafficPolicy") == "Local"
     inside = spec.get("internalTrafficPolicy") == "Local"
-    cluster = [own for text in spec.get("clusterIPs") or [] if (own := read_address(text))]
+    known = {own.version for own in addresses}  # a node of one family serves that of a Service that has both
+    cluster = [own for text in spec.get("clusterIPs") or [] if (own := read_address(text)) and own.version in known]
     families = {own.version for own in cluster}
     for port in spec.get("ports") or []:
         protocol = port.get("protocol", "TCP")
