@@ -95,6 +95,8 @@ def read_access(path: Path) -> Access:
             raise LabError(
                 f"the user of {path} has no token and no client certificate, and the lab runs no program (exec)"
             )
+        if not {"certificate-authority", "certificate-authority-data"} & set(cluster):
+            raise LabError(f"the cluster of {path} names no certificate authority, and the lab trusts no other server")
         access = Access(
             server=str(cluster["server"]).rstrip("/"),
             authority=_text(cluster, "certificate-authority", path),
@@ -164,6 +166,15 @@ class Kube:
         """One object. Raises RefusedError with code 404 when there is none."""
         answer: Object = self.request("GET", path_of(kind, name, namespace=namespace))
         return answer
+
+    def find(self, kind: str, name: str, *, namespace: str = "default") -> Object | None:
+        """One object, None when there is none."""
+        try:
+            return self.get(kind, name, namespace=namespace)
+        except RefusedError as refused:
+            if refused.code != NOT_FOUND:
+                raise
+            return None
 
     def list(self, kind: str, *, namespace: str | None = None, **query: str) -> list[Object]:
         """All objects of a kind."""

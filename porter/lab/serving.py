@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from porter.lab import furniture, given, installing
 from porter.lab.errors import LabError
+from porter.lab.examining import Found
 from porter.lab.families import place
 from porter.lab.kube import Access, Kube, read_access
 from porter.lab.private import write_private
@@ -40,8 +41,8 @@ def install(stage: Stage, say: Callable[[str], None]) -> Kube:
     return kube
 
 
-def join(stage: Stage, access: Access, found: given.Found, say: Callable[[str], None], *, grace: float) -> Kube:
-    """Lead the lab's network to a server that is there and that `given.examine` found fit; start all the others."""
+def join(stage: Stage, access: Access, found: Found, say: Callable[[str], None], *, grace: float) -> Kube:
+    """Lead the lab's network to a server that is there and that `examine` found fit; start all the others."""
     own = "which has controllers of its own" if found.controllers else "with controllers of the lab's"
     say(f"using the API server {access.server}, {own}")
     gateway = place(stage.topology.server, stage.topology.api_port)
@@ -65,8 +66,8 @@ def leave(stage: Stage, say: Callable[[str], None]) -> None:
         return
     except LabError as error:
         say(
-            f"what the lab made in {stage.known.server} is left there ({error.message}); "
-            f"kubectl delete node {' '.join(nodes)}"
+            f"what the lab made in {stage.known.server} is left there ({error.message}); kubectl delete node "
+            f"{' '.join(nodes)}, then bring the same lab up and down there, which takes away all else"
         )
 
 

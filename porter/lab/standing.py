@@ -11,6 +11,7 @@ from pathlib import Path
 from porter.lab import furniture, given, mounts, namespaces, pins, processes, rootless, serving, state
 from porter.lab.clocks import library
 from porter.lab.errors import LabError, LabExistsError, NoSuchLabError
+from porter.lab.examining import Found, examine
 from porter.lab.kube import Kube
 from porter.lab.network import Network
 from porter.lab.stage import AGENT_PORT, Stage
@@ -44,7 +45,7 @@ def bring_up(
     access = given.read(kubeconfig) if kubeconfig is not None else None
     found = None
     if access is not None:
-        found = given.examine(access, agents=agents, families=topology.families, strict_arp=strict_arp)
+        found = examine(access, agents=agents, families=topology.families, strict_arp=strict_arp)
     directory = state.create(name)
     known = State(
         name=name,
@@ -180,7 +181,7 @@ def _make_namespaces(stage: Stage, say: Say) -> None:
         stage.save()
 
 
-def _furnish(stage: Stage, kube: Kube, found: given.Found | None, *, strict_arp: bool) -> None:
+def _furnish(stage: Stage, kube: Kube, found: Found | None, *, strict_arp: bool) -> None:
     """Say how kube-proxy works, where nobody has, and wait until everything is ready."""
     if found is None or not found.proxy:
         furniture.put(kube, strict_arp=strict_arp, labels={given.LABEL: stage.known.name} if found is not None else {})
