@@ -11,8 +11,8 @@ T = TypeVar("T")
 class Loop:
     """Runs until it is closed."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = loop or asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="tests' event loop", daemon=True)
         self._thread.start()
 

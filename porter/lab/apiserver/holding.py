@@ -11,6 +11,7 @@ import gc
 import itertools
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ from porter.lab.apiserver.frames import (
     framed,
 )
 from porter.lab.apiserver.listening import BACKLOG
+from porter.lab.apiserver.secure import Listener
 from porter.loop import run
 
 _PR_SET_PDEATHSIG = 1  # prctl.h
@@ -75,7 +77,7 @@ async def _serve(control: socket.socket, listening: list[socket.socket], begin: 
     context = tls.context(Path(begin.certificates)) if begin.certificates else None
     holder = Holder()
     await loop.create_unix_connection(lambda: holder, sock=control)
-    servers = [await loop.create_server(holder.client, sock=one, ssl=context, backlog=BACKLOG) for one in listening]
+    servers = [await _listen(one, context, holder.client) for one in listening]
     holder.tell(framed(OPENED, 0))
     await holder.ended
     for server in servers:
@@ -87,6 +89,15 @@ async def _serve(control: socket.socket, listening: list[socket.socket], begin: 
             break
     holder.abort()
     await asyncio.sleep(0)
+
+
+async def _listen(
+    sock: socket.socket, context: ssl.SSLContext | None, made: Callable[[], asyncio.Protocol]
+) -> asyncio.Server | Listener:
+    if context is not None:
+        sock.setblocking(False)
+        return Listener(sock, context, made)
+    return await asyncio.get_running_loop().create_server(made, sock=sock, backlog=BACKLOG)
 
 
 class Holder(asyncio.Protocol):
