@@ -35,6 +35,43 @@ class Place:
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+class Tapped:
+    """A connection whose bytes are taken as they come, and deciphered when there is time."""
+
+    def __init__(self, place: Place) -> None:
+        self.socket = socket.create_connection((place.host, place.port))
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cadata=place.authority)
+        self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=place.host)
+        while True:
+            try:
+                self._session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self._exchange()
+
+    def send(self, data: bytes) -> None:
+        """Send all of it."""
+        self._session.write(data)
+        self.socket.sendall(self._outgoing.read())
+
+    def deciphered(self, raw: bytes) -> bytes:
+        """What there is to read once these bytes have come."""
+        self._incoming.write(raw)
+        found = bytearray()
+        try:
+            while data := self._session.read(65536):
+                found += data
+        except ssl.SSLWantReadError:
+            pass
+        return bytes(found)
+
+    def _exchange(self) -> None:
+        if waiting := self._outgoing.read():
+            self.socket.sendall(waiting)
+        self._incoming.write(self.socket.recv(65536))
+
+
 class Asker:
     """Asks one thing after the other, over one connection. Use as `with`."""
 

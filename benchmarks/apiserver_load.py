@@ -1,6 +1,7 @@
 """The two processes that load the API server: one holds all watches, the other writes at a steady rate.
 
-Nothing of an event is decoded but when its write was sent.
+The first notes when bytes came, and deciphers them when all is over: it is there to see, and leaves the cores to what
+is measured. Nothing of an event is decoded but when its write was sent.
 """
 
 import gc
@@ -16,14 +17,17 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
-from benchmarks.apiserver_client import VERSION, Answer, Asker, Place
+from benchmarks.apiserver_client import VERSION, Answer, Asker, Place, Tapped
 from benchmarks.apiserver_cluster import SENT, Traffic, encoded
 
 _MARK = re.compile(SENT.format(0).replace("0" * 19, "([0-9]{19})").encode())
-_TAIL, _MOST = len(SENT.format(0)) - 1, 65536  # bytes that may hold the beginning of a mark, and that are read at once
+_TAIL, _MOST = (
+    len(SENT.format(0)) - 1,
+    65536,
+)  # bytes that may hold all but the end of a mark, and that are read at once
 _QUIET = 2_000_000_000  # nanoseconds without an event after which no more is to come
-_Read: TypeAlias = tuple[int, int, list[bytes]]
-"""By which watch, when, and when what it saw was sent."""
+_Read: TypeAlias = tuple[int, int, bytes]
+"""By which watch, when, and the bytes as they came."""
 
 
 @dataclass(kw_only=True)
@@ -38,48 +42,47 @@ class Seen:
 
 def watch(place: Place, paths: Sequence[str], told: Connection) -> None:
     """Open all watches, say so, read until the word comes and nothing more arrives; then send a `Seen`."""
-    poll, streams = select.epoll(), dict[int, tuple[int, Callable[[memoryview], int]]]()
-    opened, tails = [], [bytes(_TAIL)] * len(paths)
+    poll, watches, streams = select.epoll(), list[Tapped](), dict[int, tuple[int, Callable[[memoryview], int]]]()
     for number, path in enumerate(paths):
-        connection = place.connect()
-        connection.sendall(place.request("GET", path))
+        one = Tapped(place)
+        one.send(place.request("GET", path))
         head = b""
         while b"\r\n\r\n" not in head:
-            head += connection.recv(65536)
-        connection.setblocking(False)
-        poll.register(connection.fileno(), select.EPOLLIN)
-        streams[connection.fileno()] = (number, connection.recv_into)
-        opened.append(connection)
+            head += one.deciphered(one.socket.recv(_MOST))
+        one.socket.setblocking(False)
+        poll.register(one.socket.fileno(), select.EPOLLIN)
+        streams[one.socket.fileno()] = (number, one.socket.recv_into)
+        watches.append(one)
     told.send("ready")
-    buffer = bytearray(_TAIL + _MOST)  # the end of what a watch has read before, and what comes: nothing is copied
-    room, after = memoryview(buffer), memoryview(buffer)[_TAIL:]
-    clock, marks, read = time.monotonic_ns, _MARK.findall, list[_Read]()
+    buffer = memoryview(bytearray(_MOST))
+    clock, read = time.monotonic_ns, list[_Read]()
     began, last, cpu_s, ending = time.process_time(), time.monotonic_ns(), 0.0, False
     gc.disable()  # all that is read is kept, and none of it in circles
     while not (ending and time.monotonic_ns() - last > _QUIET):
         for descriptor, _ in poll.poll(0.1):
             number, receive = streams[descriptor]
-            try:
-                size = receive(after)
-            except ssl.SSLWantReadError:
-                continue
+            size = receive(buffer)
             last = clock()
-            buffer[:_TAIL] = tails[number]
-            read.append((number, last, marks(buffer, 0, _TAIL + size)))
-            tails[number] = bytes(room[size : size + _TAIL])
+            read.append((number, last, bytes(buffer[:size])))
+            if not size:
+                poll.unregister(descriptor)  # the server has closed it: what comes no more is lost
         if not ending and told.poll():
             told.recv()
             ending = True
             cpu_s = time.process_time() - began
-    told.send(_seen(len(paths), read, cpu_s))
+    told.send(_seen(watches, read, cpu_s))
 
 
-def _seen(watches: int, read: Iterable[_Read], cpu_s: float) -> Seen:
-    found = Seen(counts=[0] * watches, cpu_s=cpu_s)
-    for number, at, marks in read:
+def _seen(watches: Sequence[Tapped], read: Iterable[_Read], cpu_s: float) -> Seen:
+    """Decipher what was read, and find when it was sent."""
+    found, tails = Seen(counts=[0] * len(watches), cpu_s=cpu_s), [b""] * len(watches)
+    for number, at, raw in read:
+        text = tails[number] + watches[number].deciphered(raw)
+        marks = _MARK.findall(text)
         found.counts[number] += len(marks)
         found.sent += map(int, marks)
         found.seen += [at] * len(marks)
+        tails[number] = text[-_TAIL:]  # too short for a mark
     return found
 
 

@@ -16,13 +16,12 @@ from urllib.parse import parse_qsl
 from aiohttp import HttpVersion, HttpVersion11
 from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
-_REMEMBERED, _REMEMBERED_LENGTH = 4096, 2048  # queries, and headers up to so many bytes: the same come again and again
-_HEAD = re.compile(
-    rb"(GET|POST|PUT|PATCH|DELETE) ((?:/[\w~:-][\w.~:-]*)+/?)(?:\?([\w.~=&-]+))? HTTP/1\.1\r\n"
-    rb"((?:[\w-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)+)\r\n"
-)
+_REMEMBERED, _REMEMBERED_LENGTH = 4096, 2048  # lines, and headers up to so many bytes: the same come again and again
+_LINE = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) ((?:/[\w~:-][\w.~:-]*)+/?)(?:\?([\w.~=&-]+))? HTTP/1\.1")
+_FIELDS = re.compile(rb"(?:[\w-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)+")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _UNUSUAL = ("Connection", "Transfer-Encoding", "Content-Encoding", "Expect", "Upgrade")
+_ACTING = "impersonate-"  # as somebody else
 
 
 class Request(Protocol):
@@ -63,7 +62,7 @@ class Request(Protocol):
 
 @dataclass(kw_only=True, slots=True)
 class PlainRequest:
-    """A plain request; never to be changed."""
+    """A plain request; never to be changed. No header of it says as whom it is made."""
 
     method: str
     path: str
@@ -76,6 +75,15 @@ class PlainRequest:
     keep_alive: ClassVar[bool] = True
 
 
+class _Line(NamedTuple):
+    """What the first line says."""
+
+    method: str
+    path: str
+    path_qs: str
+    query: Mapping[str, str]
+
+
 class _Fields(NamedTuple):
     """The header fields of a request, and what two of them say."""
 
@@ -86,35 +94,48 @@ class _Fields(NamedTuple):
 
 def plain_request(data: bytes) -> PlainRequest | None:
     """The request, if these bytes are one that is plain, and nothing else."""
-    found = _HEAD.match(data)
-    if found is None:
-        return None
-    method, path, asked = (part.decode() for part in found.groups(b"")[:3])
-    raw = found[4]
-    fields = _fields(raw) if len(raw) < _REMEMBERED_LENGTH else _fields.__wrapped__(raw)
-    body = data[found.end() :]
-    if fields is None or len(body) != fields.length:
-        return None
-    query = _query(asked)
-    if query is None:
+    first, end = data.find(b"\r\n"), data.find(b"\r\n\r\n")
+    raw = data[first + 2 : end + 2]
+    short = end < _REMEMBERED_LENGTH
+    line = _line(data[:first]) if short else _line.__wrapped__(data[:first])
+    fields = _fields(raw) if short else _fields.__wrapped__(raw)
+    if line is None or fields is None or len(data) - end - 4 != fields.length:
         return None
     return PlainRequest(
-        method=method,
-        path=path,
-        path_qs=f"{path}?{asked}" if asked else path,
-        query=query,
+        method=line.method,
+        path=line.path,
+        path_qs=line.path_qs,
+        query=line.query,
         headers=fields.headers,
         host=fields.host,
-        body=body,
+        body=data[end + 4 :],
     )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _line(raw: bytes) -> _Line | None:
+    """The first line; None where it is unusual."""
+    found = _LINE.fullmatch(raw)
+    if found is None:
+        return None
+    method, path, asked = (part.decode() for part in found.groups(b""))
+    parts = parse_qsl(asked, keep_blank_values=True)
+    query = dict(parts)
+    if len(query) != len(parts):  # something is said twice
+        return None
+    return _Line(method, path, f"{path}?{asked}" if asked else path, query)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _fields(raw: bytes) -> _Fields | None:
     """The header fields; None where one is unusual. A client sends the same again and again."""
+    if _FIELDS.fullmatch(raw) is None:
+        return None
     headers = CIMultiDict(_field(line) for line in raw.decode().split("\r\n")[:-1])
     lengths = headers.getall("Content-Length", ())
     if any(name in headers for name in _UNUSUAL) or len(headers.getall("Host", ())) != 1:
+        return None
+    if any(name.lower().startswith(_ACTING) for name in headers):
         return None
     if len(lengths) > 1 or (lengths and not _LENGTH.fullmatch(lengths[0])):
         return None
@@ -124,11 +145,3 @@ def _fields(raw: bytes) -> _Fields | None:
 def _field(line: str) -> tuple[str, str]:
     name, _, value = line.partition(":")
     return name, value.lstrip(" ")
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _query(text: str) -> Mapping[str, str] | None:
-    """The query as a mapping; None where something is said twice."""
-    found = parse_qsl(text, keep_blank_values=True)
-    known = dict(found)
-    return known if len(known) == len(found) else None

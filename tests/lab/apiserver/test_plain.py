@@ -74,6 +74,13 @@ def test_a_plain_request_is_read_in_one_look() -> None:
         raw("GET", "/api/v1/pods?limit=1&limit=2"),
         raw("GET", "/api/v1/pods", also="X: \x01"),
         raw("GET", "/api/v1/pods", also=" folded"),
+        raw("GET", "/api/v1/pods", also="Impersonate-User: a"),
+        raw("GET", "/api/v1/pods", also="impersonate-extra-a: a"),
+        raw("GET", "/api/v1/pods\n"),
+        b"GET /api/v1/pods HTTP/1.1\r\n\r\n",
+        b"GET /api/v1/pods HTTP/1.1\r\nHost: a\n\r\n\r\n",
+        b"\r\nGET /api/v1/pods HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"",
     ],
 )
 def test_anything_else_is_left_to_aiohttp(data: bytes) -> None:
@@ -157,8 +164,8 @@ def test_both_ways_answer_alike(start: Callable[[ApiServer], Running]) -> None:
             raw("GET", f"{CONFIG_MAPS}/a", also=also),
             raw("GET", f"{CONFIG_MAPS}?limit=1", Accept="application/json;as=Table;v=v1;g=meta.k8s.io", also=also),
             raw("GET", CONFIG_MAPS, Accept="text/html", also=also),
-            raw("GET", CONFIG_MAPS, Impersonate_User="eve", also=also),
             raw("GET", CONFIG_MAPS, token="wrong", also=also),
+            raw("DELETE", "/api/v1/namespaces/default", also=also),
             raw("DELETE", f"{CONFIG_MAPS}/b", b'{"propagationPolicy":"Background"}', also=also),
             *(raw("GET", path, also=also) for path in ("/api", "/apis/apps/v1", "/version", "/readyz", "/nowhere")),
         ]
