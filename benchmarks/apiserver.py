@@ -7,7 +7,9 @@ none at least (an Event) and by 41 at most (an EndpointSlice, say). The server's
 the connections), the watches and the writes share the machine's cores.
 
 `answered` is from just before a write is sent until its answer is read, `seen` until the process that holds the watches
-has read its event, by the machine's one monotonic clock. `lost` are events of accepted writes that a watch never saw.
+has all bytes of its event (it deciphers them later), by the machine's one monotonic clock. `lost` are events of
+accepted writes that a watch never saw. `stolen_percent` is how much of the cores the machine's host kept for others:
+some per cent make several times the latency.
 
 With `--all-see-all` all of 200 watches are on Services, and nothing else is written: 200,000 events a second at 1,000
 writes. No cluster is like that; it is the strictest reading of so many watches and so many writes.
@@ -166,10 +168,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             answer(watching)
             answer(writing)
             say(f"writing for {options.seconds:g} s")
-            begin, before = time.monotonic(), server.cpu()
+            begin, before, stolen_before = time.monotonic(), server.cpu(), stolen()
             writing.send("begin")
             written: Written = answer(writing, load["seconds"] + _PATIENCE)
             took = time.monotonic() - begin
+            stolen_s = stolen() - stolen_before
             computed = [round(100 * (now - was) / took) for was, now in zip(before, server.cpu(), strict=True)]
             watching.send("end")
             seen: Seen = answer(watching)
@@ -190,8 +193,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "connections_cpu_percent": sum(computed[1:]),
         "watches_cpu_percent": round(100 * seen.cpu_s / took),
         "writes_cpu_percent": round(100 * written.cpu_s / took),
+        "stolen_percent": round(100 * stolen_s / took / (os.cpu_count() or 1), 1),
         "server_rss_mb": round(resident, 1),
     }
+
+
+def stolen() -> float:
+    """Seconds that the machine's cores were kept from computing by its host, all together (proc(5), `steal`)."""
+    words = Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(words[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def lost(watched: Sequence[Watched], accepted: Counter[tuple[str, str]], counts: Sequence[int]) -> int:

@@ -12,8 +12,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from porter.lab.apiserver.changes import Change, Packed
-from porter.lab.apiserver.followers import Followers, Following, Push, View
+from porter.lab.apiserver.followers import Followers, Following, View
 from porter.lab.apiserver.objects import Json, encode
+from porter.lab.apiserver.ways import Place
 
 _AT_HAND = 512  # changes of each kind that are kept as they are
 _REST_EACH, _LONGEST_REST = 80e-6, 0.01
@@ -94,10 +95,10 @@ class Feed:
     def _first_after(self, revision: int) -> int:
         return bisect_right(self._changes, revision, key=lambda change: change.revision)
 
-    def follow(self, view: View, push: Push) -> Following:
+    def follow(self, view: View, place: Place) -> Following:
         """Have every later change pushed. For a watcher that has read all there is, in this very turn of the loop."""
         self._push()
-        found = Following(view=view, push=push, behind=asyncio.get_running_loop().create_future())
+        found = Following(view=view, place=place, behind=asyncio.get_running_loop().create_future())
         self._followers.add(found)
         return found
 
@@ -133,12 +134,12 @@ class Feed:
         pushed, left = 0, list[Following]()
         for alike in self._followers.all() if changes is None else self._followers.of(changes):
             try:
-                data = None if changes is None else alike[0].view.shown(changes)
+                data = None if changes is None else alike.view.shown(changes)
             except Exception:  # noqa: BLE001  # who looks in this way meets it when it reads on, and nobody else does
                 data = None
             if data == b"":
                 continue
-            left += [one for one in alike if data is None or not one.push(data)]
+            left += alike if data is None else alike.push(data)
             pushed += len(alike)
         for one in left:
             self._followers.remove(one)

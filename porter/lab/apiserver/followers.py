@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 from porter.lab.apiserver.changes import Change
 from porter.lab.apiserver.objects import field_of
+from porter.lab.apiserver.ways import Place, Way
 
 
 class Narrow(NamedTuple):
@@ -34,21 +35,49 @@ class View(Protocol):
         """What is sent of some changes; empty when none of them is seen."""
 
 
-Push: TypeAlias = Callable[[bytes], bool]
-"""Sends some bytes at once, or returns False when that cannot be."""
-
-
 @dataclass(kw_only=True, slots=True, eq=False)
 class Following:
     """A watcher that is pushed to. `behind` is done when it can no longer be."""
 
     view: View
-    push: Push
+    place: Place
     behind: asyncio.Future[None]
     cursor: int | None = None  # of the first change that was not pushed, once it is behind
 
 
-Alike: TypeAlias = list[Following]
+class Alike:
+    """Those who see the same bytes."""
+
+    def __init__(self) -> None:
+        self._by_way: dict[Way, dict[int, Following]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_way.values()))
+
+    def __iter__(self) -> Iterator[Following]:
+        return (one for ones in self._by_way.values() for one in ones.values())
+
+    @property
+    def view(self) -> View:
+        """How they look at changes."""
+        return next(iter(self)).view
+
+    def add(self, one: Following) -> None:
+        """Have one more."""
+        self._by_way.setdefault(one.place.way, {})[one.place.number] = one
+
+    def remove(self, one: Following) -> None:
+        """Have one less."""
+        way, number = one.place
+        del self._by_way[way][number]
+        if not self._by_way[way]:
+            del self._by_way[way]
+
+    def push(self, data: bytes) -> list[Following]:
+        """Send bytes to all at once; those who cannot take them now, and got nothing."""
+        return [ones[number] for way, ones in self._by_way.items() for number in way.push(ones.keys(), data)]
+
+
 _NOBODY: Mapping[Hashable, Alike] = {}
 
 
@@ -68,7 +97,7 @@ class Followers:
     def add(self, following: Following) -> None:
         """Have one more."""
         view, narrow = following.view, following.view.narrow
-        self._views.setdefault(narrow, {}).setdefault(view.key, []).append(following)
+        self._views.setdefault(narrow, {}).setdefault(view.key, Alike()).add(following)
         if narrow is not None:
             self._paths[narrow.path] += 1
 

@@ -6,7 +6,7 @@ A frame is what happens to one connection; only bytes to send may be for many at
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -79,7 +79,7 @@ def framed(what: int, number: int, data: bytes = b"") -> bytes:
     return _HEAD.pack(what, number, len(data)) + data
 
 
-def sent(numbers: Sequence[int], data: bytes) -> Iterator[bytes]:
+def sent(numbers: Collection[int], data: bytes) -> Iterator[bytes]:
     """Bytes for these connections, in as many frames as it takes."""
     to = array(_NUMBERS, numbers).tobytes() if len(numbers) > 1 else b""
     for start in range(0, len(data), _MOST):
@@ -87,4 +87,4 @@ def sent(numbers: Sequence[int], data: bytes) -> Iterator[bytes]:
         if to:
             yield b"%b%b%b" % (_HEAD.pack(SENT_TO_MANY, len(numbers), len(to) + len(piece)), to, piece)
         else:
-            yield framed(SENT, numbers[0], piece)
+            yield from (framed(SENT, number, piece) for number in numbers)

@@ -1,7 +1,7 @@
 """The server's side of the process that holds its connections (holding.py): each is a transport here, as any other.
 
-So TLS, and sending the same event to many watches, take none of the time in which the server answers. What is written
-to several connections, one after the other, is told once.
+So TLS, and sending the same event to many watches, take none of the time in which the server answers. What is pushed to
+several connections is told once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -32,6 +32,8 @@ from porter.lab.apiserver.frames import (
     sent,
 )
 from porter.lab.apiserver.holding import Begin, hold
+from porter.lab.apiserver.streaming import PLACE
+from porter.lab.apiserver.ways import Place
 
 _ENDS_WITHIN = 2.0  # seconds that the last words are given
 
@@ -44,14 +46,14 @@ class Front(asyncio.Protocol):
         self.full = False
         """Whether the process takes nothing more for now."""
         self._control, self._process = control, process
-        self._ready: asyncio.Future[None] | None = None
+        self._begun: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[None] | None = None
         self._made: Callable[[], asyncio.Protocol] | None = None
         self._pipe: asyncio.Transport | None = None
         self._open: dict[int, Held] = {}
         self._frames = Frames()
         self._to_tell: list[bytes] = []
-        self._data, self._to = b"", list[int]()  # what is being sent, and to whom so far
+        self._ready = set[int]()  # the connections that can be sent to
         self._scheduled = False
 
     @classmethod
@@ -77,10 +79,10 @@ class Front(asyncio.Protocol):
         for one in sockets:
             one.close()
         loop = asyncio.get_running_loop()
-        self._made, self._ready, self._lost = made, loop.create_future(), loop.create_future()
+        self._made, self._begun, self._lost = made, loop.create_future(), loop.create_future()
         await loop.create_unix_connection(lambda: self, sock=self._control)
-        await asyncio.wait({self._ready, self._lost}, return_when=asyncio.FIRST_COMPLETED)
-        if not self._ready.done():
+        await asyncio.wait({self._begun, self._lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._begun.done():
             raise ConnectionError("the process that holds the connections has ended")
 
     async def lost(self) -> None:
@@ -105,19 +107,29 @@ class Front(asyncio.Protocol):
         if self._process is not None:
             os.waitpid(self._process, 0)
 
-    def tell(self, frame: bytes) -> None:
-        """Tell the process, after all that was written before."""
-        self._seal()
-        self._to_tell.append(frame)
-        self._soon()
+    def tell(self, *frames: bytes) -> None:
+        """Tell the process, after all that it was told before."""
+        self._to_tell += frames
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
-    def send(self, number: int, data: bytes) -> None:
-        """Send bytes to a connection."""
-        if data is not self._data or not self._to:
-            self._seal()
-            self._data = data
-            self._soon()
-        self._to.append(number)
+    def push(self, numbers: Collection[int], data: bytes) -> Collection[int]:
+        """Send bytes to some connections, and tell them once; see `Way`."""
+        if self._ready.issuperset(numbers):
+            self.tell(*sent(numbers, data))
+            return ()
+        left = [number for number in numbers if number not in self._ready]
+        if others := [number for number in numbers if number in self._ready]:
+            self.tell(*sent(others, data))
+        return left
+
+    def has_settled(self, number: int, *, ready: bool) -> None:
+        """Push to a connection from now on, or no more."""
+        if ready:
+            self._ready.add(number)
+        else:
+            self._ready.discard(number)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The process is there."""
@@ -156,22 +168,11 @@ class Front(asyncio.Protocol):
             elif what == OPENED and number:
                 assert self._made is not None, "it listens"
                 self._open[number] = Held(self, number, self._made())
-            elif what == OPENED and self._ready is not None:
-                self._ready.set_result(None)
-
-    def _soon(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
-
-    def _seal(self) -> None:
-        if self._to:
-            self._to_tell += sent(self._to, self._data)
-            self._data, self._to = b"", []
+            elif what == OPENED and self._begun is not None:
+                self._begun.set_result(None)
 
     def _flush(self) -> None:
         self._scheduled = False
-        self._seal()
         if self._pipe is not None and self._to_tell:
             self._pipe.write(b"".join(self._to_tell))
         self._to_tell.clear()
@@ -181,7 +182,7 @@ class Held(asyncio.Transport):
     """One connection that the process holds."""
 
     def __init__(self, front: Front, number: int, protocol: asyncio.Protocol) -> None:
-        super().__init__()
+        super().__init__({PLACE: Place(front, number)})
         self._front, self._number, self._protocol = front, number, protocol
         self._closing = False
         self._unread = False  # whether the client does not read
@@ -202,12 +203,13 @@ class Held(asyncio.Transport):
 
     def lose(self, exc: Exception | None) -> None:
         """It is closed."""
-        self._closing = True
+        self._end()
         self._protocol.connection_lost(exc)
 
     def settle(self) -> None:
         """Have the protocol write no more, or again, as the client and the process can take it."""
         waits = self._unread or self._front.full
+        self._front.has_settled(self._number, ready=not (waits or self._closing))
         if waits != self._waits:
             self._waits = waits
             if waits:
@@ -218,17 +220,17 @@ class Held(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send some bytes."""
         if not self._closing and data:
-            self._front.send(self._number, data if isinstance(data, bytes) else bytes(data))
+            self._front.tell(*sent((self._number,), data if isinstance(data, bytes) else bytes(data)))
 
     def close(self) -> None:
         """Close it, once it has sent what there is to send."""
         if not self._closing:
-            self._closing = True
+            self._end()
             self._front.tell(framed(CLOSED, self._number))
 
     def abort(self) -> None:
         """Close it at once."""
-        self._closing = True
+        self._end()
         self._front.tell(framed(ABORTED, self._number))
 
     def is_closing(self) -> bool:
@@ -258,6 +260,10 @@ class Held(asyncio.Transport):
     def can_write_eof(self) -> bool:
         """Whether the end can be sent alone: as with TLS it cannot."""
         return False
+
+    def _end(self) -> None:
+        self._closing = True
+        self._front.has_settled(self._number, ready=False)
 
     def _guarded(self, data: bytes) -> None:
         """Pass on what has come; a fault of the protocol is this connection's alone, as with any other transport."""

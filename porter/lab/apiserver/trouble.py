@@ -6,13 +6,15 @@ The path is the lab's own, no real server has it. Only the administrator may use
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from porter.lab.apiserver.errors import Refusal, bad_request
 from porter.lab.apiserver.streaming import Sink
+from porter.lab.apiserver.ways import Place, Way
 
 PATH = "/lab/trouble"
 _HALF_A_LINE = b'{"type":"MODIFIED","object":{"kind"'
@@ -110,9 +112,22 @@ class Muted:
         await self._troubles.heard()
         await self._connection.write(data)
 
-    def push(self, data: bytes) -> bool:
-        """Send some bytes at once, unless the server is silent; see `Sink`."""
-        return not self._troubles.now.silent and self._connection.push(data)
+    def place(self) -> Place:
+        """Where it is pushed to, unless the server is silent; see `Sink`."""
+        way, number = self._connection.place()
+        return Place(MutedWay(way, self._troubles), number)
+
+
+@dataclass(frozen=True, slots=True)
+class MutedWay:
+    """A way that takes nothing while the server is silent."""
+
+    way: Way
+    troubles: Troubles
+
+    def push(self, numbers: Collection[int], data: bytes) -> Collection[int]:
+        """See `Way`."""
+        return numbers if self.troubles.now.silent else self.way.push(numbers, data)
 
 
 def _refusal(code: int) -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import random
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from porter.lab.apiserver.objects import Clock, Json, encode
 from porter.lab.apiserver.store import Store
 from porter.lab.apiserver.streaming import Sink
 from porter.lab.apiserver.tables import partial, table
+from porter.lab.apiserver.ways import Alone, Place
 
 LONGEST = timedelta(minutes=30)  # a real server ends a watch by itself after 30 to 60 minutes
 BOOKMARK_BEFORE_END = 2.0  # seconds: k8s.io/apiserver's watch cache sends one this long before the end
@@ -97,8 +99,9 @@ class _Read(NamedTuple):
     cursor: int
 
 
-def _not_yet(data: bytes) -> bool:
-    return not data
+def _nowhere() -> Place:
+    """Where nothing that is sent is taken: it is written instead."""
+    return Place(Alone(operator.not_))
 
 
 class Watch:
@@ -148,7 +151,7 @@ class Watch:
                     bookmark = self._next_bookmark(loop.time(), end, bookmark_every)
                     await sink.write(self._bookmark(self._store.revision, {}))
                     continue  # what was written meanwhile comes first
-                following = feed.follow(view, sink.push if self._has_headers else _not_yet)
+                following = feed.follow(view, sink.place() if self._has_headers else _nowhere())
                 try:
                     wait = min(left, max(0.0, bookmark - loop.time()))
                     await asyncio.wait({following.behind, stopped}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)

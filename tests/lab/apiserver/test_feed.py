@@ -12,6 +12,7 @@ import pytest
 from porter.lab.apiserver.changes import Change
 from porter.lab.apiserver.feed import Feed
 from porter.lab.apiserver.followers import Following, Narrow
+from porter.lab.apiserver.ways import Alone, Place
 
 
 class StoppedLoop(asyncio.SelectorEventLoop):
@@ -57,7 +58,7 @@ class Watcher:
         while changes := self.feed.read(self.cursor, 3):
             self.cursor += len(changes)
             self.seen += self.view.shown(changes)
-        self.following = self.feed.follow(self.view, self.push)
+        self.following = self.feed.follow(self.view, Place(Alone(self.push)))
 
     def leave(self) -> None:
         if self.following is not None:
@@ -179,7 +180,7 @@ def test_a_view_that_fails_is_behind_and_takes_nothing_from_anybody(by: str) -> 
         for revision in (1, 2, 3):
             feed.append(change(revision))
             if by == "another that begins to follow" and revision == 2:
-                feed.follow(Numbers("new"), bytes.isascii)
+                feed.follow(Numbers("new"), Place(Alone(bytes.isascii)))
             loop.now += 1
             await turns()
 

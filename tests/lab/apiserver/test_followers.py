@@ -16,6 +16,7 @@ from porter.lab.apiserver.followers import Followers, Following
 from porter.lab.apiserver.kinds import Kinds
 from porter.lab.apiserver.objects import utc_now
 from porter.lab.apiserver.watch import View
+from porter.lab.apiserver.ways import Alone, Place
 
 KIND = Kinds(BUILTIN).find("", "v1", "pods")
 _NAMES, _NODES, _NAMESPACES = ("a", "b"), ("", "n", "m"), ("x", "y")
@@ -31,6 +32,7 @@ def view(fields: str, namespace: str) -> View:
     return View(kind=KIND, namespace=namespace, options=options, form=PLAIN, now=utc_now, after=0)
 
 
+WAY = Alone(bytes.isascii)
 VIEWS = [view(fields, namespace) for fields in _FIELDS for namespace in ("", *_NAMESPACES)]
 
 
@@ -54,7 +56,7 @@ def changes(draw: st.DrawFn) -> Change:
 
 def following(views: Iterable[View], loop: asyncio.AbstractEventLoop) -> tuple[Followers, list[Following]]:
     followers = Followers()
-    found = [Following(view=one, push=lambda _: True, behind=loop.create_future()) for one in views]
+    found = [Following(view=one, place=Place(WAY, n), behind=loop.create_future()) for n, one in enumerate(views)]
     for one in found:
         followers.add(one)
     return followers, found

@@ -155,22 +155,45 @@ def played(work: Callable[[Front, list[Noting]], None]) -> list[Frame]:
     return asyncio.run(run())
 
 
-def test_what_is_written_to_several_is_told_once_and_in_its_place() -> None:
+def test_what_is_pushed_to_several_is_told_once_and_in_its_place() -> None:
     def work(one: Front, protocols: list[Noting]) -> None:
         one.data_received(framed(OPENED, 1) + framed(OPENED, 2) + framed(OPENED, 3))
-        first, second, third = (protocol.transport for protocol in protocols)
-        same = b"to many"
-        first.write(same)
-        second.write(same)
-        third.write(b"to one")
-        third.write(same)
+        first, _, third = (protocol.transport for protocol in protocols)
+        first.write(b"to one")
+        assert list(one.push([1, 2], b"to many")) == []
+        first.write(b"to one again")
+        assert list(one.push([3], b"to a third")) == []
         third.close()
         third.write(b"too late")
 
     told = played(work)
 
-    assert [addressed(frame) for frame in told[:3]] == [([1, 2], b"to many"), ([3], b"to one"), ([3], b"to many")]
-    assert told[3:] == [Frame(CLOSED, 3, b"")]
+    assert [addressed(frame) for frame in told[:4]] == [
+        ([1], b"to one"),
+        ([1, 2], b"to many"),
+        ([1], b"to one again"),
+        ([3], b"to a third"),
+    ]
+    assert told[4:] == [Frame(CLOSED, 3, b"")]
+
+
+def test_who_cannot_take_a_push_is_told_of_and_gets_nothing_and_all_others_get_it() -> None:
+    def work(one: Front, protocols: list[Noting]) -> None:
+        one.data_received(b"".join(framed(OPENED, number) for number in range(1, 7)))
+        one.data_received(framed(UNREAD, 1) + framed(UNREAD, 2) + framed(READ, 2) + framed(LOST, 3))
+        protocols[3].transport.close()
+        protocols[4].transport.abort()
+        assert sorted(one.push([1, 2, 3, 4, 5, 6], b"news")) == [1, 3, 4, 5]
+        one.pause_writing()
+        assert sorted(one.push([2, 6], b"more")) == [2, 6]
+        one.resume_writing()
+        assert sorted(one.push([1, 2], b"again")) == [1]
+        one.data_received(framed(READ, 1) + framed(READ, 4))
+        assert sorted(one.push([1, 4], b"at last")) == [4]
+
+    told = [addressed(frame) for frame in played(work) if frame.what in {SENT, SENT_TO_MANY}]
+
+    assert told == [([2, 6], b"news"), ([2], b"again"), ([1], b"at last")]
 
 
 def test_what_happens_to_a_connection_happens_to_its_protocol() -> None:

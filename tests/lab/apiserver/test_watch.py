@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import operator
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from porter.lab.apiserver.builtin import BUILTIN
 from porter.lab.apiserver.objects import utc_now
 from porter.lab.apiserver.store import Store
 from porter.lab.apiserver.watch import Watch
+from porter.lab.apiserver.ways import Alone, Place
 from tests.lab.apiserver.client import Client
 from tests.lab.apiserver.conftest import Running
 from tests.lab.apiserver.samples import definition
@@ -231,8 +233,8 @@ class Slow:
             self.done.set()
         await asyncio.sleep(0)
 
-    def push(self, data: bytes) -> bool:
-        return not data
+    def place(self) -> Place:
+        return Place(Alone(operator.not_))
 
     @property
     def events(self) -> list[Any]:
