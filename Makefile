@@ -3,7 +3,7 @@
 .PHONY: help demo test venv checks lint types contracts unit examples format manifests clean
 
 PYTHON ?= python3
-JOBS ?= auto
+JOBS ?= $(shell echo $$(( $$(nproc) + ($$(nproc) + 1) / 2 )))
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLES := $(patsubst %/pyproject.toml,%,$(wildcard plugins-examples/*/pyproject.toml))
@@ -49,8 +49,8 @@ examples: venv  ## install the example plugins, each beside Porter, and run thei
 	  (cd "$$example" && PYTHONPATH="$$place" "$(CURDIR)/$(BIN)/pytest" -q) || exit 1; \
 	done
 
-# Most tests wait for a network or a clock, so several run at a time; those of one file stay together and in order. By
-# itself xdist would begin with the files of many tests, and end with one worker alone in those of few and long ones.
+# Most tests wait for a network or a clock, so half as many again run at a time as there are cores; those of one file stay
+# together and in order. By itself xdist would begin with the files of many tests, and end with one worker alone in those of few and long ones.
 unit: venv  ## all tests of Porter itself
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 

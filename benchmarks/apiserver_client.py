@@ -66,10 +66,16 @@ class Tapped:
             pass
         return bytes(found)
 
+    def receive(self) -> bytes:
+        """Wait for bytes. Raises ConnectionError when the server has closed it."""
+        if not (raw := self.socket.recv(65536)):
+            raise ConnectionError("the API server closed a connection")
+        return raw
+
     def _exchange(self) -> None:
         if waiting := self._outgoing.read():
             self.socket.sendall(waiting)
-        self._incoming.write(self.socket.recv(65536))
+        self._incoming.write(self.receive())
 
 
 class Asker:

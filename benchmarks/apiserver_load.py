@@ -11,7 +11,7 @@ import re
 import select
 import ssl
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -21,26 +21,24 @@ from benchmarks.apiserver_client import VERSION, Answer, Asker, Place, Tapped
 from benchmarks.apiserver_cluster import SENT, Traffic, encoded
 
 _MARK = re.compile(SENT.format(0).replace("0" * 19, "([0-9]{19})").encode())
-_TAIL, _MOST = (
-    len(SENT.format(0)) - 1,
-    65536,
-)  # bytes that may hold all but the end of a mark, and that are read at once
+_TAIL = len(SENT.format(0)) - 1  # bytes that may hold all but the end of a mark
+_MOST = 65536  # bytes that are read at once
 _QUIET = 2_000_000_000  # nanoseconds without an event after which no more is to come
-_Read: TypeAlias = tuple[int, int, bytes]
+Read: TypeAlias = tuple[int, int, bytes]
 """By which watch, when, and the bytes as they came."""
 
 
 @dataclass(kw_only=True)
 class Seen:
-    """What the watches saw: how many events each, and of each event when it was sent and when seen, in ns."""
+    """What the watches saw: when each event was sent, of each watch; and of all when sent and when seen, in ns."""
 
-    counts: list[int]
+    by_watch: list[list[int]]
     sent: list[int] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
     cpu_s: float = 0.0
 
 
-def watch(place: Place, paths: Sequence[str], told: Connection) -> None:
+def watch(place: Place, paths: Sequence[str], *, at_once: bool, told: Connection) -> None:
     """Open all watches, say so, read until the word comes and nothing more arrives; then send a `Seen`."""
     poll, watches, streams = select.epoll(), list[Tapped](), dict[int, tuple[int, Callable[[memoryview], int]]]()
     for number, path in enumerate(paths):
@@ -48,39 +46,43 @@ def watch(place: Place, paths: Sequence[str], told: Connection) -> None:
         one.send(place.request("GET", path))
         head = b""
         while b"\r\n\r\n" not in head:
-            head += one.deciphered(one.socket.recv(_MOST))
+            head += one.deciphered(one.receive())
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"{path}: {head.decode(errors='replace')}")
         one.socket.setblocking(False)
         poll.register(one.socket.fileno(), select.EPOLLIN)
         streams[one.socket.fileno()] = (number, one.socket.recv_into)
         watches.append(one)
     told.send("ready")
     buffer = memoryview(bytearray(_MOST))
-    clock, read = time.monotonic_ns, list[_Read]()
+    clock, read = time.monotonic_ns, list[Read]()
     began, last, cpu_s, ending = time.process_time(), time.monotonic_ns(), 0.0, False
     gc.disable()  # all that is read is kept, and none of it in circles
     while not (ending and time.monotonic_ns() - last > _QUIET):
         for descriptor, _ in poll.poll(0.1):
             number, receive = streams[descriptor]
             size = receive(buffer)
+            raw = watches[number].deciphered(bytes(buffer[:size])) if at_once else bytes(buffer[:size])
             last = clock()
-            read.append((number, last, bytes(buffer[:size])))
+            read.append((number, last, raw))
             if not size:
                 poll.unregister(descriptor)  # the server has closed it: what comes no more is lost
         if not ending and told.poll():
             told.recv()
             ending = True
             cpu_s = time.process_time() - began
-    told.send(_seen(watches, read, cpu_s))
+    deciphers = [bytes if at_once else one.deciphered for one in watches]
+    told.send(what_was_seen(deciphers, read, cpu_s))
 
 
-def _seen(watches: Sequence[Tapped], read: Iterable[_Read], cpu_s: float) -> Seen:
-    """Decipher what was read, and find when it was sent."""
-    found, tails = Seen(counts=[0] * len(watches), cpu_s=cpu_s), [b""] * len(watches)
+def what_was_seen(deciphers: Sequence[Callable[[bytes], bytes]], read: Iterable[Read], cpu_s: float) -> Seen:
+    """Decipher what each watch has read, and find when it was sent."""
+    found, tails = Seen(by_watch=[[] for _ in deciphers], cpu_s=cpu_s), [b""] * len(deciphers)
     for number, at, raw in read:
-        text = tails[number] + watches[number].deciphered(raw)
-        marks = _MARK.findall(text)
-        found.counts[number] += len(marks)
-        found.sent += map(int, marks)
+        text = tails[number] + deciphers[number](raw)
+        marks = [int(mark) for mark in _MARK.findall(text)]
+        found.by_watch[number] += marks
+        found.sent += marks
         found.seen += [at] * len(marks)
         tails[number] = text[-_TAIL:]  # too short for a mark
     return found
@@ -88,10 +90,10 @@ def _seen(watches: Sequence[Tapped], read: Iterable[_Read], cpu_s: float) -> See
 
 @dataclass(kw_only=True)
 class Written:
-    """What was written: how often each was accepted, how long it took in ns, and what was refused."""
+    """What was written: when what was accepted had been sent, how long it took, both in ns, and what was refused."""
 
-    accepted: Counter[tuple[str, str]]
-    """By where it is seen, and by name."""
+    accepted: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    """When sent, by where it is seen and by name."""
     sent: list[int] = field(default_factory=list)
     took: list[int] = field(default_factory=list)
     refused: int = 0
@@ -109,7 +111,7 @@ class _Writer:
         self._versions = dict[str, str]()
         self._under_way = dict[int, tuple[ssl.SSLSocket, int, str, int, Answer]]()
         self.free = [place.connect() for _ in range(connections)]
-        self.found = Written(accepted=Counter())
+        self.found = Written()
         for connection in self.free:
             connection.setblocking(False)
             self._poll.register(connection.fileno(), select.EPOLLIN)
@@ -151,7 +153,8 @@ class _Writer:
                 self.found.why = answer.body.decode(errors="replace")
                 continue
             self._versions[path] = answer.version
-            self.found.accepted[one.seen_at, path.removesuffix("/status").rpartition("/")[2]] += 1
+            what = one.seen_at, path.removesuffix("/status").rpartition("/")[2]
+            self.found.accepted.setdefault(what, []).append(sent)
             self.found.sent.append(sent)
             self.found.took.append(time.monotonic_ns() - sent)
 

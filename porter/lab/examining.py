@@ -160,6 +160,8 @@ def _must_take_pods(kube: Kube, server: str) -> None:
     try:
         kube.request("POST", path_of("Pod", namespace=SYSTEM), pod, dryRun="All")
     except RefusedError as refused:
+        if refused.code != HTTPStatus.FORBIDDEN:
+            raise
         raise LabError(
             f"{server} has no controllers of its own and takes no pods ({refused.message}); where nobody makes "
             "ServiceAccounts, start it with --disable-admission-plugins=ServiceAccount"

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import pytest
+
 from porter.lab.apiserver import ApiServer
-from porter.lab.controllers.acting import Controllers
+from porter.lab.controllers.acting import Controllers, one_by_one
 from porter.lab.controllers.endpoints import slices_of
-from porter.lab.following import Api, Cache
+from porter.lab.following import Api, Cache, RefusedError
 from porter.lab.kube import Access, Object
 from porter.lab.node.rules import SERVICE_NAME
 from tests.lab import objects
@@ -95,6 +97,21 @@ def test_a_service_whose_slice_is_refused_keeps_no_other_back() -> None:
         return served(pieces)
 
     assert asyncio.run(run()) == {"kubernetes", "web"}
+
+
+@pytest.mark.parametrize(("code", "done"), [(403, ["next", "last"]), (429, []), (500, []), (503, [])])
+def test_a_refused_object_keeps_none_back_and_a_server_that_fails_is_left_alone(code: int, done: list[str]) -> None:
+    found: list[str] = []
+
+    async def refused() -> None:
+        raise RefusedError(code, "first")
+
+    async def act(name: str) -> None:
+        found.append(name)
+
+    with pytest.raises(RefusedError, match="first"):
+        asyncio.run(one_by_one(refused, lambda: act("next"), lambda: act("last")))
+    assert found == done
 
 
 def _named(obj: Object, name: str) -> Object:

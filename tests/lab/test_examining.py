@@ -144,6 +144,16 @@ def test_a_server_without_controllers_that_takes_no_pods_is_told_which_admission
     assert "--disable-admission-plugins=ServiceAccount" in said
 
 
+@pytest.mark.parametrize("code", [429, 500])
+def test_a_server_that_fails_when_it_is_asked_for_a_pod_is_told_with_its_own_words(server: Server, code: int) -> None:
+    server.answers[_POD] = [(code, {"kind": "Status", "message": "the etcd is full", "code": code})]
+
+    said = server.refused()
+
+    assert "the etcd is full" in said
+    assert "--disable-admission-plugins" not in said
+
+
 def test_a_server_whose_controllers_run_need_not_take_our_pods(server: Server) -> None:
     server.answers["GET /api/v1/namespaces/default/serviceaccounts/default"] = [(200, {})]
     server.answers[_POD] = [(403, {"message": "no"})]

@@ -64,7 +64,9 @@ class Alike:
 
     def add(self, one: Following) -> None:
         """Have one more."""
-        self._by_way.setdefault(one.place.way, {})[one.place.number] = one
+        ones = self._by_way.setdefault(one.place.way, {})
+        assert one.place.number not in ones, "a connection has one watch at a time"
+        ones[one.place.number] = one
 
     def remove(self, one: Following) -> None:
         """Have one less."""

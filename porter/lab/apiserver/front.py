@@ -32,8 +32,7 @@ from porter.lab.apiserver.frames import (
     sent,
 )
 from porter.lab.apiserver.holding import Begin, hold
-from porter.lab.apiserver.streaming import PLACE
-from porter.lab.apiserver.ways import Place
+from porter.lab.apiserver.ways import PLACE, Place
 
 _ENDS_WITHIN = 2.0  # seconds that the last words are given
 

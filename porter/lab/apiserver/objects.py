@@ -64,7 +64,7 @@ def at(obj: Any, path: str, default: Any = None) -> Any:
 def field_of(obj: Json, path: str) -> str:
     """What a field selector sees at a path."""
     if path == "source":  # the one label of an Event that is not the path of a string
-        path = "source.component"
+        return str(at(obj, "source.component") or at(obj, "reportingComponent", ""))
     found = at(obj, path, _AS_NOTHING.get(path, ""))
     return str(found).lower() if isinstance(found, bool) else str(found)
 

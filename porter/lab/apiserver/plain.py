@@ -95,6 +95,8 @@ class _Fields(NamedTuple):
 def plain_request(data: bytes) -> PlainRequest | None:
     """The request, if these bytes are one that is plain, and nothing else."""
     first, end = data.find(b"\r\n"), data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
     raw = data[first + 2 : end + 2]
     short = end < _REMEMBERED_LENGTH
     line = _line(data[:first]) if short else _line.__wrapped__(data[:first])

@@ -22,7 +22,7 @@ _SHUT_WITHIN = 30.0  # seconds that a client has to read what is left for it onc
 _GOODBYE_WITHIN = 2.0  # seconds that it then has to close its side
 _PAUSE = 1.0  # seconds without accepting, once no more sockets are to be had
 _HIGH, _LOW = 64 << 10, 16 << 10  # bytes that may wait before the protocol is paused, and that may when it goes on
-_MOST = 64 << 10  # bytes read at once
+_MOST = 64 << 10  # bytes that are passed on at once, or a record more
 
 
 class Listener:
@@ -182,19 +182,24 @@ class Secure(asyncio.Transport):
         self._protocol.connection_made(self)
 
     def _read(self) -> None:
+        """Pass on what there is: a client's TLS may cut a request into many records."""
+        found, over = bytearray(), False
         try:
-            data = self._sock.recv(_MOST)
+            while len(found) < _MOST:
+                if not (data := self._sock.recv(_MOST)):
+                    over = True
+                    break
+                found += data
         except ssl.SSLWantReadError:
-            return
-        except OSError:
+            pass
+        except OSError:  # also where it asks for new keys and reads nothing, so that they cannot be sent
+            over = True
+        if found:
+            self.get_protocol().data_received(bytes(found))
+        if over:
+            with contextlib.suppress(OSError, ValueError):  # who says goodbye is told the same; some just go
+                self._sock.unwrap()
             self._end()
-            return
-        if data:
-            self.get_protocol().data_received(data)
-            return
-        with contextlib.suppress(OSError, ValueError):  # who says goodbye is told the same; some just go
-            self._sock.unwrap()
-        self._end()
 
     def _flush(self) -> None:
         try:
@@ -219,7 +224,7 @@ class Secure(asyncio.Transport):
         with contextlib.suppress(OSError, ValueError):  # it has not said so yet, or is gone
             self._sock.unwrap()
         with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_WR)
+            self._sock.shutdown(socket.SHUT_WR)  # after this it does no TLS: whatever still comes is thrown away
         self._end_within(_GOODBYE_WITHIN)
 
     def _discard(self) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Protocol
 
 from aiohttp import HttpVersion11, web
 
-from porter.lab.apiserver.ways import Alone, Place, Way
-
-PLACE: Final = "place"
-"""What a transport is asked for (`get_extra_info`), for the place where it is pushed to if it is one of many."""
+from porter.lab.apiserver.ways import PLACE, Alone, Place, Way
 
 
 class Sink(Protocol):

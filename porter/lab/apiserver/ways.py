@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+PLACE: Final = "place"
+"""What a transport is asked for (`get_extra_info`), for the place where it is pushed to if it is one of many."""
 
 
 class Way(Protocol):

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 import aiohttp
 
@@ -14,7 +15,7 @@ from porter.lab.controllers import endpoints, podgc, readiness, workloads
 from porter.lab.controllers.endpoints import MANAGED_BY, MANAGER
 from porter.lab.following import Api, Cache, RefusedError, key_of
 from porter.lab.given import HOLDER
-from porter.lab.kube import CONFLICT, NOT_FOUND, Object
+from porter.lab.kube import CONFLICT, NOT_FOUND, TOO_MANY, Object
 from porter.lab.node.kubelet import LEASES
 from porter.lab.trigger import Trigger
 
@@ -65,7 +66,7 @@ class Controllers:
     async def _reconcile_workloads(self) -> None:
         owners = [*self._deployments.all(), *self._daemon_sets.all()]
         orphans = workloads.orphans(self._pods.all(), owners)
-        await _each(
+        await one_by_one(
             *(functools.partial(self._delete_pod, pod) for pod in orphans),
             *(functools.partial(self._reconcile_workload, workload) for workload in owners),
         )
@@ -99,7 +100,7 @@ class Controllers:
             for key, found in sorted(self._slices.objects.items())
             if key not in wanted and (found["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER
         ]
-        await _each(
+        await one_by_one(
             *(functools.partial(self._reconcile_slice, piece) for _, piece in sorted(wanted.items())),
             *(functools.partial(self._api.delete, "EndpointSlice", key) for key in over),
         )
@@ -181,13 +182,18 @@ class Controllers:
             await self._api.delete("Pod", key_of(pod), uid=pod["metadata"]["uid"], grace=0)
 
 
-async def _each(*acts: Callable[[], Awaitable[None]]) -> None:
-    """Do one after another. What is refused keeps nothing else back; the first refusal is raised in the end."""
+async def one_by_one(*acts: Callable[[], Awaitable[None]]) -> None:
+    """Do one after another. An object that is refused keeps nothing else back; the first refusal is raised in the end.
+
+    A server that is overloaded or fails is left alone at once.
+    """
     refusals = []
     for act in acts:
         try:
             await act()
         except RefusedError as refused:
+            if refused.code == TOO_MANY or refused.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
             refusals.append(refused)
     for first in refusals[:1]:
         raise first

@@ -10,7 +10,8 @@ from collections import Counter
 import pytest
 
 from benchmarks.apiserver import lost
-from benchmarks.apiserver_cluster import Watched, objects, traffic, watches
+from benchmarks.apiserver_cluster import SENT, Watched, objects, traffic, watches
+from benchmarks.apiserver_load import what_was_seen
 from benchmarks.telling import tell
 
 
@@ -60,14 +61,30 @@ def test_the_shares_of_the_writes_are_a_hundred_and_each_sort_is_watched() -> No
     assert {one.seen_at for one in sorts} - {""} <= {one.path for one in watches(20)}
 
 
-def test_an_event_that_a_watch_did_not_see_is_lost() -> None:
-    accepted = Counter({("/pods", "a"): 7, ("/pods", "b"): 3, ("/nodes", "a"): 2})
+def test_an_event_that_a_watch_did_not_see_or_saw_twice_is_lost() -> None:
+    accepted = {("/pods", "a"): [1, 2, 3], ("/pods", "b"): [4], ("/nodes", "a"): [5]}
     pods, nodes = Watched(path="/pods"), Watched(path="/nodes")
     one = Watched(path="/pods", fields="metadata.name=b", names=frozenset("b"))
 
-    assert lost([pods, pods, nodes], accepted, [10, 9, 2]) == 1
-    assert lost([pods, Watched(path="/services"), one], accepted, [10, 0, 3]) == 0
-    assert lost([one], accepted, [10]) == 7
+    assert lost([pods, pods, nodes, one, Watched(path="/services")], accepted, [[1, 2, 3, 4]] * 2 + [[5], [4], []]) == 0
+    assert lost([pods, nodes], accepted, [[4, 1, 2], [5]]) == 1
+    assert lost([pods], accepted, [[1, 2, 2, 4]]) == 2
+    assert lost([one], accepted, [[1, 2, 3, 4]]) == 3
+
+
+def test_what_was_read_is_deciphered_later_in_whatever_pieces_it_came() -> None:
+    text = "".join(f'{{"written":"{SENT.format(at)}"}}\n' for at in range(40)).encode()
+    for size in (1, 23, 24, 37, len(text)):
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        read = [(number, 1000 + at, piece) for at, piece in enumerate(pieces) for number in (0, 1)]
+
+        found = what_was_seen([bytes, bytes.upper], read, 0.5)
+
+        assert found.by_watch == [list(range(40)), []]
+        assert found.sent == list(range(40))
+        assert found.seen == sorted(found.seen)
+        assert found.seen[-1] <= 1000 + len(pieces) - 1
+        assert found.seen[0] == 1000 + (text.index(b"sent-") + 23) // size
 
 
 def test_what_was_measured_is_told_as_lines_or_as_one_object(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,6 +86,13 @@ def test_of_many_that_watch_one_node_each_only_its_own_is_asked() -> None:
     assert sorted(map(id, asked)) == sorted(map(id, (found[3], found[5])))
 
 
+class Sealed(dict[str, Any]):
+    """An object that nobody may look into."""
+
+    def get(self, *_: object) -> Any:
+        raise AssertionError("somebody looks")
+
+
 def test_who_has_left_is_not_there_and_leaves_nothing() -> None:
     loop = asyncio.new_event_loop()
     followers, found = following([VIEWS[0], VIEWS[3], VIEWS[3], VIEWS[4]], loop)
@@ -98,3 +105,6 @@ def test_who_has_left_is_not_there_and_leaves_nothing() -> None:
         assert one not in list(followers)
     assert not followers
     assert followers.all() == []
+    assert (
+        followers.of([Change(revision=1, namespace="", name="", object=Sealed(), previous=None, deleted=False)]) == []
+    )

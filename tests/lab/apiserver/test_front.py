@@ -6,8 +6,8 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -71,12 +71,12 @@ def addressed(frame: Frame) -> tuple[list[int], bytes]:
 
 
 @contextmanager
-def front() -> Iterator[Front]:
+def front(made_of: Callable[[socket.socket], Front] = Front) -> Iterator[Front]:
     """A front, whose other side runs in a thread."""
     ours, theirs = socket.socketpair()
     thread = threading.Thread(target=serve, args=(theirs,))
     thread.start()
-    made = Front(ours)
+    made = made_of(ours)
     yield made
     made.end()
     thread.join(10)
@@ -225,6 +225,28 @@ def test_nobody_writes_while_the_process_takes_nothing_or_the_client_does_not_re
     played(work)
 
     assert [one.seen for one in noted] == [["pause", "resume", "lost"], ["pause", "resume", "lost"]]
+
+
+def test_many_watches_of_the_same_are_pushed_to_in_one_call(start: Callable[[ApiServer], Running]) -> None:
+    pushed: list[int] = []
+
+    class Noted(Front):
+        def push(self, numbers: Collection[int], data: bytes) -> Collection[int]:
+            pushed.append(len(numbers))
+            return super().push(numbers, data)
+
+    with front(Noted) as made:
+        running = start(ApiServer(tls=False, front=made))
+        since = version(running.client)
+        asked = f"{CONFIG_MAPS}?watch=1&resourceVersion={since}"
+        with ExitStack() as open_:
+            watches = [open_.enter_context(running.client.request("GET", asked)) for _ in range(5)]
+            for name in ("a", "b"):  # the first may come before all of them follow
+                running.client.post(CONFIG_MAPS, {"metadata": {"name": name}})
+                found = [json.loads(one.readline())["object"]["metadata"]["name"] for one in watches]
+                assert found == [name] * 5
+        running.stop()
+    assert pushed[-1] == 5
 
 
 def test_much_goes_in_and_out(fronted: Running) -> None:

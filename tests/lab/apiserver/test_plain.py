@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from porter.lab.apiserver import ApiServer
 from porter.lab.apiserver.connections import Connection, Connections
 from porter.lab.apiserver.handling import Handler
-from porter.lab.apiserver.plain import plain_request
+from porter.lab.apiserver.plain import _fields, _line, plain_request
 from porter.lab.apiserver.trouble import Troubles
 from tests.lab.apiserver.client import MERGE, Client
 from tests.lab.apiserver.conftest import Running
@@ -85,6 +85,18 @@ def test_a_plain_request_is_read_in_one_look() -> None:
 )
 def test_anything_else_is_left_to_aiohttp(data: bytes) -> None:
     assert plain_request(data) is None
+
+
+def test_what_is_no_request_yet_is_not_remembered() -> None:
+    before = _line.cache_info().currsize, _fields.cache_info().currsize
+    for size in (1, 3000, 300_000):
+        assert plain_request(b"x" * size) is None
+        assert plain_request(b"GET /" + b"x" * size + b" HTTP/1.1\r\nHost: a\r\n") is None
+
+    assert (_line.cache_info().currsize, _fields.cache_info().currsize) == before
+    long = raw("GET", "/api/v1/pods", also="X: " + "x" * 3000)
+    assert plain_request(long) is not None
+    assert (_line.cache_info().currsize, _fields.cache_info().currsize) == before
 
 
 _path = st.lists(st.text("aZ0._~:-", min_size=1, max_size=4), max_size=3).map(lambda parts: "/" + "/".join(parts))

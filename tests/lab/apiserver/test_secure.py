@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import queue
 import resource
 import socket
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from porter.lab.apiserver import tls
@@ -29,7 +28,8 @@ _LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
 }
 _PATIENCE = 10.0
-_MUCH = 8 << 20  # bytes: more than all that lies between two sockets
+_MUCH = 8 << 20  # bytes: more than lies between two sockets whose buffers are as small as here
+_BUFFER = 64 << 10
 
 
 class Noting(asyncio.Protocol):
@@ -96,6 +96,7 @@ def serving(make: Callable[[], asyncio.AbstractEventLoop], place: Path, within: 
     trust = tls.certificates(place, ["127.0.0.1"]).decode()
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)  # what it accepts inherits it
     loop, protocols, faults = Loop(make()), queue.Queue[Noting](), list[Any]()
     loop.loop.set_exception_handler(lambda _, context: faults.append(context))
     server = Server(loop, sock.getsockname(), trust, protocols, faults)
@@ -125,7 +126,7 @@ def read(client: ssl.SSLSocket, size: int) -> bytes:
     return bytes(found)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(sizes=st.lists(st.sampled_from((1, 100, 16384, 16385, 65536, 200_000)), min_size=1, max_size=5))
 def test_what_is_written_arrives_both_ways(server: Server, sizes: list[int]) -> None:
     with server.connected() as (client, protocol):
@@ -134,6 +135,18 @@ def test_what_is_written_arrives_both_ways(server: Server, sizes: list[int]) -> 
             client.sendall(data)
             assert read(client, size) == data
         assert len(protocol.got) == sum(sizes)
+
+
+def test_a_request_that_comes_in_many_records_is_passed_on_whole(server: Server) -> None:
+    with server.connected() as (client, protocol):
+        server.do(protocol.transport.pause_reading)
+        for size in (1, 300, 16384, 20_000):
+            client.sendall(b"x" * size)
+        server.loop.run(asyncio.sleep(0.05))
+        server.do(protocol.transport.resume_reading)
+        assert protocol.seen.get(timeout=_PATIENCE) == "data"
+        assert len(protocol.got) == 36_685
+        assert len(read(client, 36_685)) == 36_685
 
 
 def test_a_client_that_does_not_read_pauses_its_protocol_and_misses_nothing(server: Server) -> None:
@@ -255,10 +268,12 @@ def test_who_comes_when_no_descriptor_is_left_is_served_later(tmp_path: Path) ->
         context = ssl.create_default_context(cadata=made.trust)
         plain = socket.socket()
         plain.settimeout(_PATIENCE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (os.dup(0), hard))  # the lowest that is free: none is left then
+        resource.setrlimit(resource.RLIMIT_NOFILE, (plain.fileno() + 1, hard))
+        deadline = time.monotonic() + _PATIENCE
         try:
             plain.connect(made.where)
             while not made.faults:
+                assert time.monotonic() < deadline, f"a descriptor below {plain.fileno()} is free"
                 time.sleep(0.01)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

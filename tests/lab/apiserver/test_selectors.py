@@ -40,6 +40,10 @@ def labelled(loop: Loop) -> Iterator[Client]:
     made.client.post("/api/v1/namespaces/default/pods", {"metadata": {"name": "p"}, "spec": pod})
     made.client.post("/api/v1/namespaces/default/pods", {"metadata": {"name": "q"}, "spec": pod | {"nodeName": "n1"}})
     made.client.post("/api/v1/namespaces/default/secrets", {"metadata": {"name": "s"}, "type": "example.com/a"})
+    about = {"kind": "Pod", "namespace": "default", "name": "p"}
+    for name, who in (("said", {"source": {"component": "kubelet"}}), ("told", {"reportingComponent": "scheduler"})):
+        event = {"metadata": {"name": name}, "involvedObject": about, "reportingInstance": "i", "action": "Bound"}
+        made.client.post("/api/v1/namespaces/default/events", event | who)
     yield made.client
     made.stop()
 
@@ -108,6 +112,9 @@ def test_a_label_selector_that_cannot_be_read_is_told(labelled: Client, selector
         ("/api/v1/secrets?fieldSelector=type=example.com/a", "s"),
         ("/api/v1/namespaces?fieldSelector=status.phase=Active,metadata.name=default", "default"),
         ("/api/v1/services?fieldSelector=spec.type=ClusterIP,spec.clusterIP!=None", "kubernetes"),
+        ("/api/v1/events?fieldSelector=source=kubelet", "said"),
+        ("/api/v1/events?fieldSelector=source=scheduler", "told"),
+        ("/api/v1/events?fieldSelector=source!=kubelet,involvedObject.name=p", "told"),
     ],
 )
 def test_a_field_selector_selects_by_the_fields_of_its_kind(labelled: Client, path: str, wanted: str) -> None:
