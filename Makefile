@@ -49,8 +49,9 @@ examples: venv  ## install the example plugins, each beside Porter, and run thei
 	  (cd "$$example" && PYTHONPATH="$$place" "$(CURDIR)/$(BIN)/pytest" -q) || exit 1; \
 	done
 
-# Most tests wait for a network or a clock, so half as many again run at a time as there are cores; those of one file stay
-# together and in order. By itself xdist would begin with the files of many tests, and end with one worker alone in those of few and long ones.
+# Most tests wait for a network or a clock, so half as many again run at a time as there are cores; those of one file
+# stay together and in order. By itself xdist would begin with the files of many tests, and end with one worker alone in
+# those of few and long ones.
 unit: venv  ## all tests of Porter itself
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
