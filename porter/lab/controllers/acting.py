@@ -195,8 +195,8 @@ async def one_by_one(*acts: Callable[[], Awaitable[None]]) -> None:
             if refused.code == TOO_MANY or refused.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             refusals.append(refused)
-    for first in refusals[:1]:
-        raise first
+    if refusals:
+        raise refusals[0]
 
 
 def _now(*, micro: bool = False) -> str:
